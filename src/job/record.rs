@@ -1,0 +1,85 @@
+//! What is kept of a job: everything but the texts that may be large.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::job::State;
+use crate::model::agent::ProfileInForce;
+use crate::model::{Caller, Digest, JobId, OnDisconnect, RunResult, SessionId, Timestamp};
+
+/// A job as it is stored, listed and shown. The texts of request and answer are stored apart, under the same id.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobRecord {
+    /// Its id.
+    pub id: JobId,
+    /// Where it is in its life.
+    pub state: State,
+    /// The agent's name.
+    pub agent: String,
+    /// The group through which it was addressed.
+    pub group: Option<String>,
+    /// Absolute path the session runs in.
+    pub directory: PathBuf,
+    /// Commit checked out there when it was opened.
+    pub git_head: Option<String>,
+    /// The conversation, assigned before `claude` starts.
+    pub session: SessionId,
+    /// Whether it goes on with a conversation that existed.
+    pub resumed: bool,
+    /// Who asked.
+    pub caller: Caller,
+    /// The outermost job of its tree; its own id when nobody dispatched it from inside a dispatch.
+    pub root: JobId,
+    /// What the run is allowed.
+    pub profile: ProfileInForce,
+    /// First words of the task, at most [`JobRecord::PREVIEW_CHARS`] characters.
+    pub task_preview: String,
+    /// Digest of the request: equal for equal questions to equal agents, whoever asks.
+    pub request_digest: Digest,
+    /// Key under which identical requests find this job and its answer; `None` when it is not shared.
+    pub key: Option<Digest>,
+    /// Whether its answer may be kept for the cache, and the bounds in force.
+    pub cache: Option<CachePolicy>,
+    /// When it was opened.
+    pub created: Timestamp,
+    /// When its worker was about to start `claude`.
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// Whether it lives only as long as somebody waits for it.
+    pub attached: bool,
+    /// What happens when the last of them is gone.
+    pub on_disconnect: OnDisconnect,
+    /// The process that watches over it.
+    pub worker: Option<ProcessId>,
+    /// Who or what stopped it.
+    pub stopped_by: Option<String>,
+    /// What came of it.
+    pub result: Option<RunResult>,
+    /// Size of the answer's text, in bytes and in characters.
+    pub answer_size: Option<(u64, u64)>,
+}
+
+impl JobRecord {
+    /// Longest preview of a task, in characters.
+    pub const PREVIEW_CHARS: usize = 200;
+}
+
+/// How an answer may be kept and served again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CachePolicy {
+    /// Milliseconds it is served again.
+    pub ttl_ms: u64,
+    /// How many answers are kept.
+    pub entries_max: u32,
+}
+
+/// A process, told apart from a later one with the same number by when it started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// Its number.
+    pub pid: u32,
+    /// When it started, in the kernel's clock ticks since boot (`/proc/PID/stat`, field 22).
+    pub start_ticks: u64,
+}

@@ -1,0 +1,15 @@
+//! The vocabulary everyone shares: values that know their own rules and nothing of files, clocks or tasks.
+
+pub mod agent;
+pub mod caller;
+pub mod clock;
+pub mod id;
+pub mod request;
+pub mod result;
+
+pub use agent::{Agent, BudgetLimit, EnvProfile, Group, GroupMember, OnDisconnect, Settings, SpendLimit};
+pub use caller::Caller;
+pub use clock::Timestamp;
+pub use id::{AgentName, Digest, JobId, SessionId};
+pub use request::{DispatchRequest, ResponseFormat};
+pub use result::{Answer, FailureClass, Outcome, Retry, RunResult, ToolUse, Usage};

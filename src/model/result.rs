@@ -1,0 +1,210 @@
+//! What came of a run: the answer, and the facts that go with it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{SessionId, Timestamp};
+
+/// Why a run failed: a closed set, each with its own remedy (`answer::classify` writes it).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureClass {
+    /// Tools or the permission mode stood in the way.
+    Permission,
+    /// The time of the run was over.
+    Timeout,
+    /// Nothing was heard for too long.
+    Stalled,
+    /// Nested too deep, or a dispatch that waits for itself.
+    Recursion,
+    /// The agent, its directory or `claude` does not exist.
+    NotFound,
+    /// A spending cap was reached.
+    Budget,
+    /// The account's limit was reached.
+    UsageLimit,
+    /// Not logged in, or the key was refused.
+    Auth,
+    /// The service was overloaded or out of reach.
+    Overloaded,
+    /// Somebody stopped it.
+    Cancelled,
+    /// The process that watched over it died.
+    Interrupted,
+    /// The caller may not dispatch to this agent.
+    Refused,
+    /// Everything else that `claude` reports.
+    CliError,
+}
+
+impl FailureClass {
+    /// Returns the name used in results and records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Permission => "permission",
+            Self::Timeout => "timeout",
+            Self::Stalled => "stalled",
+            Self::Recursion => "recursion",
+            Self::NotFound => "not_found",
+            Self::Budget => "budget",
+            Self::UsageLimit => "usage_limit",
+            Self::Auth => "auth",
+            Self::Overloaded => "overloaded",
+            Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
+            Self::Refused => "refused",
+            Self::CliError => "cli_error",
+        }
+    }
+}
+
+impl fmt::Display for FailureClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Whether trying again can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Retry {
+    /// At once.
+    Now,
+    /// Not before this instant.
+    After(Timestamp),
+    /// Not without a change.
+    Never,
+}
+
+/// What the agent itself says of its work, in the last line of its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// All of it.
+    Done,
+    /// Some of it.
+    Partial,
+    /// None of it: something stood in the way.
+    Blocked,
+}
+
+impl Outcome {
+    /// Returns the name used in results and records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Partial => "partial",
+            Self::Blocked => "blocked",
+        }
+    }
+}
+
+/// Tokens of a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Tokens read.
+    pub input: u64,
+    /// Tokens written.
+    pub output: u64,
+    /// Tokens read from the prompt cache.
+    pub cache_read: u64,
+    /// Tokens written to the prompt cache.
+    pub cache_creation: u64,
+}
+
+/// How often a tool was used in a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolUse {
+    /// Calls made.
+    pub count: u32,
+    /// Milliseconds from the calls to their results, added up.
+    pub millis: u64,
+}
+
+/// The text of an answer: the part that may be large, and is stored apart from the facts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The text.
+    pub text: String,
+    /// The JSON value that was asked for, as JSON text.
+    pub parsed: Option<String>,
+}
+
+/// The facts of a run that ended, without the answer's text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunResult {
+    /// Whether the agent answered without an error.
+    pub success: bool,
+    /// What went wrong, one or two sentences; only on failure.
+    pub error: Option<String>,
+    /// Why it failed; only on failure.
+    pub class: Option<FailureClass>,
+    /// What the caller can do about it, or should know of a success that is not whole.
+    pub hint: Option<String>,
+    /// Whether trying again can help; only on failure.
+    pub retry: Option<Retry>,
+    /// The conversation, to go on with.
+    pub session: Option<SessionId>,
+    /// What it cost, in US dollars; finite.
+    pub cost_usd: Option<f64>,
+    /// How long `claude` says it took, in milliseconds; else measured.
+    pub duration_ms: u64,
+    /// Turns of the conversation.
+    pub num_turns: Option<u32>,
+    /// The agent's own verdict.
+    pub outcome: Option<Outcome>,
+    /// Tools that were asked for and denied, deduplicated, at most ten.
+    pub denied_tools: Vec<String>,
+    /// Whether it spent more than its cap.
+    pub budget_exceeded: bool,
+    /// Whether the answer is only what had been said before the run was stopped.
+    pub partial: bool,
+    /// The model that answered.
+    pub model: Option<String>,
+    /// Tokens.
+    pub usage: Usage,
+    /// Tools used, at most twenty names.
+    pub tools: BTreeMap<String, ToolUse>,
+}
+
+impl RunResult {
+    /// Returns a success that took `duration_ms` and says nothing else yet.
+    pub fn succeeded(duration_ms: u64) -> Self {
+        Self {
+            success: true,
+            error: None,
+            class: None,
+            hint: None,
+            retry: None,
+            session: None,
+            cost_usd: None,
+            duration_ms,
+            num_turns: None,
+            outcome: None,
+            denied_tools: Vec::new(),
+            budget_exceeded: false,
+            partial: false,
+            model: None,
+            usage: Usage::default(),
+            tools: BTreeMap::new(),
+        }
+    }
+
+    /// Returns a failure of this class that took `duration_ms`.
+    pub fn failed(class: FailureClass, error: impl Into<String>, duration_ms: u64) -> Self {
+        let mut result = Self::succeeded(duration_ms);
+        result.success = false;
+        result.class = Some(class);
+        result.error = Some(error.into());
+        result.retry = Some(Retry::Never);
+        result
+    }
+
+    /// Returns whether the answer is whole and good enough to be served again: a success with nothing denied, nothing
+    /// overspent, and no word of the agent that it is not done.
+    pub fn cacheable(&self) -> bool {
+        let whole = matches!(self.outcome, None | Some(Outcome::Done)) && !self.partial;
+        self.success && self.denied_tools.is_empty() && !self.budget_exceeded && whole
+    }
+}
