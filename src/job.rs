@@ -77,9 +77,18 @@ impl State {
             (Self::Cancelling, Event::Succeeded | Event::Failed | Event::WorkerLost) => Self::Cancelled,
             (Self::Pending | Self::Running, Event::WorkerLost) => Self::Interrupted,
             (
-                Self::Pending | Self::Running | Self::Cancelling | Self::Done | Self::Failed | Self::Cancelled
+                Self::Pending
+                | Self::Running
+                | Self::Cancelling
+                | Self::Done
+                | Self::Failed
+                | Self::Cancelled
                 | Self::Interrupted,
-                Event::Started | Event::CancelRequested | Event::Succeeded | Event::Failed | Event::WorkerLost,
+                Event::Started
+                | Event::CancelRequested
+                | Event::Succeeded
+                | Event::Failed
+                | Event::WorkerLost,
             ) => return Err(Illegal { state: self, event }),
         };
         Ok(Transition { from: self, to, code: code(to) })

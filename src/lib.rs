@@ -2,5 +2,22 @@
 
 pub mod model;
 
+pub mod answer;
 pub mod audit;
+pub mod budget;
+pub mod cache;
 pub mod job;
+pub mod plan;
+
+pub mod config;
+pub mod daemon;
+pub mod project;
+pub mod runner;
+pub mod store;
+
+pub mod dispatch;
+
+pub mod cli;
+pub mod error;
+pub mod logging;
+pub mod mcp;

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod caller;
 pub mod clock;
+pub mod ending;
 pub mod id;
 pub mod request;
 pub mod result;
@@ -10,6 +11,7 @@ pub mod result;
 pub use agent::{Agent, BudgetLimit, EnvProfile, Group, GroupMember, OnDisconnect, Settings, SpendLimit};
 pub use caller::Caller;
 pub use clock::Timestamp;
+pub use ending::{Ending, Exit, StopReason};
 pub use id::{AgentName, Digest, JobId, SessionId};
 pub use request::{DispatchRequest, ResponseFormat};
 pub use result::{Answer, FailureClass, Outcome, Retry, RunResult, ToolUse, Usage};

@@ -67,3 +67,15 @@ impl RunPlan {
         Duration::from_millis(self.timeout_ms)
     }
 }
+
+/// Which variables of the worker's environment reach the run: the caller's, less the markers of a Claude session
+/// (always), less what the agent's profile keeps out, plus what is set here.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnvironmentRule {
+    /// If given, only these names pass, beside the ones every program needs.
+    pub inherit: Option<Vec<String>>,
+    /// Names that do not pass.
+    pub deny: Vec<String>,
+    /// Variables to set.
+    pub set: std::collections::BTreeMap<String, String>,
+}

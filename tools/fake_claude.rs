@@ -1,1 +1,2 @@
-fn main(){}
+//! A scripted stand-in for `claude`.
+fn main() {}

@@ -74,7 +74,12 @@ impl Link {
         if *version != VERSION {
             return Err(broken);
         }
-        Ok(Self { seq, prev: Digest::from_bytes(*prev), hash: Digest::from_bytes(*hash), body: body.to_vec() })
+        Ok(Self {
+            seq,
+            prev: Digest::from_bytes(*prev),
+            hash: Digest::from_bytes(*hash),
+            body: body.to_vec(),
+        })
     }
 }
 

@@ -44,7 +44,10 @@ fn every_life_of_up_to_five_events_obeys_the_rules() {
         assert_eq!(terminal == 1, states.last().unwrap().is_terminal(), "a terminal state is the last");
         let asked = states.contains(&State::Cancelling);
         let end = *states.last().unwrap();
-        assert!(!asked || !matches!(end, State::Done | State::Failed | State::Interrupted), "resurrected: {events:?}");
+        assert!(
+            !asked || !matches!(end, State::Done | State::Failed | State::Interrupted),
+            "resurrected: {events:?}"
+        );
         assert!(states.iter().filter(|it| **it == State::Running).count() <= 1, "started twice: {events:?}");
     });
     assert_eq!(lives, 1 + 5 + 25 + 125 + 625 + 3125);

@@ -91,11 +91,14 @@ impl Timestamp {
                 .or_else(|| chrono::NaiveDate::parse_from_str(other, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0))
                 .and_then(local),
         };
-        named.or_else(|| age_millis(&trimmed).map(|age| now.minus_millis(age))).ok_or_else(|| BadTime(text.to_owned()))
+        named
+            .or_else(|| age_millis(&trimmed).map(|age| now.minus_millis(age)))
+            .ok_or_else(|| BadTime(text.to_owned()))
     }
 
     fn date_time(self) -> DateTime<Utc> {
-        DateTime::from_timestamp_millis(i64::try_from(self.0).unwrap_or(i64::MAX)).unwrap_or(DateTime::<Utc>::MAX_UTC)
+        DateTime::from_timestamp_millis(i64::try_from(self.0).unwrap_or(i64::MAX))
+            .unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
     fn from_date_time(time: DateTime<Utc>) -> Self {
@@ -111,7 +114,11 @@ impl fmt::Display for Timestamp {
 
 impl Serialize for Timestamp {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
+        if serializer.is_human_readable() {
+            serializer.collect_str(self)
+        } else {
+            self.0.serialize(serializer)
+        }
     }
 }
 

@@ -94,7 +94,11 @@ impl TryFrom<String> for AgentName {
     fn try_from(text: String) -> Result<Self, BadId> {
         let head = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
         let tail = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
-        if head && tail && text.len() <= Self::CHARS_MAX { Ok(Self(text)) } else { Err(BadId::Agent(shown(&text))) }
+        if head && tail && text.len() <= Self::CHARS_MAX {
+            Ok(Self(text))
+        } else {
+            Err(BadId::Agent(shown(&text)))
+        }
     }
 }
 
@@ -206,7 +210,9 @@ impl FromStr for Digest {
     type Err = BadId;
 
     fn from_str(text: &str) -> Result<Self, BadId> {
-        blake3::Hash::from_hex(text).map(|hash| Self(*hash.as_bytes())).map_err(|_| BadId::Digest(shown(text)))
+        blake3::Hash::from_hex(text)
+            .map(|hash| Self(*hash.as_bytes()))
+            .map_err(|_| BadId::Digest(shown(text)))
     }
 }
 
@@ -215,7 +221,11 @@ macro_rules! text_or_bytes {
     ($id:ty, $bytes:ty) => {
         impl Serialize for $id {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
+                if serializer.is_human_readable() {
+                    serializer.collect_str(self)
+                } else {
+                    self.0.serialize(serializer)
+                }
             }
         }
 

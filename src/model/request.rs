@@ -95,7 +95,8 @@ impl DispatchRequest {
     pub fn new(raw: RawRequest, sharing: Sharing) -> Result<Self, Vec<BadField>> {
         let mut problems = Vec::new();
         let mut note = |field, problem: String| problems.push(BadField { field, problem });
-        let agent = raw.agent.parse::<AgentName>().map_err(|bad| note("agent", format!("is not valid: {bad}"))).ok();
+        let agent =
+            raw.agent.parse::<AgentName>().map_err(|bad| note("agent", format!("is not valid: {bad}"))).ok();
         if raw.task.trim().is_empty() {
             note("task", "is blank: say what the agent is to do".to_owned());
         }
@@ -109,7 +110,10 @@ impl DispatchRequest {
         let bytes = raw.task.len() + raw.context.len() + raw.goal.len() + raw.caller.len();
         if bytes > Self::PROMPT_BYTES_MAX {
             let limit = Self::PROMPT_BYTES_MAX;
-            note("task", format!("and context are {bytes} bytes together, more than {limit}: name a file instead"));
+            note(
+                "task",
+                format!("and context are {bytes} bytes together, more than {limit}: name a file instead"),
+            );
         }
         let response_format =
             parse_format(raw.response_format).map_err(|problem| note("response_format", problem)).ok();
@@ -120,7 +124,9 @@ impl DispatchRequest {
         let group = name("group", &raw.group);
         let resume = match raw.session_id.as_str() {
             "" => None,
-            id => id.parse::<SessionId>().map_err(|bad| note("session_id", format!("is not valid: {bad}"))).ok(),
+            id => {
+                id.parse::<SessionId>().map_err(|bad| note("session_id", format!("is not valid: {bad}"))).ok()
+            }
         };
         let (Some(agent), Some(response_format), true) = (agent, response_format, problems.is_empty()) else {
             return Err(problems);

@@ -37,7 +37,8 @@ fn every_problem_is_named_at_once() {
 #[test]
 fn timeouts_are_clamped_and_zero_means_the_agents_own() {
     for (asked, given) in [(0, None), (-5, None), (1, Some(10)), (900, Some(900)), (99_999, Some(7200))] {
-        let request = DispatchRequest::new(RawRequest { timeout_seconds: asked, ..raw() }, Sharing::Never).unwrap();
+        let request =
+            DispatchRequest::new(RawRequest { timeout_seconds: asked, ..raw() }, Sharing::Never).unwrap();
         assert_eq!(request.timeout, given.map(Duration::from_secs), "{asked}");
     }
 }

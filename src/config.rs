@@ -1,0 +1,3 @@
+//! The configuration: where it lives, what it says, how it is changed.
+
+pub mod paths;
