@@ -11,6 +11,7 @@ use crate::model::agent::ProfileInForce;
 use crate::model::{Caller, Timestamp, ToolUse, Usage};
 
 pub mod chain;
+pub mod query;
 pub mod redact;
 
 /// What happened. The texts are stable: other programs match on them.

@@ -1,1 +1,48 @@
-//! Owns nothing yet.
+//! Whether a run still fits a spending cap: what was spent, what running ones may spend, what this one asks for.
+
+/// A run that does not fit the cap.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error("the cap of {} is {}: {} spent, {} reserved by running dispatches, {} asked for",
+    usd(*.limit), if .spent >= .limit { "used up" } else { "too small" }, usd(*.spent), usd(*.reserved),
+    .asked.map_or_else(|| "no certain amount".to_owned(), usd))]
+pub struct OverBudget {
+    /// US dollars spent in the period.
+    pub spent: f64,
+    /// US dollars that running dispatches may still spend.
+    pub reserved: f64,
+    /// US dollars the run may spend; `None` when it has no cap of its own.
+    pub asked: Option<f64>,
+    /// The cap, in US dollars.
+    pub limit: f64,
+}
+
+/// Returns whether a run that may spend `asked` fits under `limit`. One without a cap of its own is let in while anything
+/// is left: how much it will need is not known, and the next one is stopped.
+pub fn admit(spent: f64, reserved: f64, asked: Option<f64>, limit: f64) -> Result<(), OverBudget> {
+    // Sums of cents are not exact: 0.1 + 0.2 must fit 0.3.
+    const SLACK: f64 = 1e-9;
+    let over = OverBudget { spent, reserved, asked, limit };
+    // Written so that a NaN anywhere refuses.
+    let fits = match asked {
+        Some(asked) => spent + reserved + asked <= limit + SLACK,
+        None => spent + reserved + SLACK < limit,
+    };
+    if fits { Ok(()) } else { Err(over) }
+}
+
+/// Returns an amount as people write it: `$1.50`, and `$0.0042` where cents would hide it.
+pub fn usd(amount: f64) -> String {
+    if amount == 0.0 || amount.abs() >= 0.1 {
+        return format!("${amount:.2}");
+    }
+    let mut text = format!("${amount:.4}");
+    for _ in 0..2 {
+        if text.ends_with('0') {
+            text.pop();
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

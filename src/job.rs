@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::Code;
 
+pub mod opening;
 pub mod record;
 
-pub use record::{CachePolicy, JobRecord, ProcessId};
+pub use opening::{Admission, OpenRequest, Proposal, RequestTexts};
+pub use record::{CachePolicy, JobFilter, JobRecord, Places, ProcessId};
 
 /// Where a job is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -69,12 +71,12 @@ impl State {
     pub const fn step(self, event: Event) -> Result<Transition, Illegal> {
         let to = match (self, event) {
             (Self::Pending, Event::Started) => Self::Running,
-            (Self::Pending, Event::CancelRequested) => Self::Cancelled,
             (Self::Running, Event::CancelRequested) => Self::Cancelling,
             (Self::Running, Event::Succeeded) => Self::Done,
             (Self::Pending | Self::Running, Event::Failed) => Self::Failed,
             // What was stopped stays stopped, whatever its run still said: cancelled work is never resurrected.
-            (Self::Cancelling, Event::Succeeded | Event::Failed | Event::WorkerLost) => Self::Cancelled,
+            (Self::Pending, Event::CancelRequested)
+            | (Self::Cancelling, Event::Succeeded | Event::Failed | Event::WorkerLost) => Self::Cancelled,
             (Self::Pending | Self::Running, Event::WorkerLost) => Self::Interrupted,
             (
                 Self::Pending

@@ -2,16 +2,20 @@
 
 pub mod agent;
 pub mod caller;
+pub mod causes;
 pub mod clock;
 pub mod ending;
 pub mod id;
 pub mod request;
 pub mod result;
+pub mod session;
 
 pub use agent::{Agent, BudgetLimit, EnvProfile, Group, GroupMember, OnDisconnect, Settings, SpendLimit};
 pub use caller::Caller;
+pub use causes::with_causes;
 pub use clock::Timestamp;
 pub use ending::{Ending, Exit, StopReason};
 pub use id::{AgentName, Digest, JobId, SessionId};
 pub use request::{DispatchRequest, ResponseFormat};
 pub use result::{Answer, FailureClass, Outcome, Retry, RunResult, ToolUse, Usage};
+pub use session::Session;

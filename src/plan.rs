@@ -8,7 +8,17 @@ use serde::{Deserialize, Serialize};
 use crate::model::agent::ProfileInForce;
 use crate::model::{AgentName, FailureClass, JobId, SessionId};
 
-/// Everything a worker needs to run one dispatch. Made only by [`plan`]; written to the run folder as JSON, beside the
+pub mod arguments;
+pub mod environment;
+pub mod prompt;
+mod question;
+mod refusal;
+pub mod schema;
+
+pub use environment::child_environment;
+pub use question::{Planned, Question, Surroundings, UnknownAgent, plan};
+
+/// Everything a worker needs to run one dispatch. Made only by [`plan()`]; written to the run folder as JSON, beside the
 /// prompt, which may be large.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunPlan {

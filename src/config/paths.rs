@@ -10,11 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::model::JobId;
-
-/// Nesting depth of the dispatch a process belongs to (the original's name).
-pub const DEPTH_VARIABLE: &str = "AGENT_DISPATCH_DEPTH";
-/// Job id of the dispatch a process belongs to; every process of a run carries it.
-pub const RUN_VARIABLE: &str = "AGENT_DISPATCH_RUN_ID";
+pub use crate::model::caller::{DEPTH_VARIABLE, RUN_VARIABLE};
 
 /// What the process was started with.
 #[derive(Debug, Clone)]
@@ -48,6 +44,7 @@ pub struct StatePaths {
 
 /// An environment that leaves something essential unsaid.
 #[derive(Debug, thiserror::Error)]
+#[expect(clippy::enum_variant_names, reason = "each names what there is none of")]
 pub enum EnvironmentError {
     /// No home directory.
     #[error("the variable HOME is not set to an absolute path")]
@@ -58,6 +55,11 @@ pub enum EnvironmentError {
     /// Own path unknown.
     #[error("the path of this program cannot be read")]
     NoProgram(#[source] io::Error),
+}
+
+/// Returns what was typed after the program's name.
+pub fn arguments() -> Vec<OsString> {
+    std::env::args_os().skip(1).collect()
 }
 
 impl Environment {
@@ -81,15 +83,15 @@ impl Environment {
         let from_here = |value: &OsString| directory.join(expand_home(Path::new(value), &home));
         let config_file = text("AGENT_DISPATCH_CONFIG")
             .map_or_else(|| home.join(".config/agent-dispatch/agents.yaml"), from_here);
-        let root = text("AGENT_DISPATCH_STATE_DIR").map(from_here).unwrap_or_else(|| {
-            absolute("XDG_STATE_HOME").unwrap_or_else(|| home.join(".local/state")).join("agent-dispatch")
-        });
+        let standard =
+            || absolute("XDG_STATE_HOME").unwrap_or_else(|| home.join(".local/state")).join("agent-dispatch");
+        let root = text("AGENT_DISPATCH_STATE_DIR").map_or_else(standard, from_here);
         let state = StatePaths::new(root, absolute("XDG_RUNTIME_DIR").as_deref());
         let parsed = |name: &str| text(name).and_then(|value| value.to_str());
         // A depth that is not a number counts as outside; a negative one must not buy extra levels.
         let depth = parsed(DEPTH_VARIABLE).and_then(|depth| depth.trim().parse().ok()).unwrap_or(0);
         let run = parsed(RUN_VARIABLE).and_then(|id| id.parse().ok());
-        Ok(Self { home, directory, program, config_file, state, depth, run, variables })
+        Ok(Self { variables, home, directory, program, config_file, state, depth, run })
     }
 
     /// Returns a variable as text; nothing when it is unset, empty or not UTF-8.

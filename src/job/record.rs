@@ -33,10 +33,14 @@ pub struct JobRecord {
     pub root: JobId,
     /// What the run is allowed.
     pub profile: ProfileInForce,
+    /// How many may run beside it.
+    pub places: Places,
     /// First words of the task, at most [`JobRecord::PREVIEW_CHARS`] characters.
     pub task_preview: String,
-    /// Digest of the request: equal for equal questions to equal agents, whoever asks.
+    /// Digest of the request: equal for equal questions to equal agents.
     pub request_digest: Digest,
+    /// Digest of agent and task alone: what must not repeat along a line of nested dispatches.
+    pub task_digest: Digest,
     /// Key under which identical requests find this job and its answer; `None` when it is not shared.
     pub key: Option<Digest>,
     /// Whether its answer may be kept for the cache, and the bounds in force.
@@ -66,6 +70,15 @@ impl JobRecord {
     pub const PREVIEW_CHARS: usize = 200;
 }
 
+/// How many dispatches may run at once, as configured when the job was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Places {
+    /// At the same depth, over all agents.
+    pub everyone: u32,
+    /// Of this agent; `None` sets no bound of its own.
+    pub agent: Option<u32>,
+}
+
 /// How an answer may be kept and served again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CachePolicy {
@@ -82,4 +95,15 @@ pub struct ProcessId {
     pub pid: u32,
     /// When it started, in the kernel's clock ticks since boot (`/proc/PID/stat`, field 22).
     pub start_ticks: u64,
+}
+
+/// Which jobs to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobFilter {
+    /// Only jobs in one of these states; empty takes all.
+    pub states: Vec<State>,
+    /// Only jobs of this agent.
+    pub agent: Option<String>,
+    /// At most this many.
+    pub limit: u32,
 }

@@ -4,6 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::JobId;
 
+/// Nesting depth of the dispatch a process belongs to (the original's name).
+pub const DEPTH_VARIABLE: &str = "AGENT_DISPATCH_DEPTH";
+/// Job id of the dispatch a process belongs to; every process of a run carries it.
+pub const RUN_VARIABLE: &str = "AGENT_DISPATCH_RUN_ID";
+
 /// Who asks. Everything but `declared` is taken from the connection and the environment, not from the request.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Timestamp;
+
 /// A text that is not the identifier it was taken for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadId {
@@ -40,6 +42,12 @@ impl JobId {
     /// Returns the id made of these bytes, most significant first.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
+    }
+
+    /// Returns when it was made: the first 48 bits are milliseconds (RFC 9562, section 5.7).
+    pub const fn created(&self) -> Timestamp {
+        let millis = (u128::from_be_bytes(self.0) >> 80) as u64;
+        Timestamp::from_millis(millis)
     }
 
     /// Returns the bytes, most significant first: their order is the order of creation.

@@ -1,1 +1,1 @@
-//! x
+//! The program from outside.

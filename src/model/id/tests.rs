@@ -13,7 +13,7 @@ fn a_job_id_is_32_lowercase_hex_digits_and_nothing_else() {
     for bad in
         ["", "abc", &upper, &newline, "../0192f0c1a2b37c4d8e5f60718293a", "+192f0c1a2b37c4d8e5f60718293a4b5"]
     {
-        assert_eq!(bad.parse::<JobId>().is_ok(), false, "{bad:?}");
+        assert!(bad.parse::<JobId>().is_err(), "{bad:?}");
     }
 }
 
@@ -23,6 +23,7 @@ fn job_ids_sort_by_creation() {
         JobId::from_bytes(*uuid::Uuid::new_v7(uuid::Timestamp::from_unix_time(1, 0, 0, 0)).as_bytes());
     let late = JobId::from_bytes(*uuid::Uuid::new_v7(uuid::Timestamp::from_unix_time(2, 0, 0, 0)).as_bytes());
     assert!(early < late && early.to_string() < late.to_string());
+    assert_eq!((early.created().as_millis(), late.created().as_millis()), (1000, 2000));
 }
 
 #[test]

@@ -1,0 +1,118 @@
+//! Cuts the output of a run into lines and hands them on; bounded, and blind to how the bytes were split.
+
+use crate::answer::conclude::{Circumstances, conclude};
+use crate::answer::heard::{Heard, Note};
+use crate::answer::line;
+use crate::model::{Answer, Ending, RunResult, Timestamp};
+use crate::plan::Expects;
+
+/// Longest line that is read; a longer one is skipped. The largest seen were the answers of 3 MB that were asked for.
+const LINE_BYTES_MAX: usize = 64 << 20;
+
+/// Room that is kept from one line for the next.
+const KEPT_BYTES: usize = 1 << 20;
+
+/// The output of one run, as far as it has come.
+#[derive(Debug)]
+pub struct Stream {
+    expects: Expects,
+    budget: Option<f64>,
+    line: Vec<u8>,
+    line_bytes_max: usize,
+    skipping: bool,
+    last_heard_ms: Option<u64>,
+    heard: Heard,
+}
+
+impl Stream {
+    /// Returns the stream of a run that has said nothing yet. `budget` is its spending cap in US dollars.
+    pub fn new(expects: Expects, budget: Option<f64>) -> Self {
+        Self {
+            expects,
+            budget,
+            line: Vec::new(),
+            line_bytes_max: LINE_BYTES_MAX,
+            skipping: false,
+            last_heard_ms: None,
+            heard: Heard::default(),
+        }
+    }
+
+    /// Returns the stream of a run that is over, from all that it wrote to standard output.
+    pub fn replay(expects: Expects, budget: Option<f64>, stdout: &[u8]) -> Self {
+        let mut stream = Self::new(expects, budget);
+        drop(stream.feed(stdout, 0));
+        stream.end_line(0, &mut Vec::new());
+        stream
+    }
+
+    /// Takes bytes as they come, any split, `at_ms` milliseconds after the spawn; returns what complete lines tell.
+    pub fn feed(&mut self, bytes: &[u8], at_ms: u64) -> Vec<Note> {
+        let mut notes = Vec::new();
+        if !bytes.is_empty() {
+            self.last_heard_ms = Some(at_ms);
+        }
+        // Lines end with a line feed and nothing else: answers hold U+2028 and carriage returns.
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.extend_line(piece);
+            if piece.ends_with(b"\n") {
+                self.end_line(at_ms, &mut notes);
+            }
+        }
+        notes
+    }
+
+    /// Returns whether the run has written anything.
+    pub const fn heard(&self) -> bool {
+        self.last_heard_ms.is_some()
+    }
+
+    /// Returns when it last wrote something, in milliseconds after the spawn; 0 when it has not.
+    pub fn last_heard_ms(&self) -> u64 {
+        self.last_heard_ms.unwrap_or(0)
+    }
+
+    /// Returns whether the run has given its result; what follows are the last words of its background tasks.
+    pub const fn result_seen(&self) -> bool {
+        self.heard.result.is_some()
+    }
+
+    /// Returns what came of the run. The verdict is that of the result line; without one, of whoever stopped the run;
+    /// without that, of how the process ended. An exit code never overrides a result line.
+    pub fn conclude(
+        mut self,
+        ending: &Ending,
+        agent: &str,
+        timeout_ms: u64,
+        now: Timestamp,
+    ) -> (RunResult, Answer) {
+        // A last line without its line feed: the process was killed, or somebody edits what it prints.
+        let at_ms = ending.elapsed_ms;
+        self.end_line(at_ms, &mut Vec::new());
+        let Self { expects, budget, heard, .. } = self;
+        conclude(heard, &Circumstances { expects: &expects, budget, ending, agent, timeout_ms, now })
+    }
+
+    fn extend_line(&mut self, piece: &[u8]) {
+        if self.line.len().saturating_add(piece.len()) > self.line_bytes_max {
+            self.skipping = true;
+            self.line = Vec::new();
+        } else if !self.skipping {
+            self.line.extend_from_slice(piece);
+        }
+    }
+
+    fn end_line(&mut self, at_ms: u64, notes: &mut Vec<Note>) {
+        if !self.skipping
+            && let Some(line) = line::parse(&self.line)
+        {
+            self.heard.take(line, at_ms, notes);
+        }
+        self.skipping = false;
+        self.line.clear();
+        self.line.shrink_to(KEPT_BYTES);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! Why a dispatch may not run: each refusal with its class and the next thing to do.
+
+use std::path::Path;
+
+use crate::audit::redact::one_line;
+use crate::model::{Agent, AgentName, FailureClass, Group};
+use crate::plan::{Refusal, UnknownAgent};
+
+/// Most names that a message lists.
+const NAMES_MAX: usize = 20;
+
+fn refusal(class: FailureClass, message: String, hint: impl Into<String>) -> Refusal {
+    Refusal { class, message, hint: hint.into() }
+}
+
+pub(super) fn unknown_agent(name: &AgentName, unknown: &UnknownAgent) -> Refusal {
+    if let Some(why) = &unknown.broken {
+        return refusal(
+            FailureClass::NotFound,
+            format!("the agent `{name}` is disabled by a mistake in the configuration: {why}"),
+            format!(
+                "correct it with `agent-dispatch update {name}` or in the file, then check with `agent-dispatch list`"
+            ),
+        );
+    }
+    let known = match unknown.known.as_slice() {
+        [] => "there are none yet".to_owned(),
+        known => format!("there are {}", listed(known)),
+    };
+    let hint = match (&unknown.nearest, unknown.known.is_empty()) {
+        (Some(nearest), _) => format!("did you mean `{nearest}`? list_agents tells what each agent is for"),
+        (None, true) => format!("add it with `agent-dispatch add {name} DIRECTORY`"),
+        (None, false) => format!(
+            "list_agents tells what each agent is for; a new one is added with `agent-dispatch add {name} DIRECTORY`"
+        ),
+    };
+    refusal(FailureClass::NotFound, format!("there is no agent `{name}`; {known}"), hint)
+}
+
+pub(super) fn unknown_group(name: &AgentName) -> Refusal {
+    refusal(
+        FailureClass::NotFound,
+        format!("there is no group `{name}`"),
+        "see `groups` in the agents file, or leave `group` out to dispatch without one",
+    )
+}
+
+pub(super) fn not_a_member(agent: &AgentName, group: &Group) -> Refusal {
+    let name = &group.name;
+    let members: Vec<_> = group.members.iter().map(|member| member.agent.to_string()).collect();
+    let message = match members.as_slice() {
+        [] => format!("the group `{name}` has no members yet"),
+        members => {
+            format!("the agent `{agent}` is not in the group `{name}`, whose members are {}", listed(members))
+        }
+    };
+    refusal(
+        FailureClass::NotFound,
+        message,
+        format!("dispatch to a member (see `groups.{name}` in the agents file) or leave `group` out"),
+    )
+}
+
+pub(super) fn caller_not_allowed(agent: &Agent, allowed: &[String]) -> Refusal {
+    let name = &agent.name;
+    let allowed = match allowed {
+        [] => "nobody".to_owned(),
+        names => format!("{} only", listed(names)),
+    };
+    refusal(
+        FailureClass::Refused,
+        format!("the agent `{name}` takes tasks from {allowed}"),
+        format!("ask the user: `callers` of `{name}` in the configuration says who may dispatch to it"),
+    )
+}
+
+pub(super) fn too_deep(depth: u32, most: u32) -> Refusal {
+    refusal(
+        FailureClass::Recursion,
+        format!("this session is nested {depth} dispatches deep and {most} are allowed"),
+        "do the work here, or report what is missing to whoever dispatched you; \
+         `max_dispatch_depth` in the settings raises the limit",
+    )
+}
+
+pub(super) fn no_claude(configured: Option<&Path>) -> Refusal {
+    let message = match configured {
+        Some(path) => format!("`claude_path` in the settings is {}, which is not there", path.display()),
+        None => "the program `claude` is not on the PATH".to_owned(),
+    };
+    refusal(
+        FailureClass::NotFound,
+        message,
+        "install Claude Code (`npm install -g @anthropic-ai/claude-code`) or set `claude_path` in the settings to where \
+         it is",
+    )
+}
+
+pub(super) fn no_directory(agent: &Agent) -> Refusal {
+    let Agent { name, directory, .. } = agent;
+    refusal(
+        FailureClass::NotFound,
+        format!("the directory of the agent `{name}` is missing or not a directory: {}", directory.display()),
+        format!(
+            "create it, or remove the agent with `agent-dispatch remove {name}` and add it again with its new directory"
+        ),
+    )
+}
+
+pub(super) fn bad_value(name: &AgentName, field: &str, value: &str, problem: &str) -> Refusal {
+    refusal(
+        FailureClass::CliError,
+        format!("`{field}` of the agent `{name}` is {:?}, which {problem}", one_line(value, 60)),
+        format!("correct it with `agent-dispatch update {name}` or in the settings"),
+    )
+}
+
+pub(super) fn too_long(name: &AgentName, bytes: usize, most: usize) -> Refusal {
+    refusal(
+        FailureClass::CliError,
+        format!(
+            "the instructions of the agent `{name}` make a system prompt of {bytes} bytes, more than {most}"
+        ),
+        "move them to CLAUDE.md in the agent's directory, which is read in every session there",
+    )
+}
+
+pub(super) fn prompt_too_long(bytes: usize, most: usize) -> Refusal {
+    refusal(
+        FailureClass::CliError,
+        format!("the prompt is {bytes} bytes long, more than the {most} that claude reads"),
+        "put the context into a file and name the file in the task",
+    )
+}
+
+pub(super) fn bad_schema(problem: &str) -> Refusal {
+    refusal(
+        FailureClass::CliError,
+        format!("the JSON Schema in `response_format` cannot be used: {problem}"),
+        "correct the schema, or use \"json\" and describe the answer in the task",
+    )
+}
+
+fn listed(names: &[String]) -> String {
+    let mut text: Vec<_> =
+        names.iter().take(NAMES_MAX).map(|name| format!("`{}`", one_line(name, 100))).collect();
+    if names.len() > NAMES_MAX {
+        text.push(format!("{} more", names.len() - NAMES_MAX));
+    }
+    text.join(", ")
+}

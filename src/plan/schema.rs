@@ -1,0 +1,223 @@
+//! Reduces a JSON Schema to what `claude --json-schema` honours.
+//!
+//! The CLI ignores the whole schema without a word when its validator does not like a part of it - any `format`, any
+//! unknown keyword, another draft - or when the value is not an object. So everything outside the subset that was seen to
+//! work is taken out, and what cannot be expressed in it is refused before a run is paid for.
+
+use serde_json::{Map, Value};
+
+use crate::plan::arguments::ARGUMENT_BYTES_MAX;
+
+/// A schema that the CLI honours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reduced {
+    /// The schema, as JSON text.
+    pub schema: String,
+    /// Constraints that were taken out, as `path: keyword`: the CLI does not check them.
+    pub dropped: Vec<String>,
+}
+
+/// Deepest nesting of schemas in a schema.
+const DEPTH_MAX: usize = 32;
+
+/// Keywords that say nothing about the value: dropped without being mentioned.
+const SILENT: [&str; 10] = [
+    "$schema",
+    "$id",
+    "id",
+    "$comment",
+    "$anchor",
+    "default",
+    "examples",
+    "example",
+    "deprecated",
+    "readOnly",
+];
+
+/// Reduces `schema`, or says why it cannot be.
+pub fn reduce(schema: &Map<String, Value>) -> Result<Reduced, String> {
+    let mut work = Work { dropped: Vec::new(), references: Vec::new() };
+    let mut root = work.object(schema, "", 0)?;
+    match root.get("type") {
+        None => {
+            root.insert("type".to_owned(), Value::from("object"));
+        }
+        Some(Value::String(kind)) if kind == "object" => {}
+        Some(Value::Array(kinds)) if kinds.iter().any(|kind| kind == "object") => {
+            root.insert("type".to_owned(), Value::from("object"));
+        }
+        Some(other) => {
+            return Err(format!(
+                "the answer must be an object, not {other}: wrap it, such as \
+                 {{\"type\":\"object\",\"properties\":{{\"value\":...}},\"required\":[\"value\"]}}"
+            ));
+        }
+    }
+    let root = Value::Object(root);
+    for reference in work.references {
+        let pointer = reference.strip_prefix('#').unwrap_or(&reference);
+        if root.pointer(pointer).is_none() {
+            return Err(format!("\"$ref\": {reference:?} leads nowhere"));
+        }
+    }
+    let schema = root.to_string();
+    if schema.len() > ARGUMENT_BYTES_MAX {
+        let bytes = schema.len();
+        return Err(format!("it is {bytes} bytes long, more than {ARGUMENT_BYTES_MAX}"));
+    }
+    Ok(Reduced { schema, dropped: work.dropped })
+}
+
+struct Work {
+    dropped: Vec<String>,
+    references: Vec<String>,
+}
+
+impl Work {
+    fn schema(&mut self, value: &Value, path: &str, depth: usize) -> Result<Value, String> {
+        match value {
+            Value::Object(map) => self.object(map, path, depth).map(Value::Object),
+            Value::Bool(_) => Ok(value.clone()),
+            Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                Err(format!("{} is not a schema", place(path)))
+            }
+        }
+    }
+
+    fn object(
+        &mut self,
+        map: &Map<String, Value>,
+        path: &str,
+        depth: usize,
+    ) -> Result<Map<String, Value>, String> {
+        if depth > DEPTH_MAX {
+            return Err(format!("it is nested more than {DEPTH_MAX} schemas deep"));
+        }
+        // Without the patterns or the first items these two would forbid what the schema allows.
+        let drops_rest = |keyword: &str| match keyword {
+            "additionalProperties" => map.contains_key("patternProperties"),
+            "items" => map.contains_key("prefixItems"),
+            _ => false,
+        };
+        let mut out = Map::new();
+        for (keyword, value) in map {
+            let below = format!("{path}/{keyword}");
+            match self.keyword(keyword, value, &below, depth)? {
+                Some((keyword, value)) if !drops_rest(&keyword) => merge(&mut out, keyword, value),
+                None if SILENT.contains(&keyword.as_str()) => {}
+                Some(_) | None => self.dropped.push(format!("{}: {keyword}", place(path))),
+            }
+        }
+        Ok(out)
+    }
+
+    /// Returns the keyword and its value as the CLI takes them, or nothing when it does not know the keyword.
+    fn keyword(
+        &mut self,
+        keyword: &str,
+        value: &Value,
+        path: &str,
+        depth: usize,
+    ) -> Result<Option<(String, Value)>, String> {
+        let wrong = |wanted: &str| Err(format!("{path} must be {wanted}"));
+        let kept = match keyword {
+            "title" | "description" => value.is_string().then(|| value.clone()),
+            "enum" => match value.as_array() {
+                Some(values) if !values.is_empty() => Some(value.clone()),
+                Some(_) | None => return wrong("a list of values"),
+            },
+            "const" => Some(value.clone()),
+            "type" if is_type(value) => Some(value.clone()),
+            "type" => return wrong("one of the seven JSON types, or a list of them"),
+            "required" if is_list_of_texts(value) => Some(value.clone()),
+            "required" => return wrong("a list of names"),
+            "pattern" if value.is_string() => Some(value.clone()),
+            "pattern" => return wrong("a regular expression"),
+            "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" if value.is_number() => {
+                Some(value.clone())
+            }
+            "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" => return wrong("a number"),
+            "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties"
+                if value.is_u64() =>
+            {
+                Some(value.clone())
+            }
+            "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties" => {
+                return wrong("a whole number from 0");
+            }
+            "properties" | "$defs" | "definitions" => Some(self.named(value, path, depth)?),
+            // A list of schemas is draft-07's form of `prefixItems`.
+            "items" if value.is_array() => None,
+            "items" | "additionalProperties" => Some(self.schema(value, path, depth + 1)?),
+            "anyOf" | "oneOf" | "allOf" => Some(self.list(value, path, depth)?),
+            "$ref" => Some(self.reference(value, path)?),
+            _ => None,
+        };
+        let keyword = if keyword == "definitions" { "$defs" } else { keyword };
+        Ok(kept.map(|value| (keyword.to_owned(), value)))
+    }
+
+    fn named(&mut self, value: &Value, path: &str, depth: usize) -> Result<Value, String> {
+        let Value::Object(schemas) = value else {
+            return Err(format!("{path} must be an object of schemas"));
+        };
+        let mut out = Map::new();
+        for (name, schema) in schemas {
+            out.insert(name.clone(), self.schema(schema, &format!("{path}/{name}"), depth + 1)?);
+        }
+        Ok(Value::Object(out))
+    }
+
+    fn list(&mut self, value: &Value, path: &str, depth: usize) -> Result<Value, String> {
+        let Some(schemas) = value.as_array().filter(|schemas| !schemas.is_empty()) else {
+            return Err(format!("{path} must be a list of schemas"));
+        };
+        let reduced = schemas
+            .iter()
+            .enumerate()
+            .map(|(index, schema)| self.schema(schema, &format!("{path}/{index}"), depth + 1));
+        reduced.collect::<Result<Vec<_>, _>>().map(Value::Array)
+    }
+
+    fn reference(&mut self, value: &Value, path: &str) -> Result<Value, String> {
+        let text = value.as_str().unwrap_or_default();
+        if text != "#" && !text.starts_with("#/") {
+            return Err(format!("{path} must point into this schema, such as \"#/$defs/name\""));
+        }
+        let text = text.replacen("#/definitions/", "#/$defs/", 1);
+        self.references.push(text.clone());
+        Ok(Value::from(text))
+    }
+}
+
+/// Adds a keyword; `definitions` and `$defs` of one schema become one.
+fn merge(out: &mut Map<String, Value>, keyword: String, value: Value) {
+    match (out.get_mut(&keyword), value) {
+        (Some(Value::Object(there)), Value::Object(more)) => there.extend(more),
+        (_, value) => {
+            out.insert(keyword, value);
+        }
+    }
+}
+
+fn place(path: &str) -> &str {
+    if path.is_empty() { "/" } else { path }
+}
+
+fn is_list_of_texts(value: &Value) -> bool {
+    value.as_array().is_some_and(|list| list.iter().all(Value::is_string))
+}
+
+fn is_type(value: &Value) -> bool {
+    let known = |kind: &Value| {
+        let names = ["object", "array", "string", "number", "integer", "boolean", "null"];
+        kind.as_str().is_some_and(|kind| names.contains(&kind))
+    };
+    match value {
+        Value::Array(kinds) => !kinds.is_empty() && kinds.iter().all(known),
+        kind => known(kind),
+    }
+}
+
+#[cfg(test)]
+mod tests;
