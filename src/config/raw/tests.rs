@@ -1,0 +1,57 @@
+//! Tests of reading YAML as it is written.
+
+use crate::config::raw::{Node, SyntaxProblem};
+
+fn text(text: &str) -> Node {
+    Node::Text(text.to_owned())
+}
+
+#[test]
+fn every_kind_of_value_is_kept_as_it_is_written() {
+    for (yaml, expected) in [
+        ("~", Node::Null),
+        ("true", Node::Bool(true)),
+        ("no", text("no")),
+        ("-5", Node::Int(-5)),
+        ("0x10", Node::Int(16)),
+        ("18446744073709551615", Node::Int(18_446_744_073_709_551_615)),
+        ("99999999999999999999999", Node::Int(99_999_999_999_999_999_999_999)),
+        ("340282366920938463463374607431768211455", Node::Int(i128::MAX)),
+        ("1.5", Node::Float(1.5)),
+        ("'5'", text("5")),
+        ("!!str 5", text("5")),
+        ("|\n  a\n  b\n", text("a\nb\n")),
+        ("[1, [x]]", Node::List(vec![Node::Int(1), Node::List(vec![text("x")])])),
+        ("{a: 1, a: 2}", Node::Map(vec![(text("a"), Node::Int(1)), (text("a"), Node::Int(2))])),
+        ("!secret {a: 1}", Node::Tagged("secret".to_owned())),
+        ("", Node::Null),
+    ] {
+        assert_eq!(Node::parse(yaml), Ok(expected), "{yaml:?}");
+    }
+}
+
+#[test]
+fn a_value_is_shown_short_and_on_one_line() {
+    let long = "é".repeat(61);
+    let cut = format!("\"{}\"…", "é".repeat(60));
+    for (node, expected) in [
+        (Node::Null, "nothing"),
+        (Node::Float(0.5), "0.5"),
+        (text("a\nb"), "\"a\\nb\""),
+        (text(&long), cut.as_str()),
+        (Node::List(Vec::new()), "a list"),
+        (Node::Tagged("t\n".to_owned()), "a value with the tag `!t\\n`"),
+    ] {
+        assert_eq!(node.shown(), expected);
+    }
+}
+
+#[test]
+fn a_second_document_is_placed_at_its_beginning() {
+    for (yaml, line) in
+        [("a: 1\n---\nb: 2\n", 2), ("# x\n---\na: 1\n# y\n---\nb: 2\n", 5), ("%YAML 1.1\n---\na\n---\nb", 4)]
+    {
+        let problem: SyntaxProblem = Node::parse(yaml).expect_err("two documents");
+        assert_eq!(problem.place, Some((line, 1)), "{yaml:?}");
+    }
+}

@@ -1,0 +1,100 @@
+//! Tests of stacks, databases and MCP servers.
+
+use std::fs;
+
+use proptest::prelude::*;
+
+use crate::project::detect::{JSON_BYTES_MAX, databases, mcp_servers, one_line, stacks};
+use crate::project::watch::Watch;
+
+#[test]
+fn every_stack_is_known_by_its_files() {
+    for (file, expected) in [
+        ("Dockerfile", "Docker"),
+        ("docker-compose.yaml", "Docker Compose"),
+        ("docker-compose.yml", "Docker Compose"),
+        ("Cargo.toml", "Rust"),
+        ("go.mod", "Go"),
+        ("requirements.txt", "Python"),
+        ("pyproject.toml", "Python"),
+        ("package.json", "Node.js"),
+    ] {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        fs::create_dir_all(folder.path().join(file)).expect("made");
+        assert_eq!(stacks(folder.path()), Vec::<&str>::new(), "a directory called {file}");
+        fs::remove_dir(folder.path().join(file)).expect("removed");
+        fs::write(folder.path().join(file), "").expect("written");
+        assert_eq!(stacks(folder.path()), [expected], "{file}");
+    }
+}
+
+#[test]
+fn every_way_to_keep_a_database_is_known() {
+    for (name, is_folder, expected) in [
+        ("prisma", true, "Prisma"),
+        ("schema.prisma", false, "Prisma"),
+        ("alembic", true, "Alembic"),
+        ("alembic.ini", false, "Alembic"),
+        ("migrations", true, "migrations"),
+    ] {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let path = folder.path().join(name);
+        if is_folder { fs::create_dir_all(path) } else { fs::write(path, "") }.expect("made");
+        assert_eq!(databases(folder.path()), [expected], "{name}");
+    }
+}
+
+#[test]
+fn servers_are_named_once_in_the_order_of_the_files() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    fs::create_dir_all(folder.path().join(".claude")).expect("made");
+    for (file, text) in [
+        (".mcp.json", r#"{"mcpServers": {"b": {}, "a": 5}}"#),
+        (".claude/settings.json", r#"{"mcpServers": {"c": {}}}"#),
+        (".claude/settings.local.json", r#"{"mcpServers": {"a": {}, "d\n\u001b": {}}}"#),
+    ] {
+        fs::write(folder.path().join(file), text).expect("written");
+    }
+    assert_eq!(mcp_servers(folder.path(), &mut Watch::default()), ["b", "a", "c", "d"]);
+}
+
+#[test]
+fn files_that_make_no_sense_name_no_servers() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let large = format!("{{\"mcpServers\": {{\"a\": \"{}\"}}}}", "x".repeat(JSON_BYTES_MAX));
+    for text in [
+        "",
+        "{",
+        "[]",
+        "5",
+        r#"{"mcpServers": []}"#,
+        r#"{"mcpServers": "a"}"#,
+        "{\"mcpServers\": {\"\u{e9}",
+        large.as_str(),
+    ] {
+        fs::write(folder.path().join(".mcp.json"), text).expect("written");
+        assert_eq!(mcp_servers(folder.path(), &mut Watch::default()), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_text_becomes_one_short_line() {
+    for (text, most, expected) in [
+        ("  a\n\tb\u{1b}[31m  c ", 20, "a b [31m c"),
+        ("abcdef", 6, "abcdef"),
+        ("abcdefg", 6, "abcde…"),
+        ("abcd efg", 6, "abcd…"),
+        ("\n", 6, ""),
+    ] {
+        assert_eq!(one_line(text, most), expected, "{text:?}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_line_never_exceeds_its_bound_nor_holds_control_characters(text in "\\PC*|[\\x00-\\x40]*", most in 1_usize..50) {
+        let line = one_line(&text, most);
+        prop_assert!(line.chars().count() <= most);
+        prop_assert!(!line.chars().any(char::is_control));
+    }
+}

@@ -1,0 +1,84 @@
+//! Reading files that others write: regular ones only, never more than a bound, never blocking; and what they looked
+//! like when they were read.
+
+use std::fs::OpenOptions;
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use crate::model::Timestamp;
+
+/// What a file looked like: when two stamps of a path are equal, its content is the same, unless it was written twice
+/// within one tick of the file system's clock (see [`Stamp::is_settled`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+/// The beginning of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The bytes read.
+    pub bytes: Vec<u8>,
+    /// Whether the file goes on.
+    pub truncated: bool,
+}
+
+impl Stamp {
+    /// Longest tick of a file system's clock that is reckoned with, in milliseconds (FAT and old network file systems
+    /// count in 2 s).
+    const TICK_MS: u64 = 2_000;
+
+    /// Returns the stamp of what `path` leads to, nothing when there is no such file.
+    pub fn of(path: &Path) -> io::Result<Option<Self>> {
+        let Some(metadata) = absent_as_none(std::fs::metadata(path))? else { return Ok(None) };
+        Ok(Some(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }))
+    }
+
+    /// Returns whether the file was last changed so long before `now` that another change would show in the stamp.
+    pub fn is_settled(&self, now: Timestamp) -> bool {
+        let latest = self.modified.0.max(self.changed.0);
+        let latest = Timestamp::from_millis(u64::try_from(latest).unwrap_or(0).saturating_mul(1_000));
+        now.millis_since(latest) > Self::TICK_MS + 1_000
+    }
+}
+
+/// Returns the first `limit` bytes of the regular file at `path`, nothing when there is no file. Anything but a
+/// regular file is an error: a pipe would block, a device never ends.
+pub fn read_head(path: &Path, limit: usize) -> io::Result<Option<Head>> {
+    let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    let opened = OpenOptions::new().read(true).custom_flags(nonblocking).open(path);
+    let Some(file) = absent_as_none(opened)? else { return Ok(None) };
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    let one_more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(one_more).read_to_end(&mut bytes)?;
+    let truncated = bytes.len() > limit;
+    bytes.truncate(limit);
+    Ok(Some(Head { bytes, truncated }))
+}
+
+fn absent_as_none<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,39 @@
+//! Whether the user has told Claude Code that a directory may be trusted.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::project::regular::read_head;
+
+/// Largest file of Claude Code's own state that is read: it keeps histories of every project.
+const STATE_BYTES_MAX: usize = 32 << 20;
+
+#[derive(Deserialize)]
+struct State {
+    #[serde(default)]
+    projects: BTreeMap<String, Project>,
+}
+
+#[derive(Deserialize)]
+struct Project {
+    #[serde(default, rename = "hasTrustDialogAccepted")]
+    accepted: Option<bool>,
+}
+
+/// Returns whether `directory` is trusted: it or a directory above it has been accepted. Nothing when Claude Code has
+/// never asked, or its state cannot be understood. `config_dir` is `CLAUDE_CONFIG_DIR`.
+pub fn is_trusted(directory: &Path, home: &Path, config_dir: Option<&Path>) -> Option<bool> {
+    let head = read_head(&config_dir.unwrap_or(home).join(".claude.json"), STATE_BYTES_MAX).ok()??;
+    let state: State = serde_json::from_slice(&head.bytes).ok()?;
+    let answer = |path: &Path| state.projects.get(path.to_str()?)?.accepted;
+    // Sessions are named after the directory with its links followed, so either spelling may have been recorded.
+    let followed = directory.canonicalize().unwrap_or_else(|_| directory.to_owned());
+    let mut answers = directory.ancestors().chain(followed.ancestors()).filter_map(answer);
+    let first = answers.next()?;
+    Some(first || answers.any(|accepted| accepted))
+}
+
+#[cfg(test)]
+mod tests;
