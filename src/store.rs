@@ -1,1 +1,164 @@
-//! Owns nothing yet.
+//! The store room: everything that must survive, behind the guard rails that make its engine safe to rely on.
+//!
+//! The engine is sled 0.34.7, named only in [`database`]. Bare, it does not fsync on Linux, a kill while it opens makes
+//! it unopenable, values above a few KiB leak, and a damaged tail is lost without a word. Each of those has a rail here:
+//!
+//! * [`durability`] makes it fsync: a system-call filter, tested when it is installed, with a slower fallback;
+//! * [`repair`] puts right what a kill while opening leaves behind, and sets an unopenable store aside, never deleting it;
+//! * [`chunks`] keeps every stored value at or below 4096 bytes, whatever the size of what is stored;
+//! * [`committer`] owns all writes: one thread, one atomic batch and one flush for everything that waits, then the answers;
+//! * [`head`] keeps the end of the audit chain in a file outside the engine, the only witness of a lost tail.
+//!
+//! What a change may do stands in [`txn`]; keys in [`keys`]; the bytes of values in [`schema`].
+
+pub mod admit;
+pub mod body;
+pub mod cached;
+pub mod chunks;
+pub mod committer;
+pub mod database;
+pub mod durability;
+pub mod head;
+pub mod keys;
+pub mod ledger;
+mod opening;
+pub mod reader;
+pub mod repair;
+pub mod schema;
+pub mod txn;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::oneshot;
+
+use crate::audit::query::VerifyReport;
+use crate::audit::{Code, Record};
+use crate::model::JobId;
+
+pub use committer::{CommitError, Committer};
+pub use database::{Database, Direction, EngineError, Entry, OpenError, Opened, Writes};
+pub use durability::{Durability, make_sled_fsync, owner_only_files};
+pub use head::{Comparison, HeadFile};
+pub use reader::Reader;
+pub use txn::{Fault, Txn};
+
+/// Why a read failed.
+pub type ReadError = Fault;
+
+/// The store: reads for everybody, writes through the one committer. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    reader: Reader,
+    committer: Committer,
+    facts: Arc<Facts>,
+}
+
+/// What was found when the store was opened.
+#[derive(Debug)]
+struct Facts {
+    durability: Durability,
+    notes: Vec<String>,
+    heads: PathBuf,
+    failure: Mutex<Option<oneshot::Receiver<String>>>,
+}
+
+impl std::ops::Deref for Store {
+    type Target = Reader;
+
+    fn deref(&self) -> &Reader {
+        &self.reader
+    }
+}
+
+impl Store {
+    /// Opens the store in `dir`, whose audit head is remembered in the file `heads`. The caller holds the daemon's lock,
+    /// and no thread exists yet.
+    ///
+    /// What is missing or was set aside is recorded before anything else is.
+    pub fn open(dir: &Path, heads: &Path) -> Result<Self, OpenError> {
+        owner_only_files();
+        let durability = make_sled_fsync(dir.parent().unwrap_or(dir));
+        let opened = Database::open(dir, durability)?;
+        let unreadable = |fault: Fault| OpenError::Engine { path: dir.to_owned(), reason: fault.to_string() };
+        let forgotten = !heads.exists();
+        let (head_file, outside) =
+            HeadFile::open(heads).map_err(|source| OpenError::Io { path: heads.to_owned(), source })?;
+        let reader = Reader::new(opened.database.clone());
+        let stored = reader.head().map_err(unreadable)?;
+        let hash_at = |seq| reader.link(seq).ok().flatten().map(|link| link.hash);
+        let comparison = head::compare(stored, hash_at, outside);
+        let found = opening::Found { comparison, stored, forgotten, quarantined: opened.quarantined };
+        let (start, gap) = found.judge();
+        let mut notes = opened.repaired;
+        notes.extend(gap.iter().map(|gap| gap.reason.clone()));
+        let (failed, failure) = oneshot::channel();
+        let on_fatal = Box::new(move |what: String| drop(failed.send(what)));
+        let committer = Committer::start(opened.database, head_file, start, on_fatal);
+        if let Some(gap) = gap {
+            // First in the queue: everything that is acknowledged later comes after it.
+            committer.note(move |txn| ledger::note(txn, gap.code, gap.reason, gap.details));
+        }
+        let failure = Mutex::new(Some(failure));
+        let facts = Arc::new(Facts { durability, notes, heads: heads.to_owned(), failure });
+        Ok(Self { reader, committer, facts })
+    }
+
+    /// Makes a change; returns when it is on disk.
+    pub async fn commit<R: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut Txn<'_>) -> Result<R, Fault> + Send + 'static,
+    ) -> Result<R, CommitError> {
+        self.committer.commit(change).await
+    }
+
+    /// Makes a change that may be lost in a crash, without waiting for it.
+    pub fn note(&self, change: impl FnOnce(&mut Txn<'_>) -> Result<(), Fault> + Send + 'static) {
+        self.committer.note(change);
+    }
+
+    /// Records an event that is not about a dispatch; sent again with the same id, it is recorded once.
+    pub async fn record(&self, id: JobId, body: String) -> Result<(), CommitError> {
+        let told: Record =
+            serde_json::from_str(&body).map_err(|bad| Fault::Invalid(format!("not a record: {bad}")))?;
+        let allowed = matches!(told.event, Code::ConfigChanged | Code::CacheCleared | Code::Gc);
+        if !allowed {
+            return Err(
+                Fault::Invalid(format!("`{}` is not for front ends to record", told.event.as_str())).into()
+            );
+        }
+        self.commit(move |txn| ledger::record_once(txn, id, told)).await
+    }
+
+    /// Checks the whole audit trail, inside and against the head file.
+    pub fn verify(&self) -> Result<VerifyReport, ReadError> {
+        let outside = head::newest(&self.facts.heads).unwrap_or(None);
+        self.reader.verify(outside)
+    }
+
+    /// Returns what was repaired or found missing when the store was opened, in words.
+    pub fn notes(&self) -> &[String] {
+        &self.facts.notes
+    }
+
+    /// Returns how commits reach the disk, in words.
+    pub fn durability(&self) -> &'static str {
+        match self.facts.durability {
+            Durability::Filtered => "fsync by system-call filter",
+            Durability::SyncAfterCommit => "second sync after each commit",
+        }
+    }
+
+    /// Returns where the reason comes when the store cannot write any more. Given once.
+    pub fn failure(&self) -> Option<oneshot::Receiver<String>> {
+        self.facts.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Finishes what waits and closes the store. Blocks until then.
+    pub fn stop(&self) {
+        self.committer.stop();
+    }
+}
+
+#[cfg(test)]
+mod workbench;

@@ -1,0 +1,90 @@
+//! Every record fits, says what it can, and stays a record.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::audit::{Code, End};
+use crate::model::agent::ProfileInForce;
+use crate::model::{Caller, JobId, Timestamp, ToolUse};
+
+fn read(bytes: &[u8]) -> Record {
+    serde_json::from_slice(bytes).unwrap()
+}
+
+fn record(text: &str, count: usize) -> Record {
+    let text = || Some(text.to_owned());
+    let mut record = Record::new(Timestamp::from_millis(1), Code::Finished);
+    record.dispatch = Some(JobId::from_bytes([1; 16]).to_string());
+    record.agent = text();
+    record.task_preview = text();
+    record.reason = text();
+    record.directory = text();
+    record.session = text();
+    record.caller = Some(Caller {
+        client: text().unwrap_or_default(),
+        declared: text(),
+        directory: text(),
+        session: text(),
+        parent: Some(JobId::from_bytes([2; 16])),
+        ..Caller::default()
+    });
+    let names: Vec<String> = (0..count).map(|at| format!("{at}{}", text().unwrap_or_default())).collect();
+    record.profile = Some(ProfileInForce {
+        model: text(),
+        allowed_tools: Some(names.clone()),
+        disallowed_tools: names.clone(),
+        ..ProfileInForce::default()
+    });
+    record.end = Some(End {
+        error: text(),
+        model: text(),
+        tools: names.iter().map(|name| (name.clone(), ToolUse::default())).collect(),
+        denied_tools: names.clone(),
+        ..End::default()
+    });
+    record.details = names.into_iter().map(|name| (name.clone(), name)).collect();
+    record
+}
+
+#[test]
+fn a_short_record_is_left_as_it_is() {
+    let record = record("text", 2);
+    assert_eq!(read(&body(record.clone()).unwrap()), record);
+}
+
+#[test]
+fn long_texts_are_cut_before_anything_else() {
+    let mut long = Record::new(Timestamp::from_millis(1), Code::Requested);
+    long.agent = Some("docs".to_owned());
+    long.task_preview = Some("t".repeat(3000));
+    long.reason = Some("r".repeat(3000));
+    let bytes = body(long.clone()).unwrap();
+    let expected = Record {
+        task_preview: Some(format!("{}…", "t".repeat(1500))),
+        reason: Some(format!("{}…", "r".repeat(1500))),
+        ..long
+    };
+    assert_eq!(read(&bytes), expected);
+    assert!(bytes.len() > BODY_BYTES_MAX / 2);
+}
+
+#[test]
+fn a_shortened_list_of_tools_does_not_say_that_none_was_allowed() {
+    let bytes = body(record(&"name".repeat(300), 300)).unwrap();
+    let short = read(&bytes);
+    assert_eq!(short.dispatch, Some(JobId::from_bytes([1; 16]).to_string()));
+    assert_eq!(short.profile.unwrap().allowed_tools.unwrap().last().unwrap(), "…");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_record_fits_and_stays_a_record(text in any::<String>(), times in 1..60_usize, count in 0..25_usize) {
+        let record = record(&text.repeat(times), count);
+        let bytes = body(record.clone()).unwrap();
+        prop_assert!(bytes.len() <= BODY_BYTES_MAX, "{}", bytes.len());
+        let short = read(&bytes);
+        prop_assert_eq!((short.time, short.event), (record.time, record.event));
+    }
+}

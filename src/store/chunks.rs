@@ -1,0 +1,223 @@
+//! Values of any size over stored values of at most 4096 bytes: above that the engine leaks space.
+//!
+//! A stored value begins with a tag. A value that fits follows its tag. A larger one is cut into pieces under keys of
+//! their own, named after the digest of the whole, and a head tells how many there are. Pieces are written before their
+//! head and removed after it, so whoever finds a head finds its pieces; what a crash leaves without a head is invisible
+//! until it is swept up.
+
+use std::ops::Bound;
+
+use crate::model::Digest;
+use crate::store::database::{Database, Direction, EngineError, Writes};
+use crate::store::keys;
+
+/// Longest value that is stored in one place, in bytes.
+pub const INLINE_BYTES_MAX: usize = 4095;
+
+/// Size of a piece, in bytes.
+pub const PIECE_BYTES: usize = 4096;
+
+/// Longest value at all, in bytes.
+pub const VALUE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Pieces written at once: with their keys under the 128 KiB that one flush may carry when the filter is not in force.
+const PIECES_PER_WRITE: usize = 24;
+
+/// Pieces removed at once.
+const PIECES_PER_REMOVAL: u32 = 256;
+
+/// How often a value that is replaced while it is read is read again.
+const READS_MAX: u32 = 16;
+
+const INLINE: u8 = 0;
+const IN_PIECES: u8 = 1;
+const GENERATION_BYTES: usize = 16;
+
+/// The head of a value in pieces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::store) struct Pieces {
+    count: u32,
+    bytes: u64,
+    digest: Digest,
+}
+
+impl Pieces {
+    fn of(value: &[u8]) -> Self {
+        let count = u32::try_from(value.len().div_ceil(PIECE_BYTES)).unwrap_or(u32::MAX);
+        Self { count, bytes: value.len() as u64, digest: Digest::of(value) }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let (count, bytes) = (self.count.to_be_bytes(), self.bytes.to_be_bytes());
+        [&[IN_PIECES], count.as_slice(), &bytes, self.digest.as_bytes()].concat()
+    }
+
+    /// Returns the head that a stored value is, if it is one.
+    pub(in crate::store) fn decode(raw: &[u8]) -> Option<Self> {
+        let rest = raw.strip_prefix(&[IN_PIECES])?;
+        let (count, rest) = rest.split_first_chunk()?;
+        let (bytes, rest) = rest.split_first_chunk()?;
+        let (digest, rest) = rest.split_first_chunk()?;
+        rest.is_empty().then_some(Self {
+            count: u32::from_be_bytes(*count),
+            bytes: u64::from_be_bytes(*bytes),
+            digest: Digest::from_bytes(*digest),
+        })
+    }
+
+    /// Returns the key of a piece. The generation keeps the pieces of two values of one key apart.
+    fn key(&self, owner: &[u8], index: u32) -> Vec<u8> {
+        [keys::CHUNK, owner, &[0], self.generation(), &index.to_be_bytes()].concat()
+    }
+
+    fn generation(&self) -> &[u8] {
+        self.digest.as_bytes().first_chunk::<GENERATION_BYTES>().map_or(&[], |generation| generation)
+    }
+}
+
+/// Returns the stored form of a value of at most [`INLINE_BYTES_MAX`] bytes.
+pub(in crate::store) fn inline(value: &[u8]) -> Vec<u8> {
+    [&[INLINE], value].concat()
+}
+
+/// Returns the value that is stored in one place, if it is.
+pub(in crate::store) fn inlined(raw: &[u8]) -> Option<&[u8]> {
+    raw.strip_prefix(&[INLINE])
+}
+
+/// Returns the stored form of a value, having written its pieces if it is large.
+pub(in crate::store) fn store(
+    database: &Database,
+    owner: &[u8],
+    value: &[u8],
+) -> Result<Vec<u8>, EngineError> {
+    if value.len() <= INLINE_BYTES_MAX {
+        return Ok(inline(value));
+    }
+    let pieces = Pieces::of(value);
+    let mut index = 0..pieces.count;
+    let mut parts = value.chunks(PIECE_BYTES).zip(&mut index).peekable();
+    while parts.peek().is_some() {
+        let writes: Writes = parts
+            .by_ref()
+            .take(PIECES_PER_WRITE)
+            .map(|(piece, index)| (pieces.key(owner, index), Some(piece.to_vec())))
+            .collect();
+        database.write_part(&writes)?;
+    }
+    Ok(pieces.encode())
+}
+
+/// Returns the value whose stored form under `key` was `raw` a moment ago; `None` if it has been removed since.
+pub(in crate::store) fn whole(
+    database: &Database,
+    key: &[u8],
+    mut raw: Vec<u8>,
+) -> Result<Option<Vec<u8>>, EngineError> {
+    for _ in 0..READS_MAX {
+        if raw.first() == Some(&INLINE) {
+            raw.remove(0);
+            return Ok(Some(raw));
+        }
+        let pieces = Pieces::decode(&raw).ok_or_else(|| damaged(key, "it has no known form"))?;
+        let missing = match gather(database, key, &pieces)? {
+            Ok(value) => return Ok(Some(value)),
+            Err(missing) => missing,
+        };
+        // A value that was replaced meanwhile has lost its pieces rightly.
+        match database.get_raw(key)? {
+            None => return Ok(None),
+            Some(now) if now == raw => return Err(damaged(key, missing)),
+            Some(now) => raw = now,
+        }
+    }
+    Err(damaged(key, "it changes faster than it can be read"))
+}
+
+/// Returns the value in `raw`, whose pieces nobody else can be removing.
+pub(in crate::store) fn unshared(
+    database: &Database,
+    key: &[u8],
+    raw: &[u8],
+) -> Result<Vec<u8>, EngineError> {
+    if let Some(value) = inlined(raw) {
+        return Ok(value.to_vec());
+    }
+    let pieces = Pieces::decode(raw).ok_or_else(|| damaged(key, "it has no known form"))?;
+    gather(database, key, &pieces)?.map_err(|missing| damaged(key, missing))
+}
+
+/// Puts the pieces together, or says what is wrong with them.
+fn gather(
+    database: &Database,
+    owner: &[u8],
+    pieces: &Pieces,
+) -> Result<Result<Vec<u8>, &'static str>, EngineError> {
+    let range = (Bound::Included(pieces.key(owner, 0)), Bound::Excluded(pieces.key(owner, pieces.count)));
+    let mut value = Vec::new();
+    let mut count = 0;
+    for entry in database.scan_raw(range, Direction::Forward) {
+        let (key, piece) = entry?;
+        if key != pieces.key(owner, count) {
+            return Ok(Err("a piece of it is missing"));
+        }
+        count += 1;
+        value.extend_from_slice(&piece);
+    }
+    if count != pieces.count {
+        return Ok(Err("a piece of it is missing"));
+    }
+    if value.len() as u64 != pieces.bytes || Digest::of(&value) != pieces.digest {
+        return Ok(Err("its pieces do not add up to what was stored"));
+    }
+    Ok(Ok(value))
+}
+
+/// Removes the pieces of a value under `owner`, unless they are still, or again, in use.
+pub(in crate::store) fn remove_unless_live(
+    database: &Database,
+    owner: &[u8],
+    pieces: &Pieces,
+) -> Result<(), EngineError> {
+    let live = database.get_raw(owner)?.and_then(|raw| Pieces::decode(&raw));
+    if live.is_some_and(|live| live.generation() == pieces.generation()) {
+        return Ok(());
+    }
+    let mut next = 0;
+    while next < pieces.count {
+        let end = next.saturating_add(PIECES_PER_REMOVAL).min(pieces.count);
+        let removals: Writes = (next..end).map(|index| (pieces.key(owner, index), None)).collect();
+        database.write_part(&removals)?;
+        next = end;
+    }
+    Ok(())
+}
+
+/// A piece, as its key tells.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::store) struct PieceKey<'k> {
+    /// Key of the value it belongs to.
+    pub(in crate::store) owner: &'k [u8],
+    generation: &'k [u8],
+}
+
+impl<'k> PieceKey<'k> {
+    /// Returns what a key of a piece is made of.
+    pub(in crate::store) fn parse(key: &'k [u8]) -> Option<Self> {
+        let (rest, _index) = key.strip_prefix(keys::CHUNK)?.split_last_chunk::<4>()?;
+        let (rest, generation) = rest.split_last_chunk::<GENERATION_BYTES>()?;
+        Some(Self { owner: rest.strip_suffix(&[0])?, generation })
+    }
+
+    /// Returns whether it belongs to the value whose stored form is `raw`.
+    pub(in crate::store) fn is_of(&self, raw: Option<&[u8]>) -> bool {
+        raw.and_then(Pieces::decode).is_some_and(|pieces| pieces.generation() == self.generation)
+    }
+}
+
+fn damaged(key: &[u8], what: &'static str) -> EngineError {
+    EngineError::Damaged { key: key.escape_ascii().to_string(), what }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,305 @@
+//! The moves of a job's life, each with everything that goes with it: record, indexes, audit record, answer, cache,
+//! conversation and money, in the one transaction it is given.
+//!
+//! There is no way to write a job but [`advance`] and [`enter`], and both append the audit record of what they do.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::audit::{self, Code, End, Record, redact};
+use crate::cache::Entry;
+use crate::job::{Event, JobRecord, ProcessId, State, Transition};
+use crate::model::{Answer, Digest, JobId, RunResult, Session, Timestamp};
+use crate::store::schema::{self, Stored};
+use crate::store::txn::{Fault, Txn};
+use crate::store::{cached, keys};
+
+/// Longest error text in an audit record, in characters.
+const ERROR_CHARS: usize = 400;
+
+/// Returns the job stored under this id.
+pub fn job(txn: &Txn<'_>, id: JobId) -> Result<JobRecord, Fault> {
+    match txn.get(&keys::job(id))? {
+        Some(bytes) => decode(&bytes),
+        None => Err(Fault::NotFound(format!("no job `{id}`"))),
+    }
+}
+
+/// Writes a new job and the record that it was requested.
+pub(super) fn enter(txn: &mut Txn<'_>, job: &JobRecord, audit: Record) -> Result<(), Fault> {
+    put(txn, job)?;
+    txn.put(keys::job_by_state(job.state, job.id), Vec::new());
+    txn.put(keys::job_by_agent(&job.agent, job.id), Vec::new());
+    txn.append(audit)?;
+    Ok(())
+}
+
+/// Notes that the worker is about to start `claude`.
+pub fn start(txn: &mut Txn<'_>, id: JobId, worker: ProcessId) -> Result<JobRecord, Fault> {
+    let now = txn.now();
+    advance(txn, id, Event::Started, |job, _| {
+        job.started = Some(now);
+        job.worker = Some(worker);
+    })
+}
+
+/// Notes that somebody wants the job stopped.
+pub fn cancel(txn: &mut Txn<'_>, id: JobId, by: &str) -> Result<JobRecord, Fault> {
+    let now = txn.now();
+    advance(txn, id, Event::CancelRequested, |job, moved| {
+        job.stopped_by = Some(redact::one_line(by, 200));
+        if moved.to().is_terminal() {
+            job.ended = Some(now);
+        }
+    })
+}
+
+/// Where the result of a run was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Its worker reported it.
+    Worker,
+    /// In the run folder, after its worker had died.
+    RunFolder,
+}
+
+/// Notes what came of the run, with its answer, in one move.
+pub fn finish(
+    txn: &mut Txn<'_>,
+    id: JobId,
+    result: RunResult,
+    answer: Answer,
+    source: Source,
+) -> Result<JobRecord, Fault> {
+    let event = if result.success { Event::Succeeded } else { Event::Failed };
+    end(txn, id, event, Some((result, answer)), source)
+}
+
+/// Notes that the worker is gone and left no answer; what it had found out is kept.
+pub fn lose(txn: &mut Txn<'_>, id: JobId, found: Option<(RunResult, Answer)>) -> Result<JobRecord, Fault> {
+    end(txn, id, Event::WorkerLost, found, Source::RunFolder)
+}
+
+/// Lets a job live on by itself.
+pub fn detach(txn: &mut Txn<'_>, id: JobId) -> Result<(), Fault> {
+    let mut job = job(txn, id)?;
+    if job.attached && !job.state.is_terminal() {
+        job.attached = false;
+        put(txn, &job)?;
+    }
+    Ok(())
+}
+
+/// Keeps the last lines of progress.
+pub fn progress(txn: &mut Txn<'_>, id: JobId, lines: &ProgressLines) -> Result<(), Fault> {
+    txn.put(keys::progress(id), encode(lines)?);
+    Ok(())
+}
+
+fn end(
+    txn: &mut Txn<'_>,
+    id: JobId,
+    event: Event,
+    found: Option<(RunResult, Answer)>,
+    source: Source,
+) -> Result<JobRecord, Fault> {
+    let now = txn.now();
+    let (result, answer) = found.map_or((None, None), |(result, answer)| (Some(result), Some(answer)));
+    let digest = answer.as_ref().map(|answer| Digest::of(answer.text.as_bytes()));
+    let size = answer.as_ref().map(|it| (it.text.len() as u64, it.text.chars().count() as u64));
+    let mut recovered = false;
+    let ended = advance_with(txn, id, event, |job, _, record| {
+        job.ended = Some(now);
+        job.answer_size = size;
+        job.result = result;
+        recovered = source == Source::RunFolder && job.result.is_some();
+        record.end = job.result.as_ref().map(|result| end_of(result, digest, size, recovered));
+    })?;
+    if let Some(answer) = &answer {
+        txn.put(keys::answer(id), encode(answer)?);
+    }
+    if let (State::Done, Some(key), Some(policy)) = (ended.state, ended.key, ended.cache)
+        && ended.result.as_ref().is_some_and(RunResult::cacheable)
+    {
+        cached::keep(txn, key, policy, Entry { job: id, stored: now })?;
+    }
+    spend(txn, &ended)?;
+    converse(txn, &ended)?;
+    Ok(ended)
+}
+
+fn advance(
+    txn: &mut Txn<'_>,
+    id: JobId,
+    event: Event,
+    change: impl FnOnce(&mut JobRecord, Transition),
+) -> Result<JobRecord, Fault> {
+    advance_with(txn, id, event, |job, moved, _| change(job, moved))
+}
+
+/// Makes the one move that `event` makes, compare-and-set by construction: the state it leaves is the one read in this
+/// very transaction, and only the committer writes.
+fn advance_with(
+    txn: &mut Txn<'_>,
+    id: JobId,
+    event: Event,
+    change: impl FnOnce(&mut JobRecord, Transition, &mut Record),
+) -> Result<JobRecord, Fault> {
+    let mut job = job(txn, id)?;
+    let moved = job.state.step(event).map_err(|illegal| Fault::Conflict(illegal.to_string()))?;
+    let mut record = record_of(&job, txn.now(), moved.code());
+    job.state = moved.to();
+    change(&mut job, moved, &mut record);
+    record.status = Some(job.state.as_str().to_owned());
+    record.reason.clone_from(&job.stopped_by);
+    txn.delete(keys::job_by_state(moved.from(), id));
+    txn.put(keys::job_by_state(moved.to(), id), Vec::new());
+    // Nobody joins what is being stopped; from then on the key may be another job's.
+    if moved.to() != State::Running
+        && let Some(key) = job.key
+        && txn.get(&keys::in_flight(key))?.is_some_and(|holder| keys::job_of(&holder) == Some(id))
+    {
+        txn.delete(keys::in_flight(key));
+    }
+    put(txn, &job)?;
+    txn.append(record)?;
+    Ok(job)
+}
+
+fn put(txn: &mut Txn<'_>, job: &JobRecord) -> Result<(), Fault> {
+    txn.put(keys::job(job.id), encode(job)?);
+    Ok(())
+}
+
+pub(super) fn encode<T: Stored>(value: &T) -> Result<Vec<u8>, Fault> {
+    schema::encode(value).map_err(|bad| Fault::Invalid(bad.to_string()))
+}
+
+pub(super) fn decode<T: Stored>(bytes: &[u8]) -> Result<T, Fault> {
+    schema::decode(bytes).map_err(|bad| Fault::Unreadable(bad.to_string()))
+}
+
+/// A sum of money, in US dollars.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Spent(pub(super) f64);
+
+/// The last lines of progress, and when the last of them came.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct ProgressLines(pub Timestamp, pub Vec<String>);
+
+/// Returns the record of an event in this job's life, with the facts that every one of them carries.
+pub(super) fn record_of(job: &JobRecord, now: Timestamp, code: Code) -> Record {
+    let mut record = Record::new(now, code);
+    record.dispatch = Some(job.id.to_string());
+    record.parent = job.caller.parent.map(|id| id.to_string());
+    record.root = Some(job.root.to_string());
+    record.caller = Some(job.caller.clone());
+    record.agent = Some(job.agent.clone());
+    record.group.clone_from(&job.group);
+    record.directory = Some(job.directory.display().to_string());
+    record.git_head.clone_from(&job.git_head);
+    record.request_digest = Some(job.request_digest.to_string());
+    record.profile = Some(job.profile.clone());
+    record.session = Some(job.session.to_string());
+    record.status = Some(job.state.as_str().to_owned());
+    record
+}
+
+fn end_of(result: &RunResult, digest: Option<Digest>, size: Option<(u64, u64)>, recovered: bool) -> End {
+    End {
+        success: result.success,
+        error_type: result.class.map(|class| class.as_str().to_owned()),
+        error: result.error.as_deref().map(|error| redact::one_line(&redact::redact(error), ERROR_CHARS)),
+        outcome: result.outcome.map(|outcome| outcome.as_str().to_owned()),
+        cost_usd: result.cost_usd,
+        duration_ms: result.duration_ms,
+        turns: result.num_turns,
+        model: result.model.as_deref().map(|model| audit::cut(model, 100)),
+        tokens: result.usage,
+        tools: result.tools.clone(),
+        denied_tools: result.denied_tools.clone(),
+        answer_digest: digest.map(|digest| digest.to_string()),
+        answer_bytes: size.map_or(0, |(bytes, _)| bytes),
+        recovered,
+    }
+}
+
+/// Adds what the run cost to the sums of its day and month, over all agents and for its own.
+fn spend(txn: &mut Txn<'_>, job: &JobRecord) -> Result<(), Fault> {
+    let Some(cost) = job.result.as_ref().and_then(|result| result.cost_usd).filter(|cost| *cost > 0.0) else {
+        return Ok(());
+    };
+    let (day, month) = (txn.now().local_day(), txn.now().local_month());
+    for agent in [None, Some(job.agent.as_str())] {
+        for key in [keys::spent_in_day(day, agent), keys::spent_in_month(month, agent)] {
+            let sum = spent(txn, &key)? + cost;
+            txn.put(key, encode(&Spent(sum))?);
+        }
+    }
+    Ok(())
+}
+
+/// Returns the sum stored under `key`, in US dollars.
+pub(super) fn spent(txn: &Txn<'_>, key: &[u8]) -> Result<f64, Fault> {
+    match txn.get(key)? {
+        Some(bytes) => Ok(decode::<Spent>(&bytes)?.0),
+        None => Ok(0.0),
+    }
+}
+
+/// Keeps the books of the conversation.
+fn converse(txn: &mut Txn<'_>, job: &JobRecord) -> Result<(), Fault> {
+    let key = keys::session(job.session.as_str());
+    let known: Option<Session> = match txn.get(&key)? {
+        Some(bytes) => Some(decode(&bytes)?),
+        None => None,
+    };
+    // A run that never started has no conversation to go on with.
+    if known.is_none() && job.started.is_none() {
+        return Ok(());
+    }
+    let result = job.result.as_ref();
+    let mut session = known.unwrap_or_else(|| Session {
+        id: job.session.clone(),
+        agent: job.agent.clone(),
+        directory: job.directory.clone(),
+        dispatches: 0,
+        turns: 0,
+        cost_usd: 0.0,
+        last_job: job.id,
+        last_used: txn.now(),
+    });
+    session.dispatches += 1;
+    session.turns += result.and_then(|it| it.num_turns).unwrap_or(0);
+    session.cost_usd += result.and_then(|it| it.cost_usd).unwrap_or(0.0);
+    session.last_job = job.id;
+    session.last_used = txn.now();
+    txn.put(key, encode(&session)?);
+    Ok(())
+}
+
+/// Records an event that is not about a dispatch, once for each id.
+pub(super) fn record_once(txn: &mut Txn<'_>, id: JobId, mut record: Record) -> Result<(), Fault> {
+    let place = keys::idempotency(id.as_bytes());
+    if txn.get(&place)?.is_none() {
+        record.time = txn.now();
+        txn.put(place, []);
+        txn.append(record)?;
+    }
+    Ok(())
+}
+
+/// Records an event that is not about a dispatch.
+pub fn note(
+    txn: &mut Txn<'_>,
+    code: Code,
+    reason: String,
+    details: BTreeMap<String, String>,
+) -> Result<(), Fault> {
+    let mut record = Record::new(txn.now(), code);
+    record.reason = Some(reason);
+    record.details = details;
+    txn.append(record)?;
+    Ok(())
+}

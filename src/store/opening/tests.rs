@@ -1,0 +1,52 @@
+//! Where the chain goes on after each kind of loss, and what is said of it.
+
+use super::*;
+use crate::model::Digest;
+
+fn head(seq: u64) -> Head {
+    Head { seq, hash: Digest::of(&seq.to_le_bytes()) }
+}
+
+fn found(comparison: Comparison, stored: Head) -> Found {
+    Found { comparison, stored, forgotten: false, quarantined: None }
+}
+
+#[test]
+fn a_store_that_is_as_it_was_left_needs_no_word() {
+    assert_eq!(found(Comparison::Same, head(3)).judge(), (head(3), None));
+    assert_eq!(found(Comparison::Ahead, head(4)).judge(), (head(4), None));
+}
+
+#[test]
+fn after_a_loss_the_chain_goes_on_from_the_remembered_end() {
+    let (start, gap) = found(Comparison::Lost { stored: head(3), outside: head(9) }, head(3)).judge();
+    let gap = gap.unwrap();
+    assert_eq!((start, gap.code), (head(9), Code::Gap));
+    assert!(gap.reason.contains("records 4 to 9 are missing"), "{}", gap.reason);
+    assert_eq!(gap.details["remembered_hash"], head(9).hash.to_string());
+}
+
+#[test]
+fn a_replaced_record_is_told_and_the_chain_goes_on_from_the_store() {
+    let comparison = Comparison::Different { found: Some(Digest::ZERO), outside: head(2) };
+    let (start, gap) = found(comparison, head(5)).judge();
+    assert_eq!((start, gap.map(|gap| gap.code)), (head(5), Some(Code::Gap)));
+}
+
+#[test]
+fn a_lost_head_file_is_told_unless_the_store_is_new() {
+    let forgetful = |stored| Found { forgotten: true, ..found(Comparison::Ahead, stored) };
+    let (start, gap) = forgetful(head(5)).judge();
+    let gap = gap.unwrap();
+    assert_eq!((start, gap.code), (head(5), Code::Gap));
+    assert!(gap.reason.contains("after number 5"), "{}", gap.reason);
+    assert_eq!(forgetful(Head::EMPTY).judge(), (Head::EMPTY, None));
+}
+
+#[test]
+fn a_store_set_aside_is_told_even_when_nothing_was_in_it() {
+    let mut aside = found(Comparison::Same, Head::EMPTY);
+    aside.quarantined = Some("aside".into());
+    let (start, gap) = aside.judge();
+    assert_eq!((start, gap.unwrap().code), (Head::EMPTY, Code::Quarantined));
+}

@@ -1,0 +1,130 @@
+//! The bytes of stored values: a format version, then `bincode`. Nothing decoded is trusted.
+//!
+//! A type's layout is frozen with its version: a field that is added, removed or moved makes a new version (and the old
+//! type stays, to be read for ever). Only types without references to themselves may be stored: decoding a recursive
+//! type could overflow the stack.
+
+use bincode::Options as _;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::audit::chain::Head;
+use crate::job::{JobRecord, RequestTexts};
+use crate::model::{Answer, Session};
+use crate::store::admit::Decision;
+use crate::store::cached::{Counters, Slot};
+use crate::store::chunks::VALUE_BYTES_MAX;
+use crate::store::ledger::{ProgressLines, Spent};
+
+/// Format of the store as a whole: which prefixes there are and what they mean. Kept under `m/format`.
+pub const FORMAT: u32 = 1;
+
+/// A type that is stored under a version.
+pub trait Stored: Serialize + DeserializeOwned {
+    /// Version that is written; the first byte of the value.
+    const VERSION: u8;
+    /// What it is, for messages.
+    const WHAT: &'static str;
+}
+
+impl Stored for JobRecord {
+    const VERSION: u8 = 1;
+    const WHAT: &'static str = "job record";
+}
+
+macro_rules! stored {
+    ($($kind:ty: $version:literal, $what:literal;)*) => {
+        $(impl Stored for $kind {
+            const VERSION: u8 = $version;
+            const WHAT: &'static str = $what;
+        })*
+    };
+}
+
+stored! {
+    Answer: 1, "answer";
+    RequestTexts: 1, "request";
+    Session: 1, "conversation";
+    ProgressLines: 1, "progress";
+    Spent: 1, "sum of spending";
+    Decision: 1, "decision";
+    Slot: 1, "cache entry";
+    Counters: 1, "set of cache counters";
+}
+
+impl Stored for Head {
+    const VERSION: u8 = 1;
+    const WHAT: &'static str = "audit head";
+}
+
+/// Why a value could not be written or read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SchemaError {
+    /// It was written by a newer program.
+    #[error("a {what} has format {found}, this program knows formats up to {known}: update agent-dispatch")]
+    NewerFormat {
+        /// What it is.
+        what: &'static str,
+        /// Its version.
+        found: u8,
+        /// Newest version known here.
+        known: u8,
+    },
+    /// Its bytes are not what they should be.
+    #[error("a {what} cannot be read: {reason}")]
+    Unreadable {
+        /// What it is.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// It cannot be put into bytes.
+    #[error("a {what} cannot be stored: {reason}")]
+    Unwritable {
+        /// What it is.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Returns the bytes to store. Fails for what no format can hold: a path that is not UTF-8, more than the size limit.
+pub fn encode<T: Stored>(value: &T) -> Result<Vec<u8>, SchemaError> {
+    let mut bytes = vec![T::VERSION];
+    options()
+        .serialize_into(&mut bytes, value)
+        .map_err(|error| SchemaError::Unwritable { what: T::WHAT, reason: error.to_string() })?;
+    Ok(bytes)
+}
+
+/// Returns the value stored in `bytes`.
+pub fn decode<T: Stored>(bytes: &[u8]) -> Result<T, SchemaError> {
+    let unreadable = |reason: String| SchemaError::Unreadable { what: T::WHAT, reason };
+    let (version, body) = bytes.split_first().ok_or_else(|| unreadable("it is empty".to_owned()))?;
+    if *version > T::VERSION {
+        return Err(SchemaError::NewerFormat { what: T::WHAT, found: *version, known: T::VERSION });
+    }
+    if *version != T::VERSION {
+        return Err(unreadable(format!("there is no format {version}")));
+    }
+    options().deserialize(body).map_err(|error| unreadable(error.to_string()))
+}
+
+/// Returns the bytes of a message between processes: like a stored value, but without a version, which the handshake of
+/// the connection has settled.
+pub fn encode_message<T: Serialize>(message: &T) -> Result<Vec<u8>, String> {
+    options().serialize(message).map_err(|error| error.to_string())
+}
+
+/// Returns the message in these bytes.
+pub fn decode_message<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    options().deserialize(bytes).map_err(|error| error.to_string())
+}
+
+/// The one way to turn values into bytes: compact integers, bounded, nothing left over.
+fn options() -> impl bincode::Options {
+    bincode::DefaultOptions::new().with_limit(VALUE_BYTES_MAX as u64).reject_trailing_bytes()
+}
+
+#[cfg(test)]
+mod tests;
