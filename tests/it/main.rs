@@ -1,1 +1,5 @@
-//! The program from outside.
+//! The program from outside: one binary, one file per subject.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod runner;
