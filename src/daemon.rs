@@ -1,1 +1,18 @@
-//! Owns nothing yet.
+//! The daemon: the only process that opens the store. It decides dispatches, orders the queue and wakes whoever waits.
+//!
+//! It never starts a process, so a sandboxed session cannot use it to escape, no environment crosses its socket, and
+//! its death kills no work: front ends start workers, workers find the next daemon.
+
+pub mod client;
+pub mod handshake;
+pub mod hub;
+pub mod permits;
+pub mod place;
+pub mod protocol;
+pub mod recover;
+pub mod serve;
+pub mod session;
+pub mod wire;
+pub mod workers;
+
+pub use client::{Client, ClientError};

@@ -1,0 +1,283 @@
+//! What is only true while it lasts: who waits for which job, which worker is connected, who holds a place.
+//!
+//! All of it is lost when the daemon goes, and found again when callers and workers come back. The lock is held for
+//! moments only, never across an await.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{mpsc, watch};
+
+use crate::daemon::permits::{Permits, Ticket};
+use crate::daemon::protocol::{Order, ProgressView};
+use crate::job::{JobRecord, ProcessId};
+use crate::model::{JobId, OnDisconnect, Timestamp};
+
+/// Number of a connection, unique while the daemon lives.
+pub type ConnectionId = u64;
+
+/// Lines of progress kept of each job, and characters of each line.
+const PROGRESS_LINES: usize = 20;
+const PROGRESS_CHARS: usize = 300;
+
+/// Who waits for whom, and who may run.
+#[derive(Debug)]
+pub struct Hub {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    live: BTreeMap<JobId, Live>,
+    permits: Permits,
+}
+
+#[derive(Debug)]
+struct Live {
+    /// Connections of callers that wait, and the job inside which each of them runs.
+    waiters: BTreeMap<ConnectionId, Option<JobId>>,
+    attached: bool,
+    on_disconnect: OnDisconnect,
+    worker: Option<Worker>,
+    signal: watch::Sender<Signal>,
+    progress: (Timestamp, Vec<String>),
+}
+
+#[derive(Debug)]
+struct Worker {
+    connection: ConnectionId,
+    process: ProcessId,
+    orders: mpsc::Sender<Order>,
+}
+
+/// What a waiting caller is told.
+#[derive(Debug, Clone, Default)]
+pub struct Signal {
+    /// How far the job is.
+    pub progress: ProgressView,
+    /// Whether it has ended; its record says how.
+    pub ended: bool,
+}
+
+/// An attached job that nobody waits for any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Abandoned {
+    /// The job.
+    pub job: JobId,
+    /// What is to happen.
+    pub on_disconnect: OnDisconnect,
+}
+
+impl Hub {
+    /// Returns a hub that lets `starts_max` runs start at the same instant.
+    pub const fn new(starts_max: usize) -> Self {
+        Self { state: Mutex::new(State { live: BTreeMap::new(), permits: Permits::new(starts_max) }) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic under this lock leaves plain maps behind, not a broken invariant.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in a job that has not ended.
+    pub fn enter(&self, job: &JobRecord) {
+        let mut state = self.state();
+        state.live.entry(job.id).or_insert_with(|| Live {
+            waiters: BTreeMap::new(),
+            attached: job.attached,
+            on_disconnect: job.on_disconnect,
+            worker: None,
+            signal: watch::channel(Signal::default()).0,
+            progress: (job.created, Vec::new()),
+        });
+    }
+
+    /// Counts a connection among those that wait for a job, and returns where it hears of it; nothing when the job has
+    /// ended.
+    pub fn wait(
+        &self,
+        job: JobId,
+        connection: ConnectionId,
+        attach: bool,
+        inside: Option<JobId>,
+    ) -> Option<watch::Receiver<Signal>> {
+        let mut state = self.state();
+        let live = state.live.get_mut(&job)?;
+        if attach {
+            live.waiters.insert(connection, inside);
+        }
+        Some(live.signal.subscribe())
+    }
+
+    /// The connection no longer waits for the job. Returns the job when that leaves it to nobody.
+    pub fn leave(&self, job: JobId, connection: ConnectionId) -> Option<Abandoned> {
+        let mut state = self.state();
+        let live = state.live.get_mut(&job)?;
+        live.waiters.remove(&connection)?;
+        live.abandoned(job)
+    }
+
+    /// The connection is gone: it waits for nothing any more.
+    pub fn disconnect(&self, connection: ConnectionId) -> Vec<Abandoned> {
+        let mut state = self.state();
+        let left = state.live.iter_mut().filter_map(|(job, live)| {
+            live.waiters.remove(&connection)?;
+            live.abandoned(*job)
+        });
+        left.collect()
+    }
+
+    /// Returns the job if nobody waits for it although it lives only for those who do.
+    pub fn abandoned(&self, job: JobId) -> Option<Abandoned> {
+        self.state().live.get(&job)?.abandoned(job)
+    }
+
+    /// The job lives on by itself.
+    pub fn detach(&self, job: JobId) {
+        if let Some(live) = self.state().live.get_mut(&job) {
+            live.attached = false;
+        }
+    }
+
+    /// Returns whether a caller that runs inside `line` (itself first, then its ancestors) may wait for `job`: not when
+    /// that job is one of them, nor when it waits, over any number of steps, for one of them.
+    pub fn may_join(&self, line: &[JobId], job: JobId) -> bool {
+        let state = self.state();
+        let mut reached = BTreeSet::from([job]);
+        let mut to_visit = vec![job];
+        while let Some(waiting) = to_visit.pop() {
+            if line.contains(&waiting) {
+                return false;
+            }
+            let waits_for =
+                state.live.iter().filter(|(_, live)| live.waiters.values().any(|it| *it == Some(waiting)));
+            to_visit.extend(waits_for.map(|(next, _)| *next).filter(|next| reached.insert(*next)));
+        }
+        true
+    }
+
+    /// The job has ended: whoever waits is woken.
+    pub fn end(&self, job: JobId) {
+        let mut state = self.state();
+        if let Some(live) = state.live.remove(&job) {
+            live.signal.send_modify(|signal| signal.ended = true);
+        }
+    }
+
+    /// A worker has connected for the job. `false` when the job has ended.
+    pub fn connect_worker(
+        &self,
+        job: JobId,
+        connection: ConnectionId,
+        process: ProcessId,
+        orders: mpsc::Sender<Order>,
+    ) -> bool {
+        match self.state().live.get_mut(&job) {
+            Some(live) => {
+                live.worker = Some(Worker { connection, process, orders });
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The worker's connection is gone, and with it its place. Returns whether the job still needs somebody.
+    pub fn disconnect_worker(&self, job: JobId, connection: ConnectionId) -> bool {
+        let mut state = self.state();
+        match state.live.get_mut(&job) {
+            Some(live) if live.worker.as_ref().is_some_and(|worker| worker.connection == connection) => {
+                live.worker = None;
+                state.permits.release(job);
+                true
+            }
+            Some(_) => false,
+            None => {
+                state.permits.release(job);
+                false
+            }
+        }
+    }
+
+    /// Returns the worker that is connected for the job.
+    pub fn worker(&self, job: JobId) -> Option<ProcessId> {
+        self.state().live.get(&job)?.worker.as_ref().map(|worker| worker.process)
+    }
+
+    /// Tells the job's worker something. The queue holds more orders than a worker ever gets; a full one means that it
+    /// no longer reads, and its connection is about to be found dead.
+    pub fn order(&self, job: JobId, order: Order) {
+        if let Some(worker) = self.state().live.get(&job).and_then(|live| live.worker.as_ref()) {
+            let _full_or_gone = worker.orders.try_send(order);
+        }
+    }
+
+    /// The job goes on. Returns its last lines when they should be kept (at most once a second).
+    pub fn progress(
+        &self,
+        job: JobId,
+        view: ProgressView,
+        now: Timestamp,
+    ) -> Option<(Timestamp, Vec<String>)> {
+        let mut state = self.state();
+        let live = state.live.get_mut(&job)?;
+        let kept_before = live.progress.0;
+        let line = crate::audit::redact::one_line(&view.text, PROGRESS_CHARS);
+        if !line.is_empty() && live.progress.1.last() != Some(&line) {
+            live.progress.1.push(line);
+        }
+        let excess = live.progress.1.len().saturating_sub(PROGRESS_LINES);
+        live.progress.1.drain(..excess);
+        live.signal.send_modify(|signal| signal.progress = view);
+        if now.millis_since(kept_before) < 1000 {
+            return None;
+        }
+        live.progress.0 = now;
+        Some(live.progress.clone())
+    }
+
+    /// Returns the last lines of progress of a job that lives.
+    pub fn progress_of(&self, job: JobId) -> Option<(Timestamp, Vec<String>)> {
+        self.state().live.get(&job).map(|live| live.progress.clone())
+    }
+
+    /// Puts a job into the queue.
+    pub fn ask(&self, ticket: Ticket) {
+        self.state().permits.ask(ticket);
+    }
+
+    /// Gives a place to a run that exists already.
+    pub fn resume(&self, ticket: Ticket) {
+        self.state().permits.resume(ticket);
+    }
+
+    /// Returns the next job that may run.
+    pub fn grant(&self) -> Option<JobId> {
+        self.state().permits.grant()
+    }
+
+    /// The job's start is over.
+    pub fn started(&self, job: JobId) {
+        self.state().permits.started(job);
+    }
+
+    /// The job neither waits nor runs any more.
+    pub fn release(&self, job: JobId) {
+        self.state().permits.release(job);
+    }
+
+    /// Returns how many jobs live, and how many of them wait for a place.
+    pub fn counts(&self) -> (usize, usize) {
+        let state = self.state();
+        (state.live.len(), state.permits.queued())
+    }
+}
+
+impl Live {
+    fn abandoned(&self, job: JobId) -> Option<Abandoned> {
+        let left = self.attached && self.waiters.is_empty();
+        left.then_some(Abandoned { job, on_disconnect: self.on_disconnect })
+    }
+}
+
+#[cfg(test)]
+mod tests;

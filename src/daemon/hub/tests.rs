@@ -1,0 +1,142 @@
+//! Who waits for whom, who is left alone, and that nobody ever waits for himself.
+
+use super::*;
+use crate::job::{Places, State as JobState};
+use crate::model::agent::ProfileInForce;
+use crate::model::{Caller, Digest, SessionId};
+
+fn id(number: u8) -> JobId {
+    JobId::from_bytes([number; 16])
+}
+
+fn job(number: u8, attached: bool) -> JobRecord {
+    JobRecord {
+        id: id(number),
+        state: JobState::Pending,
+        agent: "infra".into(),
+        group: None,
+        directory: "/srv/infra".into(),
+        git_head: None,
+        session: SessionId::generate(),
+        resumed: false,
+        caller: Caller::default(),
+        root: id(number),
+        profile: ProfileInForce::default(),
+        places: Places { everyone: 5, agent: None },
+        task_preview: String::new(),
+        request_digest: Digest::ZERO,
+        task_digest: Digest::ZERO,
+        key: None,
+        cache: None,
+        created: Timestamp::from_millis(0),
+        started: None,
+        ended: None,
+        attached,
+        on_disconnect: OnDisconnect::Cancel,
+        worker: None,
+        stopped_by: None,
+        result: None,
+        answer_size: None,
+    }
+}
+
+fn hub(jobs: &[JobRecord]) -> Hub {
+    let hub = Hub::new(2);
+    for job in jobs {
+        hub.enter(job);
+    }
+    hub
+}
+
+#[test]
+fn an_attached_job_is_left_when_its_last_caller_goes() {
+    let hub = hub(&[job(1, true)]);
+    hub.wait(id(1), 10, true, None).unwrap();
+    hub.wait(id(1), 11, true, None).unwrap();
+    assert_eq!(hub.leave(id(1), 10), None);
+    assert_eq!(hub.leave(id(1), 10), None, "who has left cannot leave again");
+    assert_eq!(hub.disconnect(11), [Abandoned { job: id(1), on_disconnect: OnDisconnect::Cancel }]);
+}
+
+#[test]
+fn a_detached_job_belongs_to_nobody_and_is_never_left() {
+    let hub = hub(&[job(1, false), job(2, true)]);
+    hub.wait(id(1), 10, true, None).unwrap();
+    hub.wait(id(2), 10, true, None).unwrap();
+    hub.detach(id(2));
+    assert_eq!(hub.disconnect(10), []);
+}
+
+#[test]
+fn who_only_looks_does_not_keep_a_job_alive() {
+    let hub = hub(&[job(1, true)]);
+    hub.wait(id(1), 10, true, None).unwrap();
+    hub.wait(id(1), 11, false, None).unwrap();
+    assert_eq!(hub.disconnect(10).len(), 1);
+    assert_eq!(hub.disconnect(11), []);
+}
+
+#[test]
+fn a_caller_never_joins_what_waits_for_it() {
+    // 1 waits for 2, 2 waits for 3.
+    let hub = hub(&[job(1, true), job(2, true), job(3, true), job(4, true)]);
+    hub.wait(id(2), 10, true, Some(id(1))).unwrap();
+    hub.wait(id(3), 11, true, Some(id(2))).unwrap();
+    for (line, wanted, may) in [
+        (&[][..], 1, true),
+        (&[4][..], 1, true),
+        (&[3, 2, 1], 1, false),
+        (&[3, 2, 1], 2, false),
+        (&[3, 2, 1], 3, false),
+        (&[3, 2, 1], 4, true),
+        (&[2], 3, true),
+        (&[2], 1, false),
+    ] {
+        let line: Vec<JobId> = line.iter().map(|number| id(*number)).collect();
+        assert_eq!(hub.may_join(&line, id(wanted)), may, "{line:?} joins {wanted}");
+    }
+}
+
+#[test]
+fn the_end_wakes_whoever_waits() {
+    let hub = hub(&[job(1, true)]);
+    let signal = hub.wait(id(1), 10, true, None).unwrap();
+    hub.end(id(1));
+    assert!(signal.has_changed().is_ok_and(|changed| changed) || signal.borrow().ended);
+    assert!(hub.wait(id(1), 11, true, None).is_none(), "there is nothing to wait for any more");
+    assert_eq!(hub.counts(), (0, 0));
+}
+
+#[test]
+fn progress_is_bounded_and_kept_once_a_second() {
+    let hub = hub(&[job(1, false)]);
+    let step = |number: u64| ProgressView { text: format!("step {number}"), turns: 0, cost_usd: None };
+    let kept: Vec<bool> = (0..100)
+        .map(|number| hub.progress(id(1), step(number), Timestamp::from_millis(number * 100)).is_some())
+        .collect();
+    assert_eq!(kept.iter().filter(|kept| **kept).count(), 9);
+    let (_, lines) = hub.progress_of(id(1)).unwrap();
+    assert_eq!((lines.len(), lines.last().map(String::as_str)), (PROGRESS_LINES, Some("step 99")));
+}
+
+#[test]
+fn the_place_of_a_worker_is_free_when_its_connection_goes() {
+    let hub = hub(&[job(1, false)]);
+    let (orders, _kept) = mpsc::channel(1);
+    let process = ProcessId { pid: 1, start_ticks: 1 };
+    assert!(hub.connect_worker(id(1), 20, process, orders));
+    let places = Places { everyone: 1, agent: None };
+    let ticket = |number| Ticket {
+        job: id(number),
+        depth: 0,
+        places,
+        agent: "infra".into(),
+        session: SessionId::generate(),
+    };
+    hub.ask(ticket(1));
+    hub.ask(ticket(2));
+    assert_eq!((hub.grant(), hub.grant()), (Some(id(1)), None));
+    assert!(!hub.disconnect_worker(id(1), 99), "another connection's end is no reason");
+    assert!(hub.disconnect_worker(id(1), 20));
+    assert_eq!(hub.grant(), Some(id(2)));
+}

@@ -1,0 +1,238 @@
+//! What front ends, workers and the daemon say to each other: requests, replies and what they carry; nothing else.
+//!
+//! A connection carries one request at a time: the request frame, then any number of [`Reply::Progress`] frames where
+//! the request streams, then the final reply. A connection that said [`Request::Worker`] belongs to that worker from
+//! then on: orders come one way, reports go the other. Closing a connection is how either side leaves.
+
+use serde::{Deserialize, Serialize};
+
+use crate::audit::query::{AuditEntry, AuditFilter, VerifyReport};
+use crate::job::{Admission, JobFilter, JobRecord, OpenRequest, ProcessId, RequestTexts};
+use crate::model::{Answer, JobId, RunResult, Session, SessionId, Timestamp};
+
+/// What is asked of the daemon. Variants are only ever added at the end: bincode numbers them by position.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Request {
+    /// How it is.
+    Status,
+    /// Decide a dispatch. The connection counts as a waiting caller of the job from then on, if the request says so.
+    Open(Box<OpenRequest>),
+    /// Wait for jobs to end.
+    Wait(WaitRequest),
+    /// The caller on this connection no longer wants the job: it is stopped if nobody else waits for it.
+    Leave(JobId),
+    /// Stop a job, whoever waits.
+    Cancel {
+        /// The job.
+        job: JobId,
+        /// Who asks, in words for a person.
+        by: String,
+    },
+    /// The worker of a job just opened could not be started.
+    LaunchFailed {
+        /// The job.
+        job: JobId,
+        /// Why.
+        error: String,
+    },
+    /// A worker presents itself.
+    Worker(WorkerHello),
+    /// One job.
+    Job(JobId),
+    /// Several jobs.
+    Jobs(JobFilter),
+    /// A job's answer.
+    Answer(JobId),
+    /// What a job was asked.
+    Texts(JobId),
+    /// Audit records.
+    Audit(AuditFilter),
+    /// Check the whole audit trail.
+    Verify,
+    /// Record an event that is not about a dispatch.
+    Record {
+        /// Idempotency id.
+        id: JobId,
+        /// The audit record, as JSON text.
+        body: String,
+    },
+    /// What is known of a conversation.
+    Session(SessionId),
+    /// Which dispatches have ids in this range, both ends included: an id's beginning names such a range.
+    Find(JobId, JobId),
+    /// One audit record.
+    AuditRecord(u64),
+}
+
+/// What the daemon answers. Variants are only ever added at the end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Reply {
+    /// How it is.
+    Status(DaemonStatus),
+    /// What was decided.
+    Admission(Admission),
+    /// A job goes on.
+    Progress(JobId, ProgressView),
+    /// The wait is over.
+    Waited(Vec<JobView>, WaitEnd),
+    /// What a cancellation did.
+    Cancelled(Box<JobView>, CancelEffect),
+    /// One job, if it exists.
+    Job(Option<Box<JobView>>),
+    /// Jobs, newest first.
+    Jobs(Vec<JobView>),
+    /// An answer, if there is one.
+    Answer(Option<Answer>),
+    /// What was asked, if it is still kept.
+    Texts(Option<RequestTexts>),
+    /// Records, newest first.
+    Audit(Vec<AuditEntry>),
+    /// What the check found.
+    Verified(VerifyReport),
+    /// It is done.
+    Done,
+    /// It cannot be done.
+    Fault(WireFault),
+    /// An order to a worker.
+    Order(Order),
+    /// What is known of a conversation.
+    Session(Option<Session>),
+    /// Dispatches, oldest first; not all when there are many.
+    Found(Vec<JobId>),
+    /// The wait of an attached caller for one job is over, and the job has ended: the job, and its answer.
+    Collected(Box<JobView>, Answer),
+}
+
+/// A worker, presenting itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerHello {
+    /// Its job.
+    pub job: JobId,
+    /// Itself.
+    pub process: ProcessId,
+    /// Whether it was told to run before (by this daemon or by one that is gone).
+    pub running: bool,
+}
+
+/// What a worker is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Order {
+    /// Run: the place is yours and the start is on disk.
+    Run,
+    /// Stop; who asks.
+    Stop(String),
+    /// Your report is on disk.
+    Recorded,
+    /// There is nothing to do: the job has ended.
+    Dismissed,
+}
+
+/// What a worker reports.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Report {
+    /// `claude` has said something: the start is over.
+    Alive,
+    /// It goes on.
+    Progress(ProgressView),
+    /// It ended.
+    Ended(Box<RunResult>, Answer),
+}
+
+/// How far a running job is.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ProgressView {
+    /// What it does, one line for people; empty while it waits for a place.
+    pub text: String,
+    /// Turns so far.
+    pub turns: u32,
+    /// Cost so far in US dollars, when known.
+    pub cost_usd: Option<f64>,
+}
+
+/// For which jobs to wait, and how long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitRequest {
+    /// The jobs.
+    pub jobs: Vec<JobId>,
+    /// Whether one that ended is enough.
+    pub any: bool,
+    /// Milliseconds to wait; `None` waits to the end.
+    pub timeout_ms: Option<u64>,
+    /// Whether the caller counts as somebody for whom the jobs live.
+    pub attach: bool,
+    /// Whether the jobs live on by themselves when the time is over.
+    pub detach_at_timeout: bool,
+    /// The job inside which the caller runs: it waits for these.
+    pub inside: Option<JobId>,
+}
+
+/// Why a wait ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WaitEnd {
+    /// What was waited for has ended.
+    Ended,
+    /// The time is over.
+    TimedOut,
+}
+
+/// What a cancellation did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CancelEffect {
+    /// It had not started; it never will.
+    Cancelled,
+    /// It ran; it is being stopped.
+    Stopping,
+    /// It had ended before.
+    AlreadyTerminal,
+}
+
+/// A job with what is only known while it lives.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JobView {
+    /// What is stored of it.
+    pub record: JobRecord,
+    /// Its last lines of progress, oldest first.
+    pub progress: Vec<String>,
+    /// When the last line came.
+    pub progress_at: Option<Timestamp>,
+}
+
+/// How the daemon is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaemonStatus {
+    /// Its process id.
+    pub pid: u32,
+    /// Its version.
+    pub version: String,
+    /// When it started.
+    pub started: Timestamp,
+    /// Open connections, the asking one included.
+    pub connections: u32,
+    /// Jobs that have not ended.
+    pub jobs: u32,
+    /// Jobs that wait for a place.
+    pub queued: u32,
+    /// Bytes of the store on disk.
+    pub store_bytes: u64,
+    /// Number of the last audit record.
+    pub audit_seq: u64,
+    /// Whether every commit reaches the disk through the system-call filter (else through a second sync).
+    pub durability: String,
+}
+
+/// Why the daemon cannot do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum WireFault {
+    /// There is no such thing.
+    #[error("{0}")]
+    NotFound(String),
+    /// It is not possible now.
+    #[error("{0}")]
+    Conflict(String),
+    /// The store cannot be read or written.
+    #[error("the store failed: {0}")]
+    Store(String),
+    /// The daemon does not know this request.
+    #[error("the daemon does not know this request")]
+    Unsupported,
+}

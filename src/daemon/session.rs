@@ -1,0 +1,367 @@
+//! One connection: the handshake, then one request after the other, or a worker's reports until it leaves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+use tracing::{debug, warn};
+
+use crate::daemon::handshake::{self, HELLO_BYTES, Intent};
+use crate::daemon::hub::{Abandoned, ConnectionId, Signal};
+use crate::daemon::protocol::{
+    CancelEffect, DaemonStatus, JobView, Order, Reply, Request, WaitEnd, WaitRequest, WireFault,
+};
+use crate::daemon::recover;
+use crate::daemon::serve::Daemon;
+use crate::daemon::wire::{Connection, WireError};
+use crate::daemon::workers::pump;
+use crate::job::{Admission, JobRecord, OpenRequest, State};
+use crate::model::{JobId, OnDisconnect};
+use crate::store::ledger;
+use crate::store::{CommitError, Fault, admit};
+
+/// How long the other side may take to say hello, and to take an answer.
+const HELLO_BUDGET: Duration = Duration::from_secs(2);
+const SEND_BUDGET: Duration = Duration::from_secs(30);
+
+/// How long a job may be open without a worker: a front end starts it within milliseconds.
+pub(super) const LAUNCH_BUDGET: Duration = Duration::from_secs(15);
+
+/// Holds a connection from its first byte to its last.
+pub(super) async fn hold(daemon: &Arc<Daemon>, mut stream: UnixStream, number: ConnectionId) {
+    let Some(intent) = greet(&mut stream).await else { return };
+    if intent == Intent::Stop {
+        daemon.stop_for(stream);
+        return;
+    }
+    let mut talk = Talk { daemon, connection: Connection::new(stream), number };
+    if let Err(error) = talk.run().await {
+        debug!(%error, "a connection broke");
+    }
+    // When the daemon goes, its callers have not left: they come back to the next one.
+    if daemon.stopping.is_cancelled() {
+        return;
+    }
+    let left = daemon.hub.disconnect(number);
+    for abandoned in left {
+        give_up(daemon, abandoned, "its caller disconnected").await;
+    }
+}
+
+async fn greet(stream: &mut UnixStream) -> Option<Intent> {
+    let mut bytes = [0; HELLO_BYTES];
+    timeout(HELLO_BUDGET, stream.read_exact(&mut bytes)).await.ok()?.ok()?;
+    let (versions, intent) = handshake::parse_hello(bytes)?;
+    let (answer, chosen) = handshake::welcome(versions, std::process::id());
+    stream.write_all(&answer).await.ok()?;
+    (chosen != 0 || intent == Intent::Stop).then_some(intent)
+}
+
+/// A job that nobody waits for is stopped or lives on by itself, as it was asked for.
+pub(super) async fn give_up(daemon: &Arc<Daemon>, abandoned: Abandoned, why: &str) {
+    let job = abandoned.job;
+    match abandoned.on_disconnect {
+        OnDisconnect::Cancel => {
+            let guard = Arc::clone(daemon);
+            // Looked at again on the writer's thread: a join that was decided in between keeps the job.
+            let by = why.to_owned();
+            let cancelled = daemon.store.commit(move |txn| match guard.hub.abandoned(job) {
+                Some(_) => ledger::cancel(txn, job, &by).map(Some),
+                None => Ok(None),
+            });
+            match cancelled.await {
+                Ok(Some(record)) => after_cancel(daemon, &record),
+                Ok(None) => {}
+                Err(error) => debug!(%job, %error, "an abandoned job was not cancelled"),
+            }
+        }
+        OnDisconnect::Detach => detach(daemon, job).await,
+    }
+}
+
+async fn detach(daemon: &Arc<Daemon>, job: JobId) {
+    daemon.hub.detach(job);
+    if let Err(error) = daemon.store.commit(move |txn| ledger::detach(txn, job)).await {
+        debug!(%job, %error, "a job was not detached");
+    }
+}
+
+fn after_cancel(daemon: &Arc<Daemon>, record: &JobRecord) {
+    let by = record.stopped_by.clone().unwrap_or_default();
+    daemon.hub.order(record.id, Order::Stop(by));
+    if record.state.is_terminal() {
+        daemon.hub.end(record.id);
+        daemon.hub.release(record.id);
+        pump(daemon);
+    }
+}
+
+/// A connection whose handshake is done.
+pub(super) struct Talk<'a> {
+    pub(super) daemon: &'a Arc<Daemon>,
+    pub(super) connection: Connection,
+    pub(super) number: ConnectionId,
+}
+
+impl Talk<'_> {
+    async fn run(&mut self) -> Result<(), WireError> {
+        loop {
+            let request = tokio::select! {
+                // Cancel-safe: see `Connection::receive`.
+                request = self.connection.receive::<Request>() => match request {
+                    Ok(Some(request)) => request,
+                    Ok(None) => return Ok(()),
+                    Err(WireError::Garbled(what)) => {
+                        warn!(what, "a request was not understood");
+                        self.send(&Reply::Fault(WireFault::Unsupported)).await?;
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                },
+                () = self.daemon.stopping.cancelled() => return Ok(()),
+            };
+            let reply = match request {
+                Request::Worker(hello) => return self.worker(hello).await,
+                Request::Wait(wait) => match self.wait(wait).await? {
+                    Some(reply) => reply,
+                    None => return Ok(()),
+                },
+                Request::Open(request) => self.open(*request).await,
+                other => self.answer(other).await.unwrap_or_else(Reply::Fault),
+            };
+            self.send(&reply).await?;
+        }
+    }
+
+    pub(super) async fn send(&mut self, reply: &Reply) -> Result<(), WireError> {
+        match timeout(SEND_BUDGET, self.connection.send(reply)).await {
+            Ok(sent) => sent,
+            Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
+        }
+    }
+
+    async fn open(&mut self, request: OpenRequest) -> Reply {
+        let guard = Arc::clone(self.daemon);
+        let (number, job, attached) = (self.number, request.job, request.attached);
+        let inside = request.caller.parent;
+        let decided = self.daemon.store.commit(move |txn| {
+            let admission = admit::admit(txn, &request, &|line, running| guard.hub.may_join(line, running))?;
+            // On the writer's thread, so that no cancellation comes between a join and the caller being counted.
+            let of = match &admission {
+                Admission::Opened => {
+                    let job = ledger::job(txn, request.job)?;
+                    // A request that was sent again may find that its job has ended meanwhile.
+                    let lives = !job.state.is_terminal();
+                    if lives {
+                        guard.hub.enter(&job);
+                    }
+                    lives.then_some(request.job)
+                }
+                Admission::Joined(running) => Some(*running),
+                Admission::Hit(..) | Admission::Refused(_) => None,
+            };
+            if let Some(of) = of {
+                if attached {
+                    guard.hub.wait(of, number, true, inside);
+                } else {
+                    guard.hub.detach(of);
+                }
+            }
+            Ok(admission)
+        });
+        match decided.await {
+            Ok(admission) => {
+                if admission == Admission::Opened {
+                    recover::expect_worker(self.daemon, job, LAUNCH_BUDGET);
+                }
+                Reply::Admission(admission)
+            }
+            Err(error) => Reply::Fault(fault(error)),
+        }
+    }
+
+    /// Streams progress until the wait is over. Nothing when the caller has gone.
+    async fn wait(&mut self, wait: WaitRequest) -> Result<Option<Reply>, WireError> {
+        let mut pending: Vec<(JobId, watch::Receiver<Signal>)> = Vec::new();
+        for job in &wait.jobs {
+            match self.daemon.store.job(*job) {
+                Ok(None) => {
+                    return Ok(Some(Reply::Fault(WireFault::NotFound(format!("no job `{job}`")))));
+                }
+                Ok(Some(_)) => {}
+                Err(error) => return Ok(Some(Reply::Fault(WireFault::Store(error.to_string())))),
+            }
+            if let Some(signal) = self.daemon.hub.wait(*job, self.number, wait.attach, wait.inside) {
+                pending.push((*job, signal));
+            }
+        }
+        let deadline = wait.timeout_ms.map(|millis| Instant::now() + Duration::from_millis(millis));
+        let enough = if wait.any { wait.jobs.len().saturating_sub(1) } else { 0 };
+        while pending.len() > enough {
+            let changed = futures_util::future::select_all(
+                pending.iter_mut().map(|(job, signal)| Box::pin(async { (*job, signal.changed().await) })),
+            );
+            let job = tokio::select! {
+                // Cancel-safe: a change that was not taken is seen by the next `changed`.
+                ((job, _), _, _) = changed => job,
+                () = async { match deadline { Some(at) => tokio::time::sleep_until(at).await, None => std::future::pending().await } } => {
+                    return Ok(Some(self.wait_timed_out(&wait).await));
+                }
+                said = self.connection.receive::<Request>() => match said {
+                    Ok(Some(Request::Leave(job))) => {
+                        self.leave(job).await;
+                        continue;
+                    }
+                    Ok(Some(_)) => return Ok(Some(Reply::Fault(WireFault::Unsupported))),
+                    Ok(None) => return Ok(None),
+                    Err(error) => return Err(error),
+                },
+                () = self.daemon.stopping.cancelled() => return Ok(None),
+            };
+            let Some(at) = pending.iter().position(|(waiting, _)| *waiting == job) else { continue };
+            let Some((_, signal)) = pending.get_mut(at) else { continue };
+            let now = signal.borrow_and_update().clone();
+            // The sender of a job that has ended is gone, and its last word said so.
+            if now.ended || signal.has_changed().is_err() {
+                pending.remove(at);
+            } else {
+                self.send(&Reply::Progress(job, now.progress)).await?;
+            }
+        }
+        Ok(Some(
+            self.collected(&wait).unwrap_or_else(|| Reply::Waited(self.views(&wait.jobs), WaitEnd::Ended)),
+        ))
+    }
+
+    /// Returns the job of a caller that lives for its answer, with the answer: it would ask for it next.
+    fn collected(&self, wait: &WaitRequest) -> Option<Reply> {
+        let [job] = *wait.jobs.as_slice() else { return None };
+        let view = view(self.daemon, job).ok().flatten().filter(|_| wait.attach)?;
+        let answer = self.daemon.store.answer(job).ok()?;
+        Some(Reply::Collected(Box::new(view), answer.unwrap_or_default()))
+    }
+
+    async fn wait_timed_out(&mut self, wait: &WaitRequest) -> Reply {
+        for job in &wait.jobs {
+            if wait.detach_at_timeout {
+                detach(self.daemon, *job).await;
+            }
+            self.daemon.hub.leave(*job, self.number);
+        }
+        Reply::Waited(self.views(&wait.jobs), WaitEnd::TimedOut)
+    }
+
+    async fn leave(&mut self, job: JobId) {
+        let left = self.daemon.hub.leave(job, self.number);
+        if let Some(abandoned) = left {
+            // Leaving on purpose stops the job whatever a broken connection would have done to it.
+            let asked = Abandoned { on_disconnect: OnDisconnect::Cancel, ..abandoned };
+            give_up(self.daemon, asked, "its caller cancelled the call").await;
+        }
+    }
+
+    fn views(&self, jobs: &[JobId]) -> Vec<JobView> {
+        jobs.iter().filter_map(|job| view(self.daemon, *job).ok().flatten()).collect()
+    }
+
+    async fn answer(&mut self, request: Request) -> Result<Reply, WireFault> {
+        let store = &self.daemon.store;
+        let read = |error: crate::store::ReadError| WireFault::Store(error.to_string());
+        Ok(match request {
+            Request::Status => Reply::Status(status(self.daemon).map_err(read)?),
+            Request::Job(job) => Reply::Job(view(self.daemon, job).map_err(read)?.map(Box::new)),
+            Request::Jobs(filter) => {
+                let records = store.jobs(&filter).map_err(read)?;
+                Reply::Jobs(records.into_iter().map(|record| with_progress(self.daemon, record)).collect())
+            }
+            Request::Answer(job) => Reply::Answer(store.answer(job).map_err(read)?),
+            Request::Texts(job) => Reply::Texts(store.texts(job).map_err(read)?),
+            Request::Session(id) => Reply::Session(store.session(&id).map_err(read)?),
+            Request::Audit(filter) => Reply::Audit(store.audit(&filter).map_err(read)?),
+            Request::AuditRecord(seq) => {
+                Reply::Audit(store.audit_record(seq).map_err(read)?.into_iter().collect())
+            }
+            Request::Find(first, last) => Reply::Found(store.dispatches_between(first, last).map_err(read)?),
+            Request::Verify => {
+                let store = store.clone();
+                // Reading a long trail takes seconds: not on the thread that serves everybody else.
+                let checked = tokio::task::spawn_blocking(move || store.verify()).await;
+                let report = checked.map_err(|panicked| WireFault::Store(panicked.to_string()))?;
+                Reply::Verified(report.map_err(read)?)
+            }
+            Request::Record { id, body } => {
+                store.record(id, body).await.map_err(fault)?;
+                Reply::Done
+            }
+            Request::Cancel { job, by } => self.cancel(job, by).await?,
+            Request::Leave(job) => {
+                self.leave(job).await;
+                Reply::Done
+            }
+            Request::LaunchFailed { job, error } => {
+                recover::launch_failed(self.daemon, job, &error).await.map_err(fault)?;
+                Reply::Done
+            }
+            Request::Open(_) | Request::Wait(_) | Request::Worker(_) => return Err(WireFault::Unsupported),
+        })
+    }
+
+    async fn cancel(&mut self, job: JobId, by: String) -> Result<Reply, WireFault> {
+        let cancelled = self.daemon.store.commit(move |txn| {
+            let before = ledger::job(txn, job)?.state;
+            let stops = matches!(before, State::Pending | State::Running);
+            if stops { ledger::cancel(txn, job, &by).map(Some) } else { Ok(None) }
+        });
+        let effect = match cancelled.await.map_err(fault)? {
+            Some(record) => {
+                after_cancel(self.daemon, &record);
+                if record.state.is_terminal() { CancelEffect::Cancelled } else { CancelEffect::Stopping }
+            }
+            None => CancelEffect::AlreadyTerminal,
+        };
+        let found = view(self.daemon, job).map_err(|error| WireFault::Store(error.to_string()))?;
+        let found = found.ok_or_else(|| WireFault::NotFound(format!("no job `{job}`")))?;
+        let stopping = effect == CancelEffect::AlreadyTerminal && !found.record.state.is_terminal();
+        let effect = if stopping { CancelEffect::Stopping } else { effect };
+        Ok(Reply::Cancelled(Box::new(found), effect))
+    }
+}
+
+fn fault(error: CommitError) -> WireFault {
+    match error {
+        CommitError::Refused(fault) => match fault {
+            Fault::NotFound(what) => WireFault::NotFound(what),
+            other => WireFault::Conflict(other.to_string()),
+        },
+        other => WireFault::Store(other.to_string()),
+    }
+}
+
+fn view(daemon: &Daemon, job: JobId) -> Result<Option<JobView>, crate::store::ReadError> {
+    Ok(daemon.store.job(job)?.map(|record| with_progress(daemon, record)))
+}
+
+fn with_progress(daemon: &Daemon, record: JobRecord) -> JobView {
+    let lines = daemon.hub.progress_of(record.id).or_else(|| daemon.store.progress(record.id).ok().flatten());
+    let (at, progress) = lines.map_or((None, Vec::new()), |(at, lines)| (Some(at), lines));
+    JobView { record, progress_at: at.filter(|_| !progress.is_empty()), progress }
+}
+
+fn status(daemon: &Daemon) -> Result<DaemonStatus, crate::store::ReadError> {
+    let (jobs, queued) = daemon.hub.counts();
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    Ok(DaemonStatus {
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started: daemon.started,
+        connections: daemon.connections.load(std::sync::atomic::Ordering::Relaxed),
+        jobs: count(jobs),
+        queued: count(queued),
+        store_bytes: daemon.store.size_on_disk()?,
+        audit_seq: daemon.store.head()?.seq,
+        durability: daemon.durability.clone(),
+    })
+}
