@@ -1,1 +1,226 @@
-//! Owns nothing yet.
+//! What went wrong, as it is told: the one place that knows the audience. Kind, message, hints, exit code, and the code
+//! that a model sees.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use crate::config::ConfigError;
+use crate::config::edit::EditError;
+use crate::daemon::ClientError;
+use crate::daemon::place::PlaceError;
+use crate::daemon::protocol::WireFault;
+use crate::dispatch::{ChangeError, DispatchError};
+use crate::model::request::BadField;
+use crate::model::{FailureClass, with_causes};
+use crate::plan::Refusal;
+
+/// Whose move it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The dispatch failed.
+    Failed,
+    /// There is no such thing, or nothing was found.
+    NotFound,
+    /// The request is not valid.
+    Usage,
+    /// The configuration stands in the way.
+    Config,
+    /// The dispatch was refused.
+    Refused,
+    /// The store, or the daemon that owns it, cannot be reached.
+    Unavailable,
+}
+
+impl Kind {
+    /// Returns the exit code of the command line; documented in the README.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Failed | Self::NotFound => 1,
+            Self::Usage => 2,
+            Self::Config => 3,
+            Self::Refused => 4,
+            Self::Unavailable => 5,
+        }
+    }
+}
+
+/// An error, told: one sentence of fact, then what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Whose move it is.
+    pub kind: Kind,
+    /// A stable word that programs can match on.
+    pub code: &'static str,
+    /// What is wrong, and where.
+    pub message: String,
+    /// What to do next; each names a command or a call.
+    pub hints: Vec<String>,
+}
+
+impl Report {
+    /// Returns a report with one hint.
+    pub fn new(kind: Kind, code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { kind, code, message: message.into(), hints: vec![hint.into()] }
+    }
+
+    /// Returns the exit code of the command line.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.kind.exit_code())
+    }
+
+    /// Returns the report as the command line prints it to stderr.
+    pub fn text(&self) -> String {
+        // What follows a line break stands behind an indent, so that no message can pass for a hint.
+        let mut text = format!("error: {}\n", self.message.trim_end().replace('\n', "\n       "));
+        for hint in &self.hints {
+            let _infallible = writeln!(text, "hint: {}", hint.replace('\n', "\n      "));
+        }
+        text
+    }
+}
+
+impl From<Vec<BadField>> for Report {
+    fn from(fields: Vec<BadField>) -> Self {
+        let all: Vec<String> = fields.iter().map(ToString::to_string).collect();
+        let message = format!("the request is not valid: {}", all.join("; "));
+        Self::new(Kind::Usage, "invalid_request", message, "Correct the named fields and send it again.")
+    }
+}
+
+impl From<&Refusal> for Report {
+    fn from(refusal: &Refusal) -> Self {
+        let code = match refusal.class {
+            FailureClass::NotFound => "not_found",
+            FailureClass::Recursion => "recursion",
+            FailureClass::Budget => "budget",
+            FailureClass::CliError => "cli_error",
+            other => other.as_str(),
+        };
+        Self::new(Kind::Refused, code, refusal.message.clone(), refusal.hint.clone())
+    }
+}
+
+impl From<&ConfigError> for Report {
+    fn from(error: &ConfigError) -> Self {
+        let hint = "Fix the file (nothing was changed), then check it with: agent-dispatch list";
+        Self::new(Kind::Config, "config", with_causes(error), hint)
+    }
+}
+
+impl From<&EditError> for Report {
+    fn from(error: &EditError) -> Self {
+        let (kind, code, hint) = match error {
+            EditError::Config(error) => return Self::from(error),
+            EditError::Invalid { .. } => (
+                Kind::Usage,
+                "invalid_field",
+                "Nothing was changed; correct the value. See: agent-dispatch update --help",
+            ),
+            EditError::NoDirectory { .. } | EditError::RelativeDirectory { .. } => {
+                (Kind::Usage, "no_directory", "Create the directory first, or name the project's own one.")
+            }
+            EditError::Duplicate { .. } => {
+                (Kind::Usage, "duplicate", "See what it is with: agent-dispatch list")
+            }
+            EditError::Unknown { .. } => {
+                (Kind::NotFound, "not_found", "List the agents with: agent-dispatch list")
+            }
+            EditError::NothingToChange { .. } => (
+                Kind::Usage,
+                "nothing_to_change",
+                "See what can be changed with: agent-dispatch update --help",
+            ),
+            EditError::Locked { .. } | EditError::ChangedMeanwhile { .. } => {
+                (Kind::Config, "config_busy", "Nothing was changed; try again in a moment.")
+            }
+            EditError::Unsafe { .. } => {
+                (Kind::Config, "config", "Change it in an editor, then: agent-dispatch list")
+            }
+            EditError::Io { .. } => (
+                Kind::Config,
+                "config_io",
+                "Nothing was changed; check space and permissions of that directory.",
+            ),
+        };
+        Self::new(kind, code, with_causes(error), hint)
+    }
+}
+
+impl From<ChangeError> for Report {
+    fn from(error: ChangeError) -> Self {
+        let message = with_causes(&error);
+        match error {
+            ChangeError::Edit(error) => Self::from(&error),
+            ChangeError::NotMade(source) | ChangeError::NotRecorded { source, .. } => {
+                Self { message, ..Self::from(source) }
+            }
+        }
+    }
+}
+
+impl From<ClientError> for Report {
+    fn from(error: ClientError) -> Self {
+        let (kind, code, hint) = match &error {
+            ClientError::Place(PlaceError::Open { path, .. }) => {
+                (Kind::Unavailable, "state_directory", format!("Run: chmod 700 '{}'", path.display()))
+            }
+            ClientError::Place(_) => (
+                Kind::Unavailable,
+                "state_directory",
+                "Set AGENT_DISPATCH_STATE_DIR to a directory that belongs to you.".to_owned(),
+            ),
+            ClientError::NotStarted { log, .. } => {
+                (Kind::Unavailable, "store_unavailable", format!("Read the log: tail -n 20 '{}'", log.display()))
+            }
+            ClientError::Version { .. } => (
+                Kind::Unavailable,
+                "version",
+                "Restart the older side: close this session and open it again, or run: agent-dispatch daemon stop"
+                    .to_owned(),
+            ),
+            ClientError::Silent(_) | ClientError::Broken(_) | ClientError::Confused => {
+                (Kind::Unavailable, "store_unavailable", "See how it is with: agent-dispatch daemon status".to_owned())
+            }
+            ClientError::Fault(WireFault::NotFound(_)) => {
+                (Kind::NotFound, "not_found", "List what there is with: agent-dispatch jobs".to_owned())
+            }
+            ClientError::Fault(WireFault::Conflict(_)) => {
+                (Kind::Failed, "conflict", "See how it stands with: agent-dispatch jobs".to_owned())
+            }
+            ClientError::Fault(WireFault::Store(_)) => (
+                Kind::Unavailable,
+                "store_unavailable",
+                "Check free space on the disk of the state directory, then try again.".to_owned(),
+            ),
+            ClientError::Fault(WireFault::Unsupported) => {
+                (Kind::Unavailable, "version", "Replace the older daemon: agent-dispatch daemon stop".to_owned())
+            }
+        };
+        Self::new(kind, code, with_causes(&error), hint)
+    }
+}
+
+impl From<DispatchError> for Report {
+    fn from(error: DispatchError) -> Self {
+        match error {
+            DispatchError::Config(error) => Self::from(&*error),
+            DispatchError::Client(error) => Self::from(error),
+            DispatchError::Refused(refusal) => Self::from(&refusal),
+            DispatchError::Folder(_) | DispatchError::Launch { .. } => Self::new(
+                Kind::Unavailable,
+                "run_folder",
+                with_causes(&error),
+                "Check free space and permissions of the state directory.",
+            ),
+            DispatchError::Cancelled => Self::new(
+                Kind::Failed,
+                "cancelled",
+                error.to_string(),
+                "Dispatch it again when it is wanted after all.",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

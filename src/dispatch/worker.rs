@@ -1,0 +1,276 @@
+//! The worker: one detached process for one dispatch. It waits for its place, runs `claude`, reports, and cleans up.
+//!
+//! It outlives the front end that started it and the daemon it reports to. What it cannot report stays in its run
+//! folder, where the next daemon finds it.
+
+use std::path::Path;
+use std::pin::pin;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+use tokio::time::{Instant, sleep, sleep_until};
+use tracing::warn;
+
+use crate::answer::Note;
+use crate::config::paths::Environment;
+use crate::daemon::protocol::{Order, ProgressView, Reply, Report, Request, WorkerHello};
+use crate::daemon::wire::{ANSWER_BYTES_MAX, Connection};
+use crate::daemon::{Client, ClientError};
+use crate::job::ProcessId;
+use crate::model::{Answer, FailureClass, JobId, RunResult};
+use crate::plan::RunPlan;
+use crate::plan::environment::child_environment;
+use crate::runner::{self, FolderError, RunFolder, SpawnError, launch, process};
+
+/// How often progress is passed on: often enough for a person, seldom enough for ten thousand lines.
+const PROGRESS_EVERY: Duration = Duration::from_millis(250);
+
+/// How long a finished worker keeps trying to reach a daemon. After that its run folder tells.
+const REPORT_BUDGET: Duration = Duration::from_secs(120);
+
+/// How long between two tries.
+const RETRY_EVERY: Duration = Duration::from_millis(50);
+
+/// Why a worker could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// Its run folder cannot be read.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// It cannot tell itself apart from other processes.
+    #[error("this process cannot read its own start time")]
+    NoIdentity,
+    /// No daemon can be reached.
+    #[error("the daemon cannot be reached")]
+    Client(#[from] ClientError),
+}
+
+/// Does the work that lies in `folder`, from waiting for a place to cleaning up.
+pub async fn work(environment: &Environment, folder: &Path) -> Result<(), WorkerError> {
+    let folder = RunFolder::open(folder)?;
+    let plan = folder.read_plan()?;
+    let process = process::identify(std::process::id()).ok_or(WorkerError::NoIdentity)?;
+    let mut link =
+        Link { client: Client::new(environment), job: plan.job, process, running: false, connection: None };
+    link.connect().await?;
+    // The daemon brings the start to disk: time for what can be done before. What fails here fails again in the run.
+    let _told_by_the_run = folder.make_outputs();
+    match link.wait_for_place().await? {
+        Place::Given => {}
+        Place::Refused => {
+            let _left_for_the_daemon = folder.remove();
+            return Ok(());
+        }
+    }
+    let (result, answer, afterlife) = run(environment, &plan, &folder, &mut link).await;
+    let recorded = link.report(&result, &answer).await;
+    // Everybody has been told. What follows takes longer than all before, and must not delay those who go on.
+    launch::give_way();
+    if let Some(afterlife) = afterlife {
+        let _told_in_the_log = afterlife.settle().await;
+    }
+    if recorded {
+        let _left_for_the_daemon = folder.remove();
+    } else {
+        warn!(job = %plan.job, "the result could not be reported; it stays in the run folder");
+    }
+    Ok(())
+}
+
+/// Runs `claude`, passing on progress and obeying orders meanwhile.
+async fn run(
+    environment: &Environment,
+    plan: &RunPlan,
+    folder: &RunFolder,
+    link: &mut Link,
+) -> (RunResult, Answer, Option<runner::Afterlife>) {
+    let variables = child_environment(&environment.variables, &plan.environment, plan.job, environment.depth);
+    let (progress, mut seen) = watch::channel(ProgressView::default());
+    let mut notes = |note: Note| {
+        if let Note::Progress(step) = note {
+            progress.send_replace(ProgressView {
+                text: step.text,
+                turns: step.turns,
+                cost_usd: step.cost_usd,
+            });
+        } else {
+            // Whatever it says first, the start is over.
+            progress.send_modify(|_| {});
+        }
+    };
+    let (stop, stopped) = oneshot::channel::<String>();
+    let mut stop = Some(stop);
+    let cancel = async move {
+        match stopped.await {
+            Ok(who) => who,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let mut running = pin!(runner::run(plan, folder, &variables, &mut notes, cancel));
+    let mut next_progress = Instant::now();
+    let mut alive = false;
+    let mut waiting = false;
+    let ended = loop {
+        let connected = link.connection.is_some();
+        tokio::select! {
+            biased;
+            ended = running.as_mut() => break ended,
+            // Cancel-safe, as are the two below: nothing is taken until it is returned. Progress has to wait while there is
+            // no connection, lest it interrupts the way to a new one again and again.
+            order = link.order() => {
+                if let Some(Order::Stop(who)) = order
+                    && let Some(stop) = stop.take()
+                {
+                    // A run that has just ended no longer listens.
+                    let _ended = stop.send(who);
+                }
+            }
+            changed = seen.changed(), if !waiting && connected => {
+                if changed.is_err() { std::future::pending::<()>().await }
+                waiting = true;
+            }
+            () = sleep_until(next_progress), if waiting && connected => {
+                waiting = false;
+                next_progress = Instant::now() + PROGRESS_EVERY;
+                if !alive {
+                    alive = true;
+                    link.tell(&Report::Alive).await;
+                }
+                let view = seen.borrow_and_update().clone();
+                link.tell(&Report::Progress(view)).await;
+            }
+        }
+    };
+    if waiting || seen.has_changed().unwrap_or(false) {
+        // The last step is kept with the job.
+        let view = seen.borrow_and_update().clone();
+        link.tell(&Report::Progress(view)).await;
+    }
+    match ended {
+        Ok((report, afterlife)) => (report.result, shortened(report.answer), Some(afterlife)),
+        Err(error) => (spawn_failure(&error), Answer::default(), None),
+    }
+}
+
+fn spawn_failure(error: &SpawnError) -> RunResult {
+    let class = error.class();
+    let mut result = RunResult::failed(class, crate::model::with_causes(error), 0);
+    result.hint = Some(match class {
+        FailureClass::NotFound => {
+            "Check the agent's directory and the `claude` program with: agent-dispatch describe AGENT"
+                .to_owned()
+        }
+        _ => "Try the same command by hand in the agent's directory: claude --version".to_owned(),
+    });
+    result
+}
+
+/// Cuts an answer that is longer than any store keeps, and says so in it.
+fn shortened(mut answer: Answer) -> Answer {
+    if answer.text.len() > ANSWER_BYTES_MAX {
+        let size = answer.text.len();
+        let mut end = ANSWER_BYTES_MAX;
+        while !answer.text.is_char_boundary(end) {
+            end -= 1;
+        }
+        answer.text.truncate(end);
+        let cut = format!("\n[cut: the answer was {size} bytes, {ANSWER_BYTES_MAX} are kept]");
+        answer.text.push_str(&cut);
+    }
+    answer
+}
+
+enum Place {
+    Given,
+    Refused,
+}
+
+/// The worker's way to whichever daemon there is.
+struct Link {
+    client: Client,
+    job: JobId,
+    process: ProcessId,
+    running: bool,
+    connection: Option<Connection>,
+}
+
+impl Link {
+    async fn wait_for_place(&mut self) -> Result<Place, WorkerError> {
+        loop {
+            if self.connection.is_none() {
+                self.connect().await?;
+            }
+            match self.receive().await {
+                Some(Order::Run) => {
+                    self.running = true;
+                    return Ok(Place::Given);
+                }
+                Some(Order::Stop(_) | Order::Dismissed | Order::Recorded) => return Ok(Place::Refused),
+                None => sleep(RETRY_EVERY).await,
+            }
+        }
+    }
+
+    async fn connect(&mut self) -> Result<(), ClientError> {
+        let mut connection = self.client.connection().await?;
+        let hello = WorkerHello { job: self.job, process: self.process, running: self.running };
+        if connection.send(&Request::Worker(hello)).await.is_ok() {
+            self.connection = Some(connection);
+        }
+        Ok(())
+    }
+
+    /// Returns the next order; nothing when the connection broke.
+    async fn receive(&mut self) -> Option<Order> {
+        let reply = match &mut self.connection {
+            Some(connection) => connection.receive::<Reply>().await,
+            None => return None,
+        };
+        if let Ok(Some(Reply::Order(order))) = reply {
+            return Some(order);
+        }
+        self.connection = None;
+        None
+    }
+
+    /// Returns the next order. Nothing when the connection broke, or when a new one was tried.
+    async fn order(&mut self) -> Option<Order> {
+        if self.connection.is_some() {
+            return self.receive().await;
+        }
+        sleep(RETRY_EVERY).await;
+        // A daemon that cannot be reached is tried again: the run goes on meanwhile.
+        let _tried_again = self.connect().await;
+        None
+    }
+
+    /// Tells the daemon something that may get lost.
+    async fn tell(&mut self, report: &Report) {
+        if let Some(connection) = &mut self.connection
+            && connection.send(report).await.is_err()
+        {
+            self.connection = None;
+        }
+    }
+
+    /// Tells the daemon what came of it until the daemon says that it is on disk. Returns whether it is.
+    async fn report(&mut self, result: &RunResult, answer: &Answer) -> bool {
+        let report = Report::Ended(Box::new(result.clone()), answer.clone());
+        let deadline = Instant::now() + REPORT_BUDGET;
+        while Instant::now() < deadline {
+            if self.connection.is_none() && self.connect().await.is_err() {
+                sleep(RETRY_EVERY).await;
+                continue;
+            }
+            self.tell(&report).await;
+            while self.connection.is_some() {
+                match self.receive().await {
+                    Some(Order::Recorded | Order::Dismissed) => return true,
+                    Some(Order::Run | Order::Stop(_)) | None => {}
+                }
+            }
+            sleep(RETRY_EVERY).await;
+        }
+        false
+    }
+}
