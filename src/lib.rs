@@ -18,6 +18,7 @@ pub mod store;
 pub mod dispatch;
 
 pub mod cli;
+mod document;
 pub mod error;
 pub mod logging;
 pub mod mcp;

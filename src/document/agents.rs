@@ -1,0 +1,246 @@
+//! What both doors say of agents: who can be asked, and what one of them is.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::config::paths::Environment;
+use crate::config::{Config, Problem};
+use crate::error::{Kind, Report};
+use crate::model::{Agent, BudgetLimit};
+use crate::plan::UnknownAgent;
+use crate::project::{self, Facts, Memo};
+
+/// An agent in a list.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct AgentDocument {
+    /// Its name: what `dispatch` takes.
+    pub(crate) name: String,
+    /// Its directory.
+    pub(crate) directory: String,
+    /// What it is for.
+    pub(crate) description: String,
+    /// Whether its directory can be used.
+    pub(crate) healthy: bool,
+    /// Whether the directory has a CLAUDE.md.
+    pub(crate) has_claude_md: bool,
+    /// Whether the directory has a .mcp.json.
+    pub(crate) has_mcp_config: bool,
+    /// MCP servers of the project. A list leaves it out when there are none, as it does the next two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mcp_servers: Option<Vec<String>>,
+    /// Languages and tools of the project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stacks: Option<Vec<String>>,
+    /// Databases of the project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dbs: Option<Vec<String>>,
+    /// Its permission mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) permission_mode: Option<String>,
+    /// Tools it may use; empty means none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) allowed_tools: Option<Vec<String>>,
+    /// Tools it may not use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) disallowed_tools: Option<Vec<String>>,
+    /// What it can do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) capabilities: Vec<String>,
+    /// What it can break.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) risky_capabilities: Vec<String>,
+    /// Why it cannot be dispatched to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) problem: Option<String>,
+}
+
+/// All agents.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct AgentsDocument {
+    /// The agents, in the order of the configuration.
+    pub(crate) agents: Vec<AgentDocument>,
+}
+
+/// One agent in detail.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct AgentDetail {
+    /// What a list says of it.
+    #[serde(flatten)]
+    pub(crate) summary: AgentDocument,
+    /// Seconds one dispatch may run.
+    pub(crate) timeout: u32,
+    /// Model it runs with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<String>,
+    /// Spending cap of one dispatch, in US dollars.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_budget_usd: Option<f64>,
+    /// Its standing instructions.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) instructions: String,
+    /// Whether the directory has a README.
+    pub(crate) has_readme: bool,
+    /// Commit checked out in the directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) git_head: Option<String>,
+    /// Branch checked out in the directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) git_branch: Option<String>,
+    /// Whether Claude Code trusts the folder. In one it does not trust, the project's own allow rules are ignored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) trusted: Option<bool>,
+    /// First lines of CLAUDE.md.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) claude_md_preview: Option<String>,
+    /// Present when there are more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) claude_md_truncated: Option<bool>,
+    /// First lines of the README.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) readme_preview: Option<String>,
+    /// Present when there are more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) readme_truncated: Option<bool>,
+    /// Notes on its configuration.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) notes: BTreeMap<String, String>,
+}
+
+impl AgentsDocument {
+    /// Returns all agents of the configuration, those that it disables last.
+    pub(crate) fn of(config: &Config, projects: &Memo) -> Self {
+        let usable =
+            config.agents.iter().map(|agent| AgentDocument::of(agent, &projects.facts(&agent.directory)));
+        let broken = config.broken.iter().map(|(name, problems)| AgentDocument::disabled(name, problems));
+        Self { agents: usable.chain(broken).collect() }
+    }
+}
+
+impl AgentDetail {
+    /// Returns the agent with so many lines of what its directory says of itself.
+    pub(crate) fn of(
+        config: &Config,
+        agent: &Agent,
+        facts: &Facts,
+        environment: &Environment,
+        lines: usize,
+    ) -> Self {
+        let settings = &config.settings;
+        let claude_home = environment.text("CLAUDE_CONFIG_DIR").map(std::path::PathBuf::from);
+        let trusted = project::is_trusted(&facts.directory, &environment.home, claude_home.as_deref());
+        let preview = |names: &[&str]| {
+            let found =
+                names.iter().find_map(|name| project::preview(&agent.directory.join(name), lines).ok()?);
+            found
+                .filter(|_| lines > 0)
+                .map_or((None, None), |it| (Some(it.text), it.truncated.then_some(true)))
+        };
+        let (claude_md_preview, claude_md_truncated) = preview(&["CLAUDE.md"]);
+        let (readme_preview, readme_truncated) = preview(&["README.md", "README"]);
+        let mut notes = BTreeMap::new();
+        if trusted == Some(false) {
+            let note = "Claude Code has not been told to trust this folder: `permissions.allow` of the project's own \
+                        settings is ignored there. Run `claude` in it once, or list the tools in `allowed_tools`.";
+            notes.insert("trust".to_owned(), note.to_owned());
+        }
+        let prefix = format!("agents.{}.", agent.name);
+        for warning in config.warnings.iter().filter(|warning| warning.key.starts_with(&prefix)) {
+            notes.insert(warning.key.clone(), warning.message.clone());
+        }
+        let mut summary = AgentDocument::of(agent, facts);
+        for found in [&mut summary.mcp_servers, &mut summary.stacks, &mut summary.dbs] {
+            found.get_or_insert_default();
+        }
+        Self {
+            summary,
+            timeout: agent.timeout.unwrap_or(settings.default_timeout),
+            model: agent.model.clone(),
+            max_budget_usd: match agent.max_budget {
+                BudgetLimit::Usd(usd) => Some(usd),
+                BudgetLimit::Inherit => settings.default_max_budget_usd,
+                BudgetLimit::Unlimited => None,
+            },
+            instructions: agent.instructions.clone(),
+            has_readme: facts.has_readme,
+            git_head: facts.git.as_ref().and_then(|git| git.commit.clone()),
+            git_branch: facts.git.as_ref().and_then(|git| git.branch.clone()),
+            trusted,
+            claude_md_preview,
+            claude_md_truncated,
+            readme_preview,
+            readme_truncated,
+            notes,
+        }
+    }
+}
+
+/// Says that there is no such agent, or why it cannot be used.
+pub(crate) fn unknown(config: &Config, name: &str) -> Report {
+    if let Some(problems) = config.why_broken(name) {
+        let message = format!("agent `{name}` is disabled by its configuration: {problems}");
+        return Report::new(Kind::Config, "agent_disabled", message, "Fix the named lines of the file.");
+    }
+    let shown: String = name.chars().take(100).flat_map(char::escape_debug).collect();
+    let known = config.names();
+    let nearest = name.parse().ok().and_then(|name| UnknownAgent::among(&name, known.clone()).nearest);
+    let hint = match (nearest, known.is_empty()) {
+        (Some(nearest), _) => format!("Did you mean `{nearest}`? Known agents: {}.", known.join(", ")),
+        (None, false) => format!("Known agents: {}.", known.join(", ")),
+        (None, true) => "Add one on the command line: agent-dispatch add NAME DIRECTORY".to_owned(),
+    };
+    Report::new(Kind::NotFound, "not_found", format!("there is no agent `{shown}`"), hint)
+}
+
+impl AgentDocument {
+    fn of(agent: &Agent, facts: &Facts) -> Self {
+        let owned = |names: &[&'static str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Self {
+            name: agent.name.to_string(),
+            directory: agent.directory.display().to_string(),
+            description: if agent.description.is_empty() {
+                facts.description.clone()
+            } else {
+                agent.description.clone()
+            },
+            healthy: facts.is_healthy(),
+            has_claude_md: facts.has_claude_md,
+            has_mcp_config: facts.has_mcp_config,
+            mcp_servers: some(facts.mcp_servers.clone()),
+            stacks: some(owned(&facts.stacks)),
+            dbs: some(owned(&facts.dbs)),
+            permission_mode: agent.permission_mode.clone(),
+            allowed_tools: agent.allowed_tools.clone(),
+            disallowed_tools: agent.disallowed_tools.clone(),
+            capabilities: agent.capabilities.clone(),
+            risky_capabilities: agent.risky_capabilities.clone(),
+            problem: (!facts.is_healthy()).then(|| "its directory is missing or cannot be read".to_owned()),
+        }
+    }
+
+    fn disabled(name: &str, problems: &[Problem]) -> Self {
+        let each: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Self {
+            name: name.to_owned(),
+            directory: String::new(),
+            description: String::new(),
+            healthy: false,
+            has_claude_md: false,
+            has_mcp_config: false,
+            mcp_servers: None,
+            stacks: None,
+            dbs: None,
+            permission_mode: None,
+            allowed_tools: None,
+            disallowed_tools: None,
+            capabilities: Vec::new(),
+            risky_capabilities: Vec::new(),
+            problem: Some(format!("disabled by its configuration: {}", each.join("; "))),
+        }
+    }
+}
+
+fn some(list: Vec<String>) -> Option<Vec<String>> {
+    (!list.is_empty()).then_some(list)
+}

@@ -1,0 +1,132 @@
+//! Arguments against a tool's own schema: unknown names are refused with the nearest valid one, numbers and flags that
+//! come as text are taken as what they say, and what has the wrong type is named.
+
+use rmcp::model::CallToolResponse;
+use serde_json::{Map, Value};
+
+use crate::error::{Kind, Report};
+
+/// Arguments that may come as a text or as a value; their tools look at them. Schemas say `string`, because clients
+/// stumble over unions.
+const SEVERAL_FORMS: [&str; 2] = ["job_id", "response_format"];
+
+/// Returns the arguments as the schema types them, or what is wrong with all of them.
+pub(super) fn fit(
+    given: Map<String, Value>,
+    schema: &Map<String, Value>,
+) -> Result<Map<String, Value>, Report> {
+    let nothing = Map::new();
+    let known = schema.get("properties").and_then(Value::as_object).unwrap_or(&nothing);
+    let mut problems = Vec::new();
+    let mut fitting = Map::new();
+    for (name, value) in given {
+        match known.get(&name) {
+            Some(wanted) => {
+                // `null` says the same as leaving it out: clients that fill every field send it.
+                if !value.is_null() {
+                    let value = coerce(value, wanted);
+                    problems.extend(misfit(&name, &value, wanted));
+                    fitting.insert(name, value);
+                }
+            }
+            None => problems.push(unknown(&name, known)),
+        }
+    }
+    let required =
+        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    problems.extend(
+        required
+            .filter(|name| !fitting.contains_key(*name))
+            .map(|name| format!("`{name}` is required and missing")),
+    );
+    if problems.is_empty() {
+        return Ok(fitting);
+    }
+    let names: Vec<&str> = known.keys().map(String::as_str).collect();
+    let hint = format!("Valid arguments: {}.", names.join(", "));
+    Err(Report::new(Kind::Usage, "invalid_arguments", problems.join("; "), hint))
+}
+
+/// Returns what is wrong with a value, if its schema does not allow it.
+fn misfit(name: &str, value: &Value, wanted: &Value) -> Option<String> {
+    if SEVERAL_FORMS.contains(&name) {
+        return None;
+    }
+    let expected = match wanted.get("type").and_then(Value::as_str)? {
+        "string" if !value.is_string() => "a text",
+        "integer" if !value.is_i64() => "a whole number",
+        "number" if !value.is_number() => "a number",
+        "boolean" if !value.is_boolean() => "true or false",
+        "array" if !value.is_array() => "a list",
+        "object" if !value.is_object() => "an object",
+        _ => {
+            let choices = wanted.get("enum")?.as_array()?;
+            let names: Vec<&str> = choices.iter().filter_map(Value::as_str).collect();
+            let wrong = !choices.contains(value);
+            return wrong.then(|| format!("`{name}` is {}, not one of: {}", shown(value), names.join(", ")));
+        }
+    };
+    Some(format!("`{name}` is {}, not {expected}", shown(value)))
+}
+
+/// Returns what a tool could not read of its arguments although they fit its schema, if that is what this result says.
+pub(super) fn misread(outcome: &CallToolResponse) -> Option<Report> {
+    let CallToolResponse::Complete(result) = outcome else { return None };
+    let text = result.content.first()?.as_text()?.text.strip_prefix("failed to deserialize parameters: ")?;
+    let hint = "Read the descriptions of the tool's arguments.";
+    Some(Report::new(Kind::Usage, "invalid_arguments", format!("an argument cannot be read: {text}"), hint))
+}
+
+/// Returns a value as a message may show it.
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    let head: String = text.chars().take(60).collect();
+    if head.len() < text.len() { format!("{head}…") } else { head }
+}
+
+fn unknown(name: &str, known: &Map<String, Value>) -> String {
+    let shown: String = name.chars().take(60).flat_map(char::escape_debug).collect();
+    let nearest = known
+        .keys()
+        .map(|it| (strsim::damerau_levenshtein(it, name), it))
+        .filter(|(distance, it)| *distance <= 3.max(it.len() / 3))
+        .min();
+    match nearest {
+        Some((_, nearest)) => format!("there is no argument `{shown}`; did you mean `{nearest}`?"),
+        None => format!("there is no argument `{shown}`"),
+    }
+}
+
+/// Returns `value` as the type that `wanted` names, where its text says so without doubt.
+fn coerce(value: Value, wanted: &Value) -> Value {
+    let kind = wanted.get("type").and_then(Value::as_str);
+    match (kind, &value) {
+        (Some("integer"), Value::String(text)) => text.trim().parse::<i64>().map_or(value, Value::from),
+        (Some("integer"), Value::Number(number)) => match number.as_f64() {
+            // 900.0 is how some clients write 900.
+            #[expect(clippy::cast_possible_truncation, reason = "the value is whole and within 53 bits")]
+            Some(whole) if number.as_i64().is_none() && whole.fract() == 0.0 && whole.abs() < 9e15 => {
+                Value::from(whole as i64)
+            }
+            Some(_) | None => value,
+        },
+        (Some("number"), Value::String(text)) => match text.trim().parse::<f64>() {
+            Ok(number) if number.is_finite() => Value::from(number),
+            Ok(_) | Err(_) => value,
+        },
+        (Some("boolean"), Value::Number(number)) => match number.as_i64() {
+            Some(0) => Value::Bool(false),
+            Some(1) => Value::Bool(true),
+            _ => value,
+        },
+        (Some("boolean"), Value::String(text)) => match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "yes" | "1" => Value::Bool(true),
+            "false" | "no" | "0" => Value::Bool(false),
+            _ => value,
+        },
+        _ => value,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,202 @@
+//! Tools that dispatch: one task to one agent, waited for or not.
+
+use std::time::Duration;
+
+use rmcp::handler::server::wrapper::Parameters;
+use rmcp::model::{CallToolResult, ContentBlock, MetaObject};
+use rmcp::service::{RequestContext, RoleServer};
+use rmcp::{tool, tool_router};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::dispatch::{Dispatched, Patience};
+use crate::document::{ANSWER_CHARS_MAX, DispatchDocument, Extent, SUMMARY_CHARS_MAX};
+use crate::error::Report;
+use crate::mcp::{Server, answer, progress, refusal, schema};
+use crate::model::DispatchRequest;
+use crate::model::request::{RawRequest, Sharing};
+
+/// What Claude Code is told about the length of answers: ours are cut at `max_answer_chars`, which may be set up to this.
+pub(super) fn answers_may_be_long() -> MetaObject {
+    MetaObject(rmcp::object!({ "anthropic/maxResultSizeChars": ANSWER_CHARS_MAX }))
+}
+
+/// What every dispatching tool takes.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Question {
+    /// The agent's name, as `list_agents` shows it.
+    agent: String,
+    /// The task, complete in itself: the agent sees nothing of this conversation.
+    task: String,
+    /// Background: findings, file contents, constraints.
+    #[serde(default)]
+    context: String,
+    /// Who asks, for the agent and for the audit trail.
+    #[serde(default)]
+    caller: String,
+    /// What the answer is for.
+    #[serde(default)]
+    goal: String,
+    /// `text` (or empty), `json`, or a JSON Schema object (or its text) that the answer must fit; the value then comes in
+    /// `parsed_result`.
+    #[serde(default = "no_format")]
+    #[schemars(with = "String")]
+    response_format: Value,
+    /// Seconds the run may take, 10 to 7200; 0 takes the agent's own limit.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 7200))]
+    timeout_seconds: i64,
+    /// A group of which the agent is a member: its shared context is added.
+    #[serde(default)]
+    group: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct DispatchArguments {
+    #[serde(flatten)]
+    question: Question,
+    /// Return a reference and a summary instead of the whole answer; read it with `fetch_result`.
+    #[serde(default)]
+    return_ref: bool,
+    /// Length of that summary, in characters.
+    #[serde(default = "summary_chars")]
+    #[schemars(range(min = 0, max = 100_000))]
+    summary_chars: i64,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct AsyncArguments {
+    #[serde(flatten)]
+    question: Question,
+    /// A conversation with this agent to go on with.
+    #[serde(default)]
+    session_id: String,
+}
+
+const fn no_format() -> Value {
+    Value::String(String::new())
+}
+
+const fn summary_chars() -> i64 {
+    500
+}
+
+#[tool_router(router = dispatch_tools, vis = "pub(super)")]
+impl Server {
+    /// Runs a task as a separate Claude Code session in an agent's directory and waits for the answer. A long one comes
+    /// back as `status: "running"` with a `job_id` and goes on by itself: collect it with `dispatch_wait`. Asking the same
+    /// again joins the running one; a recent answer to the same question is served from the cache (`cached: true`).
+    #[tool(
+        title = "Dispatch a task",
+        output_schema = schema::of::<DispatchDocument>(),
+        annotations(read_only_hint = false, destructive_hint = true, idempotent_hint = false, open_world_hint = true),
+        meta = answers_may_be_long()
+    )]
+    async fn dispatch(
+        &self,
+        Parameters(asked): Parameters<DispatchArguments>,
+        context: RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        let (return_ref, summary) = (asked.return_ref, asked.summary_chars);
+        let request =
+            match DispatchRequest::new(asked.question.in_session(String::new()), Sharing::CacheAndJoin) {
+                Ok(request) => request,
+                Err(problems) => return refusal(&Report::from(problems)),
+            };
+        let settings = match self.frontend.config() {
+            Ok(config) => config.settings.clone(),
+            Err(error) => return refusal(&Report::from(&*error)),
+        };
+        let chars_max = settings.max_answer_chars as usize;
+        let extent = if return_ref {
+            let summary_chars = usize::try_from(summary.clamp(0, SUMMARY_CHARS_MAX)).unwrap_or(0);
+            Extent::Reference { summary_chars, chars_max }
+        } else {
+            Extent::Whole { chars_max }
+        };
+        let patience = match settings.inline_wait_seconds {
+            0 => Patience::ToTheEnd,
+            seconds => Patience::AtMost(Duration::from_secs(seconds.into())),
+        };
+        self.run(&request, patience, extent, &context).await
+    }
+
+    /// Starts a task in an agent's directory and returns its `job_id` at once. It runs to its end even if this session
+    /// closes. Collect the answer with `dispatch_wait(job_id)`; several ids at once are fine.
+    #[tool(
+        title = "Dispatch a task in the background",
+        output_schema = schema::of::<DispatchDocument>(),
+        annotations(read_only_hint = false, destructive_hint = true, idempotent_hint = false, open_world_hint = true)
+    )]
+    async fn dispatch_async(
+        &self,
+        Parameters(asked): Parameters<AsyncArguments>,
+        context: RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        let sharing = if asked.session_id.is_empty() { Sharing::Join } else { Sharing::Never };
+        match DispatchRequest::new(asked.question.in_session(asked.session_id), sharing) {
+            Ok(request) => self.run(&request, Patience::None, Extent::Whole { chars_max: 0 }, &context).await,
+            Err(problems) => refusal(&Report::from(problems)),
+        }
+    }
+}
+
+impl Server {
+    async fn run(
+        &self,
+        request: &DispatchRequest,
+        patience: Patience,
+        extent: Extent,
+        context: &RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        let client = Self::client(context);
+        let agent = request.agent.as_str();
+        let outcome = progress::telling(context, async |teller| {
+            let mut step = teller.of(agent);
+            self.frontend.dispatch(request, &client, patience, &mut step, self.taken_back(&context.ct)).await
+        });
+        match outcome.await {
+            Ok(Dispatched::Ended(ended)) => outcome_of(&DispatchDocument::ended(&ended, extent)),
+            Ok(Dispatched::Running(view)) => answer(&DispatchDocument::running(&view)),
+            Err(error) => refusal(&Report::from(error)),
+        }
+    }
+
+    /// Returns the client of this call, as it names itself.
+    pub(super) fn client(context: &RequestContext<RoleServer>) -> String {
+        context.client_info().map_or_else(
+            || "mcp".to_owned(),
+            |info| {
+                let (name, version): (String, String) =
+                    (info.name.chars().take(60).collect(), info.version.chars().take(40).collect());
+                format!("{name} {version}")
+            },
+        )
+    }
+}
+
+/// Returns a result: one that failed is an error of the tool, with the same document as text.
+pub(super) fn outcome_of(document: &DispatchDocument) -> CallToolResult {
+    if document.success == Some(false) {
+        let text = serde_json::to_string(document).unwrap_or_default();
+        return CallToolResult::error(vec![ContentBlock::text(text)]);
+    }
+    answer(document)
+}
+
+impl Question {
+    fn in_session(self, session_id: String) -> RawRequest {
+        RawRequest {
+            agent: self.agent,
+            task: self.task,
+            context: self.context,
+            caller: self.caller,
+            goal: self.goal,
+            response_format: self.response_format,
+            timeout_seconds: self.timeout_seconds,
+            group: self.group,
+            session_id,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The two streams as rmcp's transport: one JSON message a line, each way.
+//!
+//! rmcp's own transport drops what it cannot read, names no request in its complaints, and waits seconds for calls when
+//! the input ends. Here whatever carries an id is answered, half of a surrogate pair (legal in JSON, impossible in
+//! Rust's text) is read as U+FFFD, and the end of the input ends everything.
+
+use std::io;
+use std::sync::Arc;
+
+use rmcp::ErrorData;
+use rmcp::model::{ClientJsonRpcMessage, ClientRequest, JsonRpcMessage, RequestId, ServerJsonRpcMessage};
+use rmcp::service::RoleServer;
+use rmcp::transport::Transport;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Longest message of a client, in bytes: the longest prompt as escaped JSON.
+const LINE_BYTES_MAX: usize = 64 << 20;
+
+/// A buffer that grew beyond this for one message is given back after it, in bytes.
+const BUFFER_BYTES_KEPT: usize = 1 << 20;
+
+/// Requests whose parameters this server knows the shape of. rmcp hands over a misshapen one as an unknown method.
+const SHAPED: [&str; 3] = ["initialize", "tools/call", "tools/list"];
+
+/// Messages over a reader and a writer.
+pub(super) struct Lines<R, W> {
+    reader: BufReader<R>,
+    line: Vec<u8>,
+    /// The line is too long: the rest of it is dropped.
+    dropping: bool,
+    writer: Arc<Mutex<Option<W>>>,
+    /// A complaint that is being written. Nothing is read before it is, so there is never more than one.
+    complaint: Option<JoinHandle<io::Result<()>>>,
+    /// Whether a request has come. Notifications before the first one mean nothing, and rmcp would end over them.
+    opened: bool,
+    at_end: CancellationToken,
+}
+
+/// What a line said.
+#[derive(Debug)]
+enum Heard {
+    Message(Box<ClientJsonRpcMessage>),
+    /// Something that wants an answer and cannot have the one it wants.
+    Wrong(Option<RequestId>, ErrorData),
+    /// Nothing that could be answered.
+    Noise,
+}
+
+enum Read {
+    Line,
+    TooLong,
+    End,
+}
+
+impl<R, W> Lines<R, W>
+where
+    R: AsyncRead + Send + Unpin,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    /// Returns the messages over these streams; the end of the input cancels `at_end`.
+    pub(super) fn new(reader: R, writer: W, at_end: CancellationToken) -> Self {
+        Self {
+            reader: BufReader::new(reader),
+            line: Vec::new(),
+            dropping: false,
+            writer: Arc::new(Mutex::new(Some(writer))),
+            complaint: None,
+            opened: false,
+            at_end,
+        }
+    }
+
+    /// Reads one line into the buffer. Cancel-safe: what was taken from the reader is in the buffer.
+    async fn read_line(&mut self) -> io::Result<Read> {
+        loop {
+            let available = self.reader.fill_buf().await?;
+            if available.is_empty() {
+                let last = !self.line.is_empty() && !self.dropping;
+                return Ok(if last { Read::Line } else { Read::End });
+            }
+            let end = available.iter().position(|byte| *byte == b'\n');
+            let taken = end.map_or(available.len(), |at| at + 1);
+            let was_dropping = self.dropping;
+            self.dropping |= self.line.len() + taken > LINE_BYTES_MAX;
+            if self.dropping {
+                self.line = Vec::new();
+            } else {
+                self.line.extend(available.iter().take(taken));
+            }
+            self.reader.consume(taken);
+            if end.is_some() {
+                let dropped = std::mem::take(&mut self.dropping);
+                if !was_dropping {
+                    return Ok(if dropped { Read::TooLong } else { Read::Line });
+                }
+            } else if self.dropping && !was_dropping {
+                return Ok(Read::TooLong);
+            }
+        }
+    }
+
+    fn take_line(&mut self) -> Heard {
+        let heard = understand(&self.line);
+        self.line.clear();
+        if self.line.capacity() > BUFFER_BYTES_KEPT {
+            self.line = Vec::new();
+        }
+        heard
+    }
+}
+
+impl<R, W> Transport<RoleServer> for Lines<R, W>
+where
+    R: AsyncRead + Send + Unpin,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    type Error = io::Error;
+
+    fn send(
+        &mut self,
+        message: ServerJsonRpcMessage,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
+        write(Arc::clone(&self.writer), message)
+    }
+
+    /// Cancel-safe: an unfinished line stays in the buffer, an unfinished complaint goes on by itself.
+    async fn receive(&mut self) -> Option<ClientJsonRpcMessage> {
+        loop {
+            if let Some(writing) = &mut self.complaint {
+                // A client that no longer reads is about to close the connection.
+                let _unheard = writing.await;
+                self.complaint = None;
+            }
+            let heard = match self.read_line().await {
+                Ok(Read::Line) => self.take_line(),
+                Ok(Read::TooLong) => {
+                    let text = format!("a message is longer than {LINE_BYTES_MAX} bytes");
+                    Heard::Wrong(None, ErrorData::invalid_request(text, None))
+                }
+                Ok(Read::End) | Err(_) => {
+                    self.at_end.cancel();
+                    return None;
+                }
+            };
+            match heard {
+                Heard::Message(message) => {
+                    self.opened |= matches!(*message, JsonRpcMessage::Request(_));
+                    if self.opened {
+                        return Some(*message);
+                    }
+                }
+                Heard::Wrong(id, error) => {
+                    let complaint = ServerJsonRpcMessage::error(error, id);
+                    self.complaint = Some(tokio::spawn(write(Arc::clone(&self.writer), complaint)));
+                }
+                Heard::Noise => tracing::debug!("a line of the client is no message"),
+            }
+        }
+    }
+
+    async fn close(&mut self) -> Result<(), Self::Error> {
+        drop(self.writer.lock().await.take());
+        Ok(())
+    }
+}
+
+/// Writes one message as a line. Not cancel-safe; whoever starts it lets it finish.
+async fn write<W>(writer: Arc<Mutex<Option<W>>>, message: ServerJsonRpcMessage) -> io::Result<()>
+where
+    W: AsyncWrite + Send + Unpin,
+{
+    let mut line = serde_json::to_vec(&message)?;
+    line.push(b'\n');
+    let mut writer = writer.lock().await;
+    let writer = writer.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+    writer.write_all(&line).await?;
+    writer.flush().await
+}
+
+fn understand(line: &[u8]) -> Heard {
+    let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line).trim_ascii();
+    if line.is_empty() {
+        return Heard::Noise;
+    }
+    if let Ok(message) = serde_json::from_slice(line) {
+        return shaped(message);
+    }
+    let text = whole_characters(&String::from_utf8_lossy(line));
+    let Ok(value) = serde_json::from_str::<Value>(&text) else { return Heard::Noise };
+    if value.is_array() {
+        let text = "messages come one by one: batches are not part of the protocol";
+        return Heard::Wrong(None, ErrorData::invalid_request(text, None));
+    }
+    let method = value.get("method").cloned();
+    let id = value.get("id").cloned();
+    match (serde_json::from_value(value), method, id) {
+        (Ok(message), ..) => shaped(message),
+        // A request whose id can be read or not; all else wants no answer.
+        (Err(_), Some(_), Some(id)) => {
+            let text = "the message is not a JSON-RPC 2.0 request";
+            Heard::Wrong(serde_json::from_value(id).ok(), ErrorData::invalid_request(text, None))
+        }
+        (Err(_), ..) => Heard::Noise,
+    }
+}
+
+/// Refuses a request that has a known method and not its parameters.
+fn shaped(message: ClientJsonRpcMessage) -> Heard {
+    let misshapen = match &message {
+        JsonRpcMessage::Request(request) => match &request.request {
+            ClientRequest::CustomRequest(it) if SHAPED.contains(&it.method.as_str()) => {
+                Some((request.id.clone(), format!("the parameters of `{}` are not of its shape", it.method)))
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    match misshapen {
+        Some((id, text)) => Heard::Wrong(Some(id), ErrorData::invalid_params(text, None)),
+        None => Heard::Message(Box::new(message)),
+    }
+}
+
+/// Returns JSON text without halves of surrogate pairs among its escapes.
+fn whole_characters(text: &str) -> String {
+    let mut whole = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, escape)) = rest.find('\\').map(|at| rest.split_at(at)) {
+        whole.push_str(before);
+        let second = escape.get(6..).and_then(unit);
+        let (taken, alone) = match (unit(escape), second) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => (12, false),
+            (Some(0xD800..=0xDFFF), _) => (6, true),
+            (Some(_), _) => (6, false),
+            (None, _) => (escape.chars().take(2).map(char::len_utf8).sum(), false),
+        };
+        let (escape, after) = escape.split_at_checked(taken).unwrap_or((escape, ""));
+        whole.push_str(if alone { "\\ufffd" } else { escape });
+        rest = after;
+    }
+    whole.push_str(rest);
+    whole
+}
+
+/// Returns the number of a `\uXXXX` escape at the beginning of `text`.
+fn unit(text: &str) -> Option<u16> {
+    let digits = text.strip_prefix("\\u")?.get(..4)?;
+    let all = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if all { u16::from_str_radix(digits, 16).ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests;

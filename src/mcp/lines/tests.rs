@@ -1,0 +1,121 @@
+//! What is understood, what is answered with an error, and what is mended.
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn as_json(heard: Heard) -> Value {
+    match heard {
+        Heard::Message(message) => serde_json::to_value(message).unwrap(),
+        Heard::Wrong(id, error) => json!({"wrong": id, "code": error.code.0}),
+        Heard::Noise => json!("noise"),
+    }
+}
+
+#[test]
+fn every_line_that_can_be_answered_is() {
+    let table: [(&[u8], Value); 12] = [
+        (
+            br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#,
+            json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}),
+        ),
+        (
+            b"\xEF\xBB\xBF {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\r\n",
+            json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}),
+        ),
+        (
+            br#"{"jsonrpc":"2.0","id":"a","method":"tools/call","params":{"name":5}}"#,
+            json!({"wrong": "a", "code": -32602}),
+        ),
+        (br#"{"jsonrpc":"2.0","id":7,"method":"tools/call"}"#, json!({"wrong": 7, "code": -32602})),
+        (br#"{"jsonrpc":"1.0","id":2,"method":"ping"}"#, json!({"wrong": 2, "code": -32600})),
+        (br#"{"jsonrpc":"2.0","id":{},"method":"ping"}"#, json!({"wrong": null, "code": -32600})),
+        (br#"{"jsonrpc":"2.0","id":3,"method":5}"#, json!({"wrong": 3, "code": -32600})),
+        (br#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#, json!({"wrong": null, "code": -32600})),
+        (br#"{"jsonrpc":"1.0","method":"notifications/odd"}"#, json!("noise")),
+        (br#"{"jsonrpc":"2.0","id":1,"#, json!("noise")),
+        (b"hello", json!("noise")),
+        (b" \r\n", json!("noise")),
+    ];
+    for (line, want) in table {
+        assert_eq!(as_json(understand(line)), want, "{}", String::from_utf8_lossy(line));
+    }
+}
+
+#[test]
+fn halves_of_pairs_and_bytes_that_are_no_text_do_not_lose_the_request() {
+    let line = [
+        br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"x","arguments":{"a":"\ud83d \\ud83d "#
+            .as_slice(),
+        b"\xff",
+        br#"\ud83d\ude00"}}}"#,
+    ];
+    let heard = as_json(understand(&line.concat()));
+    assert_eq!(heard["params"]["arguments"]["a"], "\u{fffd} \\ud83d \u{fffd}😀");
+}
+
+#[test]
+fn only_halves_are_mended() {
+    let table = [
+        (r"\ud83d", r"\ufffd"),
+        (r"\ude00\ud83d", r"\ufffd\ufffd"),
+        (r"\ud83d\ud83d\ude00", r"\ufffd\ud83d\ude00"),
+        (r"\ud83d\n", r"\ufffd\n"),
+        (r"\\ud83d", r"\\ud83d"),
+        (r"\\\ud83d", r"\\\ufffd"),
+        (r"\u00e9\uD83D\uDE00", r"\u00e9\uD83D\uDE00"),
+        ("\\\u{e9}", "\\\u{e9}"),
+        (r"\u+83d", r"\u+83d"),
+        ("\\", "\\"),
+    ];
+    for (text, want) in table {
+        assert_eq!(whole_characters(text), want, "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn text_that_is_json_stays_as_it_is(text in any::<String>()) {
+        let json = serde_json::to_string(&text).unwrap();
+        prop_assert_eq!(whole_characters(&json), json);
+    }
+
+    #[test]
+    fn whatever_escapes_there_are_it_is_json_afterwards(units in proptest::collection::vec(any::<u16>(), 0..20)) {
+        let json = units.iter().map(|unit| format!("\\u{unit:04x}")).collect::<Vec<_>>().concat();
+        let mended = whole_characters(&format!("\"{json}\""));
+        prop_assert_eq!(serde_json::from_str::<String>(&mended).unwrap(), String::from_utf16_lossy(&units));
+    }
+
+    #[test]
+    fn nothing_a_client_says_makes_it_stumble(line in any::<Vec<u8>>()) {
+        understand(&line);
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_is_too_long_is_told_of_and_the_next_one_is_read() {
+    let (mut client, server) = tokio::io::duplex(1 << 20);
+    let (reader, writer) = tokio::io::split(server);
+    let ended = CancellationToken::new();
+    let mut lines = Lines::new(reader, writer, ended.clone());
+    let talk = tokio::spawn(async move {
+        let megabyte = vec![b'x'; 1 << 20];
+        for _ in 0..65 {
+            client.write_all(&megabyte).await.unwrap();
+        }
+        client.write_all(b"\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}").await.unwrap();
+        client.shutdown().await.unwrap();
+        let mut answer = String::new();
+        BufReader::new(&mut client).read_line(&mut answer).await.unwrap();
+        answer
+    });
+    let request = lines.receive().await.unwrap();
+    assert!(matches!(request, JsonRpcMessage::Request(_)));
+    assert!(!ended.is_cancelled());
+    assert!(lines.receive().await.is_none());
+    assert!(ended.is_cancelled());
+    let answer: Value = serde_json::from_str(&talk.await.unwrap()).unwrap();
+    assert_eq!(answer["error"]["code"], -32600, "{answer}");
+}
