@@ -1,0 +1,66 @@
+//! What the options of `add` and `update` mean.
+
+use super::*;
+
+fn nothing() -> FieldArguments {
+    FieldArguments {
+        description: None,
+        timeout: None,
+        model: None,
+        max_budget: None,
+        permission_mode: None,
+        allowed_tools: None,
+        disallowed_tools: None,
+        capabilities: None,
+        risky_capabilities: None,
+        instructions: None,
+    }
+}
+
+#[test]
+fn what_is_not_given_is_kept() {
+    assert_eq!(nothing().into_changes(), Fields::default());
+}
+
+#[test]
+fn options_set_and_clear() {
+    let text = |text: &str| Some(text.to_owned());
+    let set = FieldArguments {
+        description: text("none"),
+        timeout: Some(60),
+        max_budget: Some(Budget::Unlimited),
+        allowed_tools: text(" Read, Bash(git log:*, git diff:*) ,,"),
+        disallowed_tools: text(","),
+        ..nothing()
+    };
+    let want = Fields {
+        description: Change::Set("none".to_owned()),
+        timeout: Change::Set(60),
+        max_budget: Change::Set(BudgetLimit::Unlimited),
+        allowed_tools: Change::Set(vec!["Read".to_owned(), "Bash(git log:*, git diff:*)".to_owned()]),
+        disallowed_tools: Change::Set(Vec::new()),
+        ..Fields::default()
+    };
+    assert_eq!(set.into_changes(), want);
+    let cleared = FieldArguments {
+        description: text(""),
+        timeout: Some(0),
+        model: text("None"),
+        max_budget: Some(Budget::Default),
+        allowed_tools: text("none"),
+        capabilities: text(""),
+        instructions: text(" "),
+        ..nothing()
+    };
+    let want = Fields {
+        description: Change::Clear,
+        timeout: Change::Clear,
+        model: Change::Clear,
+        max_budget: Change::Clear,
+        allowed_tools: Change::Clear,
+        capabilities: Change::Clear,
+        instructions: Change::Clear,
+        ..Fields::default()
+    };
+    assert_eq!(cleared.into_changes(), want);
+}

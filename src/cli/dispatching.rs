@@ -1,0 +1,231 @@
+//! Commands that dispatch: `dispatch` and `test`.
+
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::process::ExitCode;
+
+use serde_json::Value;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::audit::redact::one_line;
+use crate::budget::usd;
+use crate::cli::args::DispatchArguments;
+use crate::cli::progress;
+use crate::cli::render::{Screen, duration, note, print_json, print_text};
+use crate::daemon::protocol::ProgressView;
+use crate::dispatch::{Dispatched, Ended, Frontend, Patience, Served};
+use crate::document::{DispatchDocument, Extent};
+use crate::error::{Kind, Report};
+use crate::job::{JobRecord, State};
+use crate::model::request::{RawRequest, Sharing};
+use crate::model::{Answer, DispatchRequest, Outcome, with_causes};
+use crate::project::regular::read_head;
+
+/// What an agent is asked when it is only to be seen whether it works.
+const TEST_TASK: &str =
+    "In two or three sentences: what is this project, and what can you do here? Change nothing.";
+
+/// Largest file with a JSON Schema, in bytes.
+const SCHEMA_BYTES_MAX: usize = 1 << 20;
+
+/// How a command that dispatches is carried out and told.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manner {
+    /// Whether to return as soon as the job is open.
+    pub(super) detached: bool,
+    /// Whether to print JSON.
+    pub(super) json: bool,
+}
+
+/// Returns the dispatch that was asked for. Reads the task from standard input when it is `-`.
+pub(super) fn request(
+    frontend: &Frontend,
+    asked: DispatchArguments,
+) -> Result<(DispatchRequest, Manner), Report> {
+    let manner = Manner { detached: asked.detached, json: asked.json };
+    let sharing = match (asked.no_cache || !asked.session.is_empty(), asked.detached) {
+        (true, _) => Sharing::Never,
+        (false, true) => Sharing::Join,
+        (false, false) => Sharing::CacheAndJoin,
+    };
+    let raw = RawRequest {
+        agent: asked.agent,
+        task: if asked.task == "-" { standard_input()? } else { asked.task },
+        context: asked.context,
+        caller: asked.caller,
+        goal: asked.goal,
+        response_format: asked
+            .response_format
+            .map_or(Ok(Value::Null), |format| response_format(frontend, &format))?,
+        timeout_seconds: asked.timeout.unwrap_or(0),
+        group: asked.group,
+        session_id: asked.session,
+    };
+    Ok((DispatchRequest::new(raw, sharing)?, manner))
+}
+
+/// Returns the dispatch that shows whether an agent works.
+pub(super) fn test_request(
+    agent: String,
+    task: Option<String>,
+    timeout: Option<i64>,
+) -> Result<DispatchRequest, Report> {
+    let task = task.unwrap_or_else(|| TEST_TASK.to_owned());
+    let raw = RawRequest { agent, task, timeout_seconds: timeout.unwrap_or(0), ..RawRequest::default() };
+    Ok(DispatchRequest::new(raw, Sharing::Never)?)
+}
+
+/// Dispatches and tells what came of it.
+pub(super) async fn run(
+    frontend: &Frontend,
+    screen: Screen,
+    request: &DispatchRequest,
+    manner: Manner,
+) -> Result<ExitCode, Report> {
+    let patience = if manner.detached { Patience::None } else { Patience::ToTheEnd };
+    match carry_out(frontend, request, patience).await? {
+        Dispatched::Running(view) if manner.json => {
+            print_json(&DispatchDocument::running(&view))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Dispatched::Running(view) => {
+            let job = view.record.id;
+            print_text(&format!("{job}\n"))?;
+            note(&format!("It goes on by itself. Collect the answer with: agent-dispatch wait {job}\n"));
+            Ok(ExitCode::SUCCESS)
+        }
+        Dispatched::Ended(ended) if manner.json => {
+            print_json(&DispatchDocument::ended(&ended, Extent::Whole { chars_max: usize::MAX }))?;
+            Ok(verdict(&ended.job))
+        }
+        Dispatched::Ended(ended) => {
+            let Ended { job, answer, served } = &*ended;
+            tell(screen, job, answer, *served)?;
+            Ok(verdict(job))
+        }
+    }
+}
+
+/// Dispatches, telling a person meanwhile how it goes. An interrupt takes the dispatch back, a second one leaves.
+async fn carry_out(
+    frontend: &Frontend,
+    request: &DispatchRequest,
+    patience: Patience,
+) -> Result<Dispatched, Report> {
+    let (mut once, mut twice) = (interrupts()?, interrupts()?);
+    let cancelled = async move {
+        once.recv().await;
+    };
+    let (line, shown) = progress::line(&frontend.environment, request.agent.as_str());
+    let mut step = |_, view: &ProgressView| line.step(view);
+    let dispatched = frontend.dispatch(request, super::CLIENT, patience, &mut step, cancelled);
+    tokio::select! {
+        outcome = dispatched => outcome.map_err(Report::from),
+        () = async { twice.recv().await; twice.recv().await; } => {
+            let hint = "See whether it still runs with: agent-dispatch jobs --status running";
+            Err(Report::new(Kind::Failed, "cancelled", "interrupted twice", hint))
+        }
+        never = shown => match never {},
+    }
+}
+
+fn interrupts() -> Result<Signal, Report> {
+    signal(SignalKind::interrupt()).map_err(|error| {
+        let message = format!("interrupts cannot be received: {}", with_causes(&error));
+        Report::new(Kind::Unavailable, "runtime", message, "Close programs that hold many files open.")
+    })
+}
+
+/// Prints the answer of a job that has ended, and on standard error what went wrong and the facts.
+pub(super) fn tell(screen: Screen, job: &JobRecord, answer: &Answer, served: Served) -> Result<(), Report> {
+    // Whoever asked for JSON wants the value, not the words around it.
+    let said = answer.parsed.as_deref().unwrap_or(&answer.text);
+    if !said.is_empty() {
+        print_text(&screen.text(said))?;
+    }
+    let document = DispatchDocument::of(job, &Answer::default(), Extent::Whole { chars_max: 0 });
+    let mut beside = String::new();
+    let mut line = |label: &str, text: Option<&String>| {
+        if let Some(text) = text {
+            let _infallible = writeln!(beside, "{label}: {}", one_line(text, 2000));
+        }
+    };
+    line("error", document.error.as_ref());
+    line("hint", document.hint.as_ref());
+    if job.state != State::Done && document.partial == Some(true) {
+        beside.push_str("note: the answer is only what had been said by then\n");
+    }
+    beside.push_str(&facts(job, served));
+    note(&beside);
+    Ok(())
+}
+
+/// Returns the facts of a job that has ended, as one line.
+fn facts(job: &JobRecord, served: Served) -> String {
+    let mut facts = vec![format!("{}: {}", one_line(&job.agent, 100), job.state)];
+    if let Some(result) = &job.result {
+        let not_done = result.outcome.filter(|outcome| *outcome != Outcome::Done);
+        facts.extend(not_done.map(|outcome| format!("says {}", outcome.as_str())));
+        facts.extend(
+            result.num_turns.map(|turns| format!("{turns} turn{}", if turns == 1 { "" } else { "s" })),
+        );
+        facts.extend(result.cost_usd.map(usd));
+        facts.push(duration(result.duration_ms));
+    }
+    facts.push(format!("session {}", job.session));
+    facts.push(format!("job {}", job.id));
+    facts.extend(match served {
+        Served::Run => None,
+        Served::Cache => Some("from the cache".to_owned()),
+        Served::Join => Some("joined".to_owned()),
+    });
+    facts.join(", ") + "\n"
+}
+
+/// Returns the exit code that a job which has ended stands for.
+pub(super) fn verdict(job: &JobRecord) -> ExitCode {
+    if job.state == State::Done { ExitCode::SUCCESS } else { ExitCode::from(Kind::Failed.exit_code()) }
+}
+
+fn standard_input() -> Result<String, Report> {
+    let bad = |message: String| {
+        Report::new(Kind::Usage, "invalid_request", message, "Pass the task as UTF-8 text.")
+    };
+    // One byte more than a prompt may have: enough to be refused as too long.
+    let most = DispatchRequest::PROMPT_BYTES_MAX as u64 + 1;
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().lock().take(most).read_to_end(&mut bytes);
+    read.map_err(|error| bad(format!("standard input cannot be read: {}", with_causes(&error))))?;
+    // What is too long may have been cut inside a character.
+    if bytes.len() as u64 == most {
+        return Ok(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    String::from_utf8(bytes).map_err(|_| bad("the task on standard input is not UTF-8".to_owned()))
+}
+
+/// Returns the format that `text` names: a word, a JSON Schema, or a file that holds one.
+fn response_format(frontend: &Frontend, text: &str) -> Result<Value, Report> {
+    let trimmed = text.trim();
+    if matches!(trimmed, "" | "text" | "json") || trimmed.starts_with('{') {
+        return Ok(Value::from(trimmed));
+    }
+    let bad = |message: String| {
+        let hint = "Use `text`, `json`, a JSON Schema object, or a file that holds one.";
+        Report::new(Kind::Usage, "invalid_request", message, hint)
+    };
+    let path = frontend.environment.directory.join(text);
+    let shown = path.display();
+    let head = read_head(&path, SCHEMA_BYTES_MAX)
+        .map_err(|error| bad(format!("the schema file {shown} cannot be read: {error}")))?
+        .ok_or_else(|| bad(format!("`--response-format` is neither a format nor a file: {shown}")))?;
+    if head.truncated {
+        return Err(bad(format!("the schema file {shown} is larger than {SCHEMA_BYTES_MAX} bytes")));
+    }
+    let schema: Value = serde_json::from_slice(&head.bytes)
+        .map_err(|error| bad(format!("the schema file {shown} is not JSON: {error}")))?;
+    if schema.is_object() {
+        Ok(schema)
+    } else {
+        Err(bad(format!("the schema file {shown} holds no JSON object")))
+    }
+}

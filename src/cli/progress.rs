@@ -1,0 +1,75 @@
+//! One line on a person's terminal about a dispatch that takes longer than a second; nothing anywhere else.
+
+use std::convert::Infallible;
+use std::io::{self, IsTerminal as _};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::audit::redact::one_line;
+use crate::cli::render::note;
+use crate::config::paths::Environment;
+use crate::daemon::protocol::ProgressView;
+use crate::document::progress;
+
+/// After how long the line appears, and how often it is drawn again.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Longest line, in characters; the terminal cuts it at its own edge.
+const CHARS: usize = 300;
+
+/// Takes the steps of a dispatch.
+#[derive(Debug)]
+pub(super) struct Line {
+    steps: watch::Sender<ProgressView>,
+}
+
+impl Line {
+    /// Takes a step.
+    pub(super) fn step(&self, view: &ProgressView) {
+        self.steps.send_replace(view.clone());
+    }
+}
+
+/// Returns where the steps of the dispatch go, and what draws them for as long as it is polled.
+pub(super) fn line<'a>(
+    environment: &Environment,
+    agent: &'a str,
+) -> (Line, impl Future<Output = Infallible> + use<'a>) {
+    let (steps, seen) = watch::channel(ProgressView::default());
+    let wanted = io::stderr().is_terminal() && environment.text("TERM") != Some("dumb");
+    (Line { steps }, draw(wanted, agent, seen))
+}
+
+async fn draw(wanted: bool, agent: &str, seen: watch::Receiver<ProgressView>) -> Infallible {
+    if !wanted {
+        return std::future::pending().await;
+    }
+    let began = Instant::now();
+    let mut drawn = Drawn(false);
+    loop {
+        tokio::time::sleep(EVERY).await;
+        let said = progress::line(agent, &seen.borrow(), began.elapsed());
+        drawn.draw(&one_line(&said, CHARS));
+    }
+}
+
+/// A line that is wiped away when it is no longer true.
+struct Drawn(bool);
+
+impl Drawn {
+    fn draw(&mut self, text: &str) {
+        self.0 = true;
+        // Back to the start, wipe, and no wrapping meanwhile: a long line is cut at the edge.
+        note(&format!("\r\u{1b}[K\u{1b}[?7l{text}\u{1b}[?7h"));
+    }
+}
+
+impl Drop for Drawn {
+    fn drop(&mut self) {
+        if self.0 {
+            note("\r\u{1b}[K");
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! What the command line prints: how wide, in which colours, and safe against whatever foreign texts contain.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
+
+use comfy_table::{Attribute, Cell as TableCell, Color, ContentArrangement, Row, Table, presets};
+use serde::Serialize;
+
+use crate::audit::redact::one_line;
+use crate::config::paths::Environment;
+use crate::error::{Kind, Report};
+use crate::model::{Timestamp, with_causes};
+
+/// Where answers go: standard output.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Screen {
+    /// Whether a person looks at it.
+    pub(super) terminal: bool,
+    colour: bool,
+    /// Columns; nothing when there is no end of the line.
+    width: Option<u16>,
+}
+
+/// What a cell says beside its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tone {
+    Plain,
+    Good,
+    Bad,
+    Busy,
+    Faint,
+}
+
+/// One cell of a table.
+#[derive(Debug, Clone)]
+pub(super) struct Cell {
+    text: String,
+    tone: Tone,
+}
+
+/// Longest text of a cell, in characters, where no terminal bounds it.
+const CELL_CHARS: usize = 200;
+
+impl Cell {
+    /// Returns a cell with what `text` says, on one line.
+    pub(super) fn new(text: impl AsRef<str>) -> Self {
+        Self { text: one_line(text.as_ref(), CELL_CHARS), tone: Tone::Plain }
+    }
+
+    /// Returns the cell in another tone.
+    pub(super) const fn toned(mut self, tone: Tone) -> Self {
+        self.tone = tone;
+        self
+    }
+}
+
+impl Screen {
+    /// Returns standard output as it is.
+    pub(super) fn stdout(environment: &Environment) -> Self {
+        let terminal = io::stdout().is_terminal();
+        let width = Table::new().width().filter(|_| terminal);
+        Self { terminal, colour: terminal && wants_colour(environment), width }
+    }
+
+    /// Returns a table: one line a row, no wider than the terminal.
+    pub(super) fn table(self, headings: &[&str], rows: Vec<Vec<Cell>>) -> String {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_truncation_indicator("…");
+        // Rows are cut where they have to be, not at the last word that fits: this character is in no cell.
+        table.set_delimiter('\u{1}');
+        match self.width {
+            Some(width) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
+            None => table.set_content_arrangement(ContentArrangement::Disabled),
+        };
+        if self.colour {
+            table.enforce_styling();
+        } else {
+            table.force_no_tty();
+        }
+        let headings = headings.iter().map(|heading| TableCell::new(heading).add_attribute(Attribute::Bold));
+        let mut header: Row = headings.collect::<Vec<_>>().into();
+        header.max_height(1);
+        table.set_header(header);
+        for row in rows {
+            let mut row: Row = row.into_iter().map(styled).collect::<Vec<_>>().into();
+            row.max_height(1);
+            table.add_row(row);
+        }
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        table.trim_fmt() + "\n"
+    }
+
+    /// Returns `text` as it may be printed to this screen: verbatim to a program, harmless to a person.
+    pub(super) fn text(self, text: &str) -> String {
+        let mut shown = if self.terminal { harmless(text) } else { text.to_owned() };
+        if !shown.ends_with('\n') {
+            shown.push('\n');
+        }
+        shown
+    }
+}
+
+/// Prints `text`. A reader that has seen enough and closed the pipe is no error.
+pub(super) fn print_text(text: &str) -> Result<(), Report> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Report::new(
+            Kind::Failed,
+            "output",
+            format!("standard output cannot be written: {}", with_causes(&error)),
+            "What was asked for is done; only its output is lost. Look with: agent-dispatch jobs",
+        )),
+    }
+}
+
+/// Prints `value` as JSON that nothing in it can use to steer a terminal.
+pub(super) fn print_json<T: Serialize + ?Sized>(value: &T) -> Result<(), Report> {
+    print_text(&json(value)?)
+}
+
+/// Returns whether colours are wanted at all.
+fn wants_colour(environment: &Environment) -> bool {
+    environment.text("NO_COLOR").is_none() && environment.text("TERM") != Some("dumb")
+}
+
+fn styled(cell: Cell) -> TableCell {
+    let styled = TableCell::new_owned(cell.text);
+    match cell.tone {
+        Tone::Plain => styled,
+        Tone::Good => styled.fg(Color::Green),
+        Tone::Bad => styled.fg(Color::Red),
+        Tone::Busy => styled.fg(Color::Yellow),
+        Tone::Faint => styled.add_attribute(Attribute::Dim),
+    }
+}
+
+/// Returns `value` as indented JSON text with a line end.
+fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, Report> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| {
+        Report::new(
+            Kind::Failed,
+            "output",
+            format!("cannot be written as JSON: {error}"),
+            "Leave out --json.",
+        )
+    })?;
+    let mut shown = String::with_capacity(text.len() + 1);
+    for char in text.chars() {
+        // JSON leaves DEL, the C1 controls and what reorders text as they are; outside of texts there are none.
+        if char != '\n' && steers(char) {
+            let mut units = [0; 2];
+            for unit in char.encode_utf16(&mut units) {
+                let _infallible = write!(shown, "\\u{unit:04x}");
+            }
+        } else {
+            shown.push(char);
+        }
+    }
+    shown.push('\n');
+    Ok(shown)
+}
+
+/// Returns `text` with everything escaped that could steer a terminal; line breaks and tabs stay.
+pub(super) fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(char) = chars.next() {
+        match char {
+            '\r' if chars.peek() == Some(&'\n') => {}
+            '\n' | '\t' => shown.push(char),
+            char if steers(char) => shown.extend(char.escape_default()),
+            char => shown.push(char),
+        }
+    }
+    shown
+}
+
+/// Returns whether a terminal takes `char` for an order: controls, and marks that reorder what follows.
+fn steers(char: char) -> bool {
+    char.is_control()
+        || matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Returns the first lines of a foreign text, harmless, each behind an indent, so that none of them can pass for ours.
+pub(super) fn indented(text: &str, lines_max: usize) -> String {
+    let harmless = harmless(text);
+    let mut lines = harmless.trim_end().lines();
+    let mut shown = String::new();
+    for line in lines.by_ref().take(lines_max) {
+        let _infallible = writeln!(shown, "    {}", crate::audit::cut(line, LINE_CHARS));
+    }
+    match lines.count() {
+        0 => {}
+        1 => shown.push_str("    … 1 more line\n"),
+        more => {
+            let _infallible = writeln!(shown, "    … {more} more lines");
+        }
+    }
+    shown
+}
+
+/// Longest line of a foreign text that is shown in part, in characters.
+const LINE_CHARS: usize = 500;
+
+/// Returns one fact on a line of its own: `label` padded, then what there is to say.
+pub(super) fn fact(label: &str, said: &str) -> String {
+    format!("{label:<13} {}\n", one_line(said, FACT_CHARS))
+}
+
+/// Returns one fact with a long label.
+pub(super) fn field(label: &str, said: &str) -> String {
+    format!("{label:<25} {}\n", one_line(said, FACT_CHARS))
+}
+
+/// Longest fact, in characters.
+const FACT_CHARS: usize = 1000;
+
+/// Returns when something was, seen from `now`: relative within a day, else the local date and time.
+pub(super) fn when(time: Timestamp, now: Timestamp) -> String {
+    let seconds = now.millis_since(time) / 1000;
+    match seconds {
+        0..5 => "just now".to_owned(),
+        5..60 => format!("{seconds} s ago"),
+        60..3600 => format!("{} min ago", seconds / 60),
+        3600..86_400 => format!("{} h ago", seconds / 3600),
+        _ => time.local().get(..16).unwrap_or_default().to_owned(),
+    }
+}
+
+/// Returns a length of time as people say it.
+pub(super) fn duration(millis: u64) -> String {
+    let seconds = millis / 1000;
+    match seconds {
+        0 => format!("{millis} ms"),
+        1..60 => format!("{seconds}.{} s", millis % 1000 / 100),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// Tells a person something beside the answer, on standard error.
+pub(super) fn note(text: &str) {
+    // Nobody may be there to read it.
+    let _closed = io::stderr().lock().write_all(text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests;
