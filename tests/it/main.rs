@@ -2,4 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod mock_api;
+mod real;
+mod real_claude;
+mod real_dispatch;
 mod runner;
