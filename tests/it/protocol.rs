@@ -1,0 +1,14 @@
+//! The server as its clients see it: bytes in, bytes out.
+
+#![expect(clippy::indexing_slicing, reason = "a key that is not there is null, and the check says so")]
+#![expect(clippy::panic, reason = "a check that fails says all it knows")]
+
+mod answers;
+mod arguments;
+mod calls;
+mod configuration;
+mod ends;
+mod eras;
+mod jobs;
+mod shape;
+mod tools;
