@@ -1,13 +1,26 @@
 //! The program from outside: one binary, one file per subject.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a panic is how a test fails"
+)]
+#![expect(clippy::disallowed_methods, reason = "a test starts programs and looks at its own environment")]
 
 mod cli;
 mod client;
+mod crash;
+mod daemon;
+mod flight;
+mod leave;
 mod mock_api;
+mod permits;
 mod protocol;
 mod real;
 mod real_claude;
 mod real_dispatch;
 mod runner;
+mod scene;
 mod world;
