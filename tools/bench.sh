@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# Builds the release programs and measures them: a table of medians, 99th percentiles, targets, and the floors of this
+# machine. Everything happens in a temporary folder. For figures that mean something, leave the machine alone meanwhile.
+#
+#   tools/bench.sh [--rounds N]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cargo build --locked --release --features tools --bin agent-dispatch --bin fake-claude --bin bench
+exec target/release/bench "$@"
