@@ -4,7 +4,7 @@
 //! nothing the second time.
 
 use std::ffi::OsString;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixDatagram as StdUnixDatagram;
@@ -28,6 +28,9 @@ pub const START_BUDGET: Duration = Duration::from_secs(10);
 
 /// How long a daemon may take to answer an opening: on a machine that is busy, longer than one thinks.
 const HELLO_BUDGET: Duration = Duration::from_secs(5);
+
+/// How often the lock of whoever starts the daemon is asked for.
+const LOCK_POLL: Duration = Duration::from_millis(5);
 
 /// Idle connections kept: more than a session ever uses at once.
 const POOL_MAX: usize = 16;
@@ -275,20 +278,20 @@ impl Client {
         }
     }
 
+    /// Returns the lock of whoever starts the daemon. Asked for again and again instead of waited for: a thread that waits
+    /// for a lock cannot be called back, and would keep a command from ending.
     async fn start_lock(&self) -> Result<File, ClientError> {
         let path = self.paths().start_lock();
-        let failed = {
-            let path = path.clone();
-            move |source| ClientError::Place(PlaceError::Io { path, source })
-        };
-        let lock = tokio::task::spawn_blocking(move || {
-            let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path)?;
-            file.lock()?;
-            Ok(file)
-        });
-        match lock.await {
-            Ok(locked) => locked.map_err(failed),
-            Err(panicked) => Err(failed(io::Error::other(panicked))),
+        let failed = |source| ClientError::Place(PlaceError::Io { path: path.clone(), source });
+        let mut options = OpenOptions::new();
+        let file =
+            options.write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(failed)?;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_POLL).await,
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
+            }
         }
     }
 

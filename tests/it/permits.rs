@@ -202,6 +202,9 @@ fn places_are_kept_while_one_daemon_follows_another() {
                 let queued = async || (status(&frontend).await.queued == 1).then_some(());
                 until("it is in the queue again", queued).await;
                 worker.signal(Signal::CONT);
+                // Stopped before it is back, it could hold the lock of whoever starts the daemon.
+                let both_back = async || (status(&frontend).await.connections == 3).then_some(());
+                until("both workers are back", both_back).await;
             }
         }
         assert_eq!(frontend.job(second).await.unwrap().unwrap().record.state, State::Pending);
