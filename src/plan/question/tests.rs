@@ -29,7 +29,7 @@ impl World {
         let raw = RawRequest { agent: "web".to_owned(), task: "count".to_owned(), ..Default::default() };
         Self {
             request: DispatchRequest::new(raw, Sharing::CacheAndJoin).unwrap(),
-            agent: Ok(Agent::new("web".parse().unwrap(), "/work/web".into())),
+            agent: Ok(Agent::new("web".parse().unwrap(), "/srv/web".into())),
             settings: Settings { dispatch_protocol: false, ..Default::default() },
             group: None,
             caller: Caller { client: "claude-code/2.1.197".to_owned(), ..Default::default() },
@@ -277,7 +277,7 @@ fn a_place_where_nothing_can_run_and_a_caller_who_may_not_are_refused() {
     refused(
         |world| world.surroundings.directory = None,
         missing,
-        "the directory of the agent `web` is missing or not a directory: /work/web",
+        "the directory of the agent `web` is missing or not a directory: /srv/web",
         "agent-dispatch remove web",
     );
 }
@@ -361,8 +361,8 @@ fn a_caller_is_known_by_what_it_calls_itself_by_its_client_or_by_its_folder() {
         ("claude-code/2.1.197", |_| (), true),
         ("shop", |world| world.request.caller = " shop ".to_owned(), true),
         ("shop", |world| world.caller.declared = Some("shop".to_owned()), true),
-        ("shop", |world| world.caller.directory = Some("/work/shop/".to_owned()), true),
-        ("work", |world| world.caller.directory = Some("/work/shop".to_owned()), false),
+        ("shop", |world| world.caller.directory = Some("/srv/shop/".to_owned()), true),
+        ("work", |world| world.caller.directory = Some("/srv/shop".to_owned()), false),
         ("", |_| (), false),
     ];
     for (allowed, change, admitted) in rows {
