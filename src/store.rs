@@ -91,6 +91,11 @@ impl Store {
         let found = opening::Found { comparison, stored, forgotten, quarantined: opened.quarantined };
         let (start, gap) = found.judge();
         let mut notes = opened.repaired;
+        if opened.database.blobs_present() {
+            notes.push(
+                "the store has files under blobs/: a value was stored whole, and its space leaks".to_owned(),
+            );
+        }
         notes.extend(gap.iter().map(|gap| gap.reason.clone()));
         let (failed, failure) = oneshot::channel();
         let on_fatal = Box::new(move |what: String| drop(failed.send(what)));

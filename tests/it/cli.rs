@@ -391,3 +391,21 @@ fn a_conversation_is_gone_on_with() {
     assert_eq!(more["session_id"], first["session_id"]);
     assert_ne!(more["job_id"], first["job_id"]);
 }
+
+#[test]
+fn a_child_gets_credentials_and_no_marker_of_the_session_that_asks() {
+    let world = World::with_worker();
+    let report = world.config_file().with_file_name("report.json");
+    world.script(&format!("report {}; say ok", report.display()));
+    let mut command = world.agent_dispatch(&["dispatch", "worker", "look"]);
+    let markers =
+        ["CLAUDECODE", "CLAUDE_CODE_SESSION_ID", "CLAUDE_CODE_ENTRYPOINT", "CLAUDE_PROJECT_DIR", "AI_AGENT"];
+    command.envs(markers.map(|name| (name, "of-the-caller"))).env("ANTHROPIC_API_KEY", "sk-ant-kept");
+    assert!(command.output().unwrap().status.success());
+    let report: Value = serde_json::from_slice(&fs::read(report).unwrap()).unwrap();
+    for marker in markers {
+        assert_eq!(report["env"].get(marker), None, "{marker}");
+    }
+    assert_eq!(report["env"]["ANTHROPIC_API_KEY"], "sk-ant-kept");
+    assert_eq!(report["env"]["AGENT_DISPATCH_DEPTH"], "1");
+}
