@@ -2,7 +2,15 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
+
+mod agents;
+mod audit;
+mod dispatching;
+
+pub(super) use agents::{Budget, FieldArguments};
+pub(super) use audit::{AuditArguments, AuditCommand};
+pub(super) use dispatching::{DispatchArguments, Status};
 
 /// Run tasks as fresh Claude Code sessions in other directories, with a durable audit trail.
 #[derive(Debug, Parser)]
@@ -176,151 +184,6 @@ Asking the same again joins the one that is under way, or is answered from the c
 const WAIT_HELP: &str = "\
 Exits with 1 when a job that ended did not succeed, or when the time was over first. Ctrl-C ends the waiting, \
 not the jobs.";
-
-/// Everything an agent has beside its name and its directory.
-#[derive(Debug, Args)]
-pub(super) struct FieldArguments {
-    /// What it is for; without one it is read from its directory
-    #[arg(long, short, allow_hyphen_values = true)]
-    pub(super) description: Option<String>,
-    /// Seconds one dispatch may run; 0 takes the default of the settings
-    #[arg(long, value_name = "SECONDS")]
-    pub(super) timeout: Option<u32>,
-    /// Model alias or id
-    #[arg(long)]
-    pub(super) model: Option<String>,
-    /// Spending cap of one dispatch; `none` for no cap, 0 for the default of the settings
-    #[arg(long, alias = "max-budget-usd", value_name = "USD", allow_negative_numbers = true, value_parser = budget)]
-    pub(super) max_budget: Option<Budget>,
-    /// Permission mode: default, acceptEdits, plan, bypassPermissions, ...
-    #[arg(long, value_name = "MODE")]
-    pub(super) permission_mode: Option<String>,
-    /// Tools it may use, separated by commas
-    #[arg(long, value_name = "TOOLS")]
-    pub(super) allowed_tools: Option<String>,
-    /// Tools it may not use, separated by commas
-    #[arg(long, value_name = "TOOLS")]
-    pub(super) disallowed_tools: Option<String>,
-    /// What it can do: labels, separated by commas
-    #[arg(long, value_name = "LABELS")]
-    pub(super) capabilities: Option<String>,
-    /// What it can break: labels, separated by commas
-    #[arg(long, value_name = "LABELS")]
-    pub(super) risky_capabilities: Option<String>,
-    /// Standing instructions for its sessions
-    #[arg(long, allow_hyphen_values = true, value_name = "TEXT")]
-    pub(super) instructions: Option<String>,
-}
-
-/// A spending cap as it can be typed.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Budget {
-    /// `none`: no cap, whatever the default says.
-    Unlimited,
-    /// 0: the default.
-    Default,
-    /// This many US dollars.
-    Usd(f64),
-}
-
-fn budget(text: &str) -> Result<Budget, String> {
-    if text.eq_ignore_ascii_case("none") {
-        return Ok(Budget::Unlimited);
-    }
-    match text.trim_start_matches('$').parse::<f64>() {
-        Ok(0.0) => Ok(Budget::Default),
-        Ok(usd) if usd.is_finite() && usd > 0.0 => Ok(Budget::Usd(usd)),
-        Ok(_) | Err(_) => {
-            Err("expected an amount in US dollars such as 0.50, 0 for the default, or `none`".to_owned())
-        }
-    }
-}
-
-#[derive(Debug, Args)]
-pub(super) struct DispatchArguments {
-    /// The agent
-    pub(super) agent: String,
-    /// The task, complete in itself; `-` reads it from standard input
-    pub(super) task: String,
-    /// Background: findings, file contents, constraints
-    #[arg(long, allow_hyphen_values = true, default_value = "", hide_default_value = true)]
-    pub(super) context: String,
-    /// Who asks, for the agent and for the audit trail
-    #[arg(long, default_value = "", hide_default_value = true)]
-    pub(super) caller: String,
-    /// What the answer is for
-    #[arg(long, allow_hyphen_values = true, default_value = "", hide_default_value = true)]
-    pub(super) goal: String,
-    /// `text`, `json`, a JSON Schema, or a file that holds one
-    #[arg(long, value_name = "FORMAT")]
-    pub(super) response_format: Option<String>,
-    /// Seconds the run may take, 10 to 7200; without it the agent's own limit
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(10..=7200))]
-    pub(super) timeout: Option<i64>,
-    /// A group of which the agent is a member: its shared context is added
-    #[arg(long, default_value = "", hide_default_value = true)]
-    pub(super) group: String,
-    /// A conversation with this agent to go on with
-    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
-    pub(super) session: String,
-    /// Print the job's id at once; it runs to its end by itself
-    #[arg(long = "async")]
-    pub(super) detached: bool,
-    /// Neither take the answer from the cache nor join an identical dispatch
-    #[arg(long)]
-    pub(super) no_cache: bool,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-/// Where a job can be in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Status {
-    Pending,
-    Running,
-    Done,
-    Failed,
-    Cancelled,
-    Interrupted,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct AuditArguments {
-    /// At most so many records, 1 to 1000
-    #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(super) limit: u32,
-    /// Only records of this agent
-    #[arg(long)]
-    pub(super) agent: Option<String>,
-    /// Only records not older than this: `2h ago`, `yesterday`, `2026-11-21 10:15`, RFC 3339
-    #[arg(long, value_name = "TIME")]
-    pub(super) since: Option<String>,
-    /// Only records of this dispatch (the beginning of its id is enough)
-    #[arg(long, value_name = "ID")]
-    pub(super) dispatch: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-#[derive(Debug, Subcommand)]
-pub(super) enum AuditCommand {
-    /// Show a dispatch with all its records, or one record
-    Show {
-        /// A dispatch's id (the beginning is enough) or a record's number
-        what: String,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Check that no record was changed, removed or added behind the log's back; exits with 1 if one was
-    Verify {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DaemonCommand {

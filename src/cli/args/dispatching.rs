@@ -1,0 +1,52 @@
+//! What can be typed about dispatches and jobs.
+
+use clap::{Args, ValueEnum};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct DispatchArguments {
+    /// The agent
+    pub(in crate::cli) agent: String,
+    /// The task, complete in itself; `-` reads it from standard input
+    pub(in crate::cli) task: String,
+    /// Background: findings, file contents, constraints
+    #[arg(long, allow_hyphen_values = true, default_value = "", hide_default_value = true)]
+    pub(in crate::cli) context: String,
+    /// Who asks, for the agent and for the audit trail
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(in crate::cli) caller: String,
+    /// What the answer is for
+    #[arg(long, allow_hyphen_values = true, default_value = "", hide_default_value = true)]
+    pub(in crate::cli) goal: String,
+    /// `text`, `json`, a JSON Schema, or a file that holds one
+    #[arg(long, value_name = "FORMAT")]
+    pub(in crate::cli) response_format: Option<String>,
+    /// Seconds the run may take, 10 to 7200; without it the agent's own limit
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(10..=7200))]
+    pub(in crate::cli) timeout: Option<i64>,
+    /// A group of which the agent is a member: its shared context is added
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub(in crate::cli) group: String,
+    /// A conversation with this agent to go on with
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    pub(in crate::cli) session: String,
+    /// Print the job's id at once; it runs to its end by itself
+    #[arg(long = "async")]
+    pub(in crate::cli) detached: bool,
+    /// Neither take the answer from the cache nor join an identical dispatch
+    #[arg(long)]
+    pub(in crate::cli) no_cache: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
+
+/// Where a job can be in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Status {
+    Pending,
+    Running,
+    Done,
+    Failed,
+    Cancelled,
+    Interrupted,
+}
