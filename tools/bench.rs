@@ -26,12 +26,16 @@ mod client;
 mod crowd;
 #[path = "bench/floors.rs"]
 mod floors;
+#[path = "bench/history.rs"]
+mod history;
 #[path = "bench/memory.rs"]
 mod memory;
 #[path = "bench/room.rs"]
 mod room;
 #[path = "bench/samples.rs"]
 mod samples;
+#[path = "bench/surface.rs"]
+mod surface;
 
 use client::Client;
 use floors::{Echo, Log};
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.split_first() {
         Some((first, rest)) if first == "front-ends" => crowd::be_front_ends(rest),
+        Some((first, rest)) if first == "history" => history::be_history(rest),
         _ => bench(&arguments),
     };
     match outcome {
@@ -73,16 +78,24 @@ fn bench(arguments: &[String]) -> io::Result<()> {
         _ => return Err(io::Error::other("usage: bench [--rounds N]")),
     };
     let this = std::env::current_exe()?;
-    let room = Room::new(this.parent().unwrap_or_else(|| Path::new(".")))?;
-    let daemon = Daemon::new(&room)?;
-    let measured = measure(&room, &daemon, rounds);
-    let stopped = daemon.stop();
-    let table = measured?;
-    stopped?;
+    let programs = this.parent().unwrap_or_else(|| Path::new("."));
+    let mut table = Table::default();
+    in_room(&Room::new(programs, room::AGENTS, room::PLACES)?, |room, daemon| {
+        measure(room, daemon, rounds, &mut table)
+    })?;
+    surface::measure(programs, rounds, &mut table)?;
     io::stdout().write_all(table.text().as_bytes())
 }
 
-fn measure(room: &Room, daemon: &Daemon, rounds: usize) -> io::Result<Table> {
+/// Measures in a room, and sends its daemon away in the end.
+fn in_room(room: &Room, measure: impl FnOnce(&Room, &Daemon) -> io::Result<()>) -> io::Result<()> {
+    let daemon = Daemon::new(room)?;
+    let measured = measure(room, &daemon);
+    let stopped = daemon.stop();
+    measured.and(stopped)
+}
+
+fn measure(room: &Room, daemon: &Daemon, rounds: usize, table: &mut Table) -> io::Result<()> {
     let made = Instant::now();
     let mut one = One::begin(room)?;
     thread::sleep(SETTLED.saturating_sub(made.elapsed()));
@@ -90,12 +103,10 @@ fn measure(room: &Room, daemon: &Daemon, rounds: usize) -> io::Result<Table> {
     for round in 0..rounds {
         one.round(room, daemon, round)?;
     }
-    let mut table = Table::default();
-    one.tell(&mut table);
+    one.tell(table);
     one.server.end()?;
-    many(room, &mut table)?;
-    memory(room, daemon, &mut table)?;
-    Ok(table)
+    many(room, table)?;
+    memory(room, daemon, table)
 }
 
 /// The measures of one client, taken in turns.
@@ -238,19 +249,12 @@ fn memory(room: &Room, daemon: u32, table: &mut Table) -> io::Result<()> {
     let alone = memory::pss(one.pid())?;
     let own = memory::private(one.pid())?;
     let of_daemon = memory::pss(daemon)?;
-    let mut ten = vec![one];
-    while ten.len() < 10 {
-        ten.push(Client::open(room)?);
-    }
-    let sum =
-        ten.iter().map(|client| memory::pss(client.pid())).sum::<io::Result<u64>>()? + memory::pss(daemon)?;
-    ten.into_iter().try_for_each(Client::end)?;
-    let mib = |kib: u64| format!("{}.{} MiB", kib / 1024, kib % 1024 * 10 / 1024);
+    one.end()?;
+    let mib = memory::mebibytes;
     table.heading("memory, idle", ["PSS", "", "target"]);
     table.told("one serve", mib(alone), Some(("<= 6 MiB", alone <= 6 * 1024)));
     table.told("  of which its own alone", mib(own), None);
     table.told("the daemon, after all of the above", mib(of_daemon), None);
-    table.told("ten serve and the daemon", mib(sum), None);
     Ok(())
 }
 

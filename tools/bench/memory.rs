@@ -5,9 +5,25 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::client::Client;
+use crate::room::Room;
+
 /// Returns the proportional set size of a process, in KiB: its own pages, and its share of those it shares.
 pub(crate) fn pss(pid: u32) -> io::Result<u64> {
     field(&fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?, "Pss:")
+}
+
+/// Returns the sum over ten idle servers of a room and its daemon, in KiB.
+pub(crate) fn of_ten(room: &Room, daemon: u32) -> io::Result<u64> {
+    let ten = (0..10).map(|_| Client::open(room)).collect::<io::Result<Vec<_>>>()?;
+    let sum = ten.iter().map(|client| pss(client.pid())).sum::<io::Result<u64>>()? + pss(daemon)?;
+    ten.into_iter().try_for_each(Client::end)?;
+    Ok(sum)
+}
+
+/// Returns a size in KiB as people read it.
+pub(crate) fn mebibytes(kib: u64) -> String {
+    format!("{}.{} MiB", kib / 1024, kib % 1024 * 10 / 1024)
 }
 
 /// Returns what a process has alone, in KiB.

@@ -7,8 +7,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Number of agents.
+/// Number of agents of an ordinary room.
 pub(crate) const AGENTS: usize = 5;
+
+/// Places of an ordinary room: no line may wait for another one, nor for a place.
+pub(crate) const PLACES: usize = 50;
 
 /// A folder with everything in it, removed in the end.
 pub(crate) struct Room {
@@ -22,8 +25,8 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// Makes the folder, for the programs that lie in `programs`.
-    pub(crate) fn new(programs: &Path) -> io::Result<Self> {
+    /// Makes the folder, for the programs that lie in `programs`, with so many agents and places to run in.
+    pub(crate) fn new(programs: &Path, agents: usize, places: usize) -> io::Result<Self> {
         // Short, for it holds a socket, whose path may have 107 bytes.
         let folder = tempfile::Builder::new().prefix("adb").tempdir()?;
         let home = folder.path().to_owned();
@@ -40,12 +43,11 @@ impl Room {
         fs::create_dir_all(&runtime)?;
         let configuration = home.join(".config/agent-dispatch");
         fs::create_dir_all(&configuration)?;
-        // No line may wait for another one, nor for a place.
         let mut text = format!(
-            "settings:\n  claude_path: {}\n  max_concurrency: 50\n  cache: {{enabled: true, ttl: 3600}}\nagents:\n",
+            "settings:\n  claude_path: {}\n  max_concurrency: {places}\n  cache: {{enabled: true, ttl: 3600}}\nagents:\n",
             fake.display()
         );
-        for number in 0..AGENTS {
+        for number in 0..agents {
             let project = home.join(format!("project{number}"));
             make_project(&project, number)?;
             let agent = format!("  agent{number}:\n    directory: {}\n", project.display());
@@ -65,6 +67,11 @@ impl Room {
     /// Returns the folder.
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Returns the state directory.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.path().join(".local/state/agent-dispatch")
     }
 
     /// Returns a command that sees this room only.
