@@ -2,7 +2,7 @@
 //! machine on the same day. Prints medians, 99th percentiles and targets; runs are interleaved, so that a busy moment
 //! meets every measure alike.
 //!
-//! `tools/bench.sh [--rounds N]` builds what it takes and runs it.
+//! `cargo bench` builds what it takes and runs it; `tools/bench.sh [--rounds N]` does the same.
 
 #![expect(
     clippy::disallowed_methods,
@@ -55,7 +55,8 @@ const SETTLED: Duration = Duration::from_millis(4200);
 const CACHED: &str = "fake: flood 1024";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    // `cargo bench` adds a flag of its own, for harnesses.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let outcome = match arguments.split_first() {
         Some((first, rest)) if first == "front-ends" => crowd::be_front_ends(rest),
         Some((first, rest)) if first == "history" => history::be_history(rest),
@@ -77,13 +78,11 @@ fn bench(arguments: &[String]) -> io::Result<()> {
         [] => ROUNDS,
         _ => return Err(io::Error::other("usage: bench [--rounds N]")),
     };
-    let this = std::env::current_exe()?;
-    let programs = this.parent().unwrap_or_else(|| Path::new("."));
     let mut table = Table::default();
-    in_room(&Room::new(programs, room::AGENTS, room::PLACES)?, |room, daemon| {
+    in_room(&Room::new(room::AGENTS, room::PLACES)?, |room, daemon| {
         measure(room, daemon, rounds, &mut table)
     })?;
-    surface::measure(programs, rounds, &mut table)?;
+    surface::measure(rounds, &mut table)?;
     io::stdout().write_all(table.text().as_bytes())
 }
 

@@ -6,5 +6,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-cargo build --locked --release --features tools --bin agent-dispatch --bin fake-claude --bin bench
-exec target/release/bench "$@"
+exec cargo bench --locked --bench bench -- "$@"

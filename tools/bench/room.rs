@@ -25,20 +25,13 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// Makes the folder, for the programs that lie in `programs`, with so many agents and places to run in.
-    pub(crate) fn new(programs: &Path, agents: usize, places: usize) -> io::Result<Self> {
+    /// Makes the folder, with so many agents and places to run in.
+    pub(crate) fn new(agents: usize, places: usize) -> io::Result<Self> {
         // Short, for it holds a socket, whose path may have 107 bytes.
         let folder = tempfile::Builder::new().prefix("adb").tempdir()?;
         let home = folder.path().to_owned();
-        let (program, fake) = (programs.join("agent-dispatch"), programs.join("fake-claude"));
-        for needed in [&program, &fake] {
-            if !needed.is_file() {
-                return Err(io::Error::other(format!(
-                    "`{}` is missing; run tools/bench.sh",
-                    needed.display()
-                )));
-            }
-        }
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_agent-dispatch"));
+        let fake = PathBuf::from(env!("CARGO_BIN_EXE_fake-claude"));
         let runtime = home.join("r");
         fs::create_dir_all(&runtime)?;
         let configuration = home.join(".config/agent-dispatch");

@@ -1,7 +1,6 @@
 //! The rest of the surface: every other way to dispatch, long answers, many agents, and a store with a past.
 
 use std::io;
-use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,13 +23,13 @@ const JOBS: usize = 200;
 /// Characters of the long answer.
 const LONG: usize = 10_000_000;
 
-pub(crate) fn measure(programs: &Path, rounds: usize, table: &mut Table) -> io::Result<()> {
+pub(crate) fn measure(rounds: usize, table: &mut Table) -> io::Result<()> {
     let few = rounds.div_ceil(4);
-    let ways = Room::new(programs, AGENTS, PLACES)?;
+    let ways = Room::new(AGENTS, PLACES)?;
     in_room(&ways, |room, daemon| dispatches(room, daemon, few, table))?;
-    let five = Room::new(programs, AGENTS, 5)?;
+    let five = Room::new(AGENTS, 5)?;
     in_room(&five, |room, _| parallel(room, few, table))?;
-    let past = Room::new(programs, MANY_AGENTS, PLACES)?;
+    let past = Room::new(MANY_AGENTS, PLACES)?;
     history::fill(&past, PAST)?;
     in_room(&past, |room, _| with_a_past(room, rounds, table))
 }
