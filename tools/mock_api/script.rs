@@ -14,6 +14,8 @@ const OPEN: &str = "<<mock";
 const CLOSE: &str = "mock>>";
 /// Stands, in any text of a step, for what the last tools answered.
 const LAST_TOOL_RESULT: &str = "{{last_tool_result}}";
+/// Opens, in any text of a step, a JSON pointer into what the last tool answered; it stands for what is found there.
+const LAST_POINTER: &str = "{{last:";
 /// How much of a prompt without a script is repeated, in characters.
 const ECHO_CHARS: usize = 60;
 
@@ -103,7 +105,7 @@ impl Step {
 
     fn fill(&mut self, last_tool_result: &str) {
         if let Some(text) = &mut self.text {
-            *text = text.replace(LAST_TOOL_RESULT, last_tool_result);
+            *text = filled(text, last_tool_result);
         }
         for call in self.tool.iter_mut().chain(&mut self.tools) {
             fill_value(&mut call.input, last_tool_result);
@@ -111,11 +113,24 @@ impl Step {
     }
 }
 
+fn filled(text: &str, last_tool_result: &str) -> String {
+    let text = text.replace(LAST_TOOL_RESULT, last_tool_result);
+    let Some((before, rest)) = text.split_once(LAST_POINTER) else { return text };
+    let Some((pointer, after)) = rest.split_once("}}") else { return text };
+    let answer: Value = serde_json::from_str(last_tool_result).unwrap_or_default();
+    let found = match answer.pointer(pointer) {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
+    format!("{before}{found}{}", filled(after, last_tool_result))
+}
+
 fn fill_value(value: &mut Value, last_tool_result: &str) {
     match value {
         // What stands inside an inner script is for the inner conversation.
         Value::String(text) if !text.contains(OPEN) => {
-            *text = text.replace(LAST_TOOL_RESULT, last_tool_result);
+            *text = filled(text, last_tool_result);
         }
         Value::Array(items) => items.iter_mut().for_each(|item| fill_value(item, last_tool_result)),
         Value::Object(fields) => fields.values_mut().for_each(|item| fill_value(item, last_tool_result)),

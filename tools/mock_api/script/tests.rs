@@ -112,3 +112,12 @@ fn a_long_answer_is_made_from_a_short_step() {
     let answer = said(&[user(prompt)]);
     assert_eq!((answer.len(), answer.get(..10)), (3_000_005, Some("head 01234")));
 }
+
+#[test]
+fn a_step_takes_parts_of_what_the_last_tool_answered() {
+    let prompt =
+        script(&json!([{"text": ""}, {"text": "<{{last:/job_id}}> <{{last:/list/1}}> <{{last:/none}}>"}]));
+    let answer = json!({"job_id": "0199", "list": [1, 2]}).to_string();
+    assert_eq!(said(&[user(&prompt), assistant(), result_of_tool(&answer)]), "<0199> <2> <>");
+    assert_eq!(said(&[user(&prompt), assistant(), result_of_tool("no JSON")]), "<> <> <>");
+}
