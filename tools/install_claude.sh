@@ -8,7 +8,7 @@
 set -eu
 
 # Unless told otherwise: the version whose behaviour the tests were written against.
-pinned=${2:-2.1.197}
+pinned=${2:-2.1.329}
 package=@anthropic-ai/claude-code
 
 folder=${1:-target/claude-code}
