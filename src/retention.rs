@@ -31,7 +31,7 @@ pub enum Retention {
 
 /// An age that is none.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
-#[error("{0} is not an age in days: expected a number above 0, such as 7 or 0.5")]
+#[error("{0:?} is not an age in days: expected a number above 0, such as 7 or 0.5")]
 pub struct BadAge(f64);
 
 impl Retention {
