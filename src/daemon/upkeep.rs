@@ -62,8 +62,8 @@ async fn clean_up(daemon: &Arc<Daemon>, request: GcRequest) -> Result<GcReport, 
         return Ok(GcReport { tally, jobs, kept, not_yet: false });
     }
     let runs = daemon.paths.runs();
-    let mut done = Tally::default();
-    done.run_folders = aside(move || Ok(remove_folders(&runs, &folders))).await?;
+    let run_folders = aside(move || Ok(remove_folders(&runs, &folders))).await?;
+    let done = Tally { run_folders, ..Tally::default() };
     let (done, failed) = remove(daemon, garbage.parts(), rule, done, &request).await;
     info!(?done, "cleaned up");
     match failed {
@@ -108,7 +108,7 @@ async fn recorded(
         if let Some(part) = last {
             done += gc::remove(txn, part, &rule)?;
         }
-        txn.append(record(&asked, &done, reason.as_deref(), txn.now()))?;
+        txn.append(record(&asked, &done, reason.as_deref(), rule.now(), txn.now()))?;
         Ok(done)
     });
     match committed.await {
@@ -120,12 +120,18 @@ async fn recorded(
     }
 }
 
-fn record(request: &GcRequest, done: &Tally, failed: Option<&str>, now: Timestamp) -> Record {
+fn record(
+    request: &GcRequest,
+    done: &Tally,
+    failed: Option<&str>,
+    began: Timestamp,
+    now: Timestamp,
+) -> Record {
     let mut record = Record::new(now, Code::Gc);
     record.caller = Some(request.caller.clone());
     let (which, age) = match request.retention {
         Retention::Last(millis) => {
-            let before = format!("that ended before {}", now.minus_millis(millis).rfc3339());
+            let before = format!("that ended before {}", began.minus_millis(millis).rfc3339());
             (before, format!("{millis} ms"))
         }
         Retention::Unended => ("that had ended".to_owned(), "none".to_owned()),

@@ -249,12 +249,14 @@ fn why_not(view: &SessionView, config: Option<&Config>) -> Option<String> {
         return Some(format!("the job {job} is under way in it"));
     }
     let Some(config) = config else { return Some("the agents file cannot be read".to_owned()) };
-    let Some(agent) = config.agent(&session.agent) else {
-        return Some(format!("there is no agent `{}` any more", session.agent));
+    let name = &session.agent;
+    let Some(agent) = config.agent(name) else {
+        let broken = config.why_broken(name).map(|why| format!("the agent `{name}` cannot be used: {why}"));
+        return Some(broken.unwrap_or_else(|| format!("there is no agent `{name}` any more")));
     };
     // Kept as it was resolved: `claude` finds its conversations by that path.
     let same = std::fs::canonicalize(&agent.directory).is_ok_and(|directory| directory == session.directory);
-    (!same).then(|| format!("`{}` works in {} now", session.agent, agent.directory.display()))
+    (!same).then(|| format!("`{name}` works in {} now", agent.directory.display()))
 }
 
 #[cfg(test)]
