@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Client, Home};
 use crate::scene::{self, Scene, on_runtime};
-use crate::world::World;
+use crate::world::{Done, World};
 
 /// An age so short that everything that has ended is older.
 const ANY: &str = "0.00000001";
@@ -83,6 +83,28 @@ fn what_a_dry_run_names_goes_and_what_runs_stays() {
     assert_eq!(world.run(&["jobs", "--json"]).ok().json(), json!([]));
     assert_eq!(world.run(&["sessions", "--json"]).ok().json(), json!([]));
     world.run(&["audit", "verify"]).ok();
+}
+
+#[test]
+fn cron_finds_the_daemon_of_a_session_and_a_session_that_of_cron() {
+    let world = World::with_worker();
+    world.script("say well");
+    let runtime = world.path("run");
+    fs::create_dir_all(&runtime).unwrap();
+    let in_session = |arguments: &[&str]| {
+        let mut command = world.agent_dispatch(arguments);
+        command.env("XDG_RUNTIME_DIR", &runtime);
+        Done::of(command).ok().stdout
+    };
+    let daemons = || world.processes().iter().filter(|(_, line)| line.contains(" daemon ")).count();
+    in_session(&["dispatch", "worker", "one"]);
+    assert_eq!(world.run(&["gc", "--all"]).ok().stdout, "removed 1 job, 1 conversation, 1 cached answer\n");
+    assert_eq!(daemons(), 1);
+    assert_eq!(world.run(&["daemon", "stop"]).ok().stdout, "stopped\n");
+    assert_eq!(world.run(&["gc"]).ok().stdout, "nothing to remove\n");
+    assert_eq!(in_session(&["jobs", "--json"]), "[]\n");
+    assert_eq!(daemons(), 1);
+    assert_eq!(in_session(&["daemon", "stop"]), "stopped\n");
 }
 
 #[test]
