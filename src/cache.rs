@@ -47,6 +47,21 @@ pub struct Entry {
     pub stored: Timestamp,
 }
 
+/// Counters of the cache since it was last cleared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Entries kept.
+    pub entries: u64,
+    /// Number of the next entry in the order of storing.
+    pub next: u64,
+    /// Questions answered.
+    pub hits: u64,
+    /// Questions not answered.
+    pub misses: u64,
+    /// Entries that had to go for newer ones.
+    pub evictions: u64,
+}
+
 /// Returns whether the entry may still be given at `now`, `ttl_ms` being how long it is good. One from the future - the
 /// clock went backwards since - is good as long as it is no farther off than that, so that it neither vanishes at every
 /// correction of the clock nor stays for ever after a big one.

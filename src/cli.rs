@@ -29,6 +29,7 @@ mod dispatching;
 mod jobs;
 mod progress;
 mod render;
+mod upkeep;
 
 /// What records call this door.
 const CLIENT: &str = "cli";
@@ -107,6 +108,9 @@ fn run(command: Command, environment: Environment) -> Result<ExitCode, Report> {
             wait(jobs::wait(&frontend, screen, &ids, Until { seconds: timeout, any }, json))
         }
         Command::Cancel { id, json } => wait(jobs::cancel(&frontend, &id, json)).map(done),
+        Command::Sessions(asked) => wait(upkeep::sessions(&frontend, screen, asked)).map(done),
+        Command::Cache { command } => wait(upkeep::cache(&frontend, command)).map(done),
+        Command::Gc(asked) => wait(upkeep::gc(&frontend, screen, asked)).map(done),
         Command::Audit { command: None, list } => wait(audit::list(&frontend, screen, list)).map(done),
         Command::Audit { command: Some(AuditCommand::Show { what, json }), .. } => {
             wait(audit::show(&frontend, &what, json)).map(done)

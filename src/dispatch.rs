@@ -19,6 +19,7 @@ use crate::project;
 use crate::runner::{FolderError, RunFolder, launch};
 
 mod config_change;
+mod upkeep;
 pub mod worker;
 
 pub use config_change::ChangeError;
@@ -275,7 +276,7 @@ impl Frontend {
             surroundings: &surroundings,
         });
         let cache = settings.cache;
-        let policy = (cache.enabled && cache.ttl > 0 && request.sharing == Sharing::CacheAndJoin)
+        let policy = (cache.is_on() && request.sharing == Sharing::CacheAndJoin)
             .then_some(CachePolicy { ttl_ms: u64::from(cache.ttl) * 1000, entries_max: cache.max_size });
         let proposal = planned.as_ref().map_err(Clone::clone).map(|planned| Proposal {
             directory: planned.plan.directory.clone(),

@@ -13,6 +13,7 @@ use crate::model::{Answer, Retry, RunResult};
 pub(super) mod agents;
 pub(super) mod progress;
 pub(super) mod summary;
+pub(super) mod upkeep;
 
 /// A dispatch: its result, or that it goes on.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]

@@ -8,6 +8,7 @@ pub mod budget;
 pub mod cache;
 pub mod job;
 pub mod plan;
+pub mod retention;
 
 pub mod config;
 pub mod daemon;

@@ -30,6 +30,7 @@ mod jobs;
 mod lines;
 mod progress;
 mod schema;
+mod upkeep;
 
 /// How long handlers that are being cancelled may take when the server ends. Claude Code kills it 0.5 s after the first
 /// signal; this leaves room for the process to exit.
@@ -97,7 +98,9 @@ where
     let closing = CancellationToken::new();
     let signals = tokio::spawn(close_on_signal(closing.clone()));
     let server = Server::new(frontend, Server::all_tools(), closing.clone());
+    let tidying = tokio::spawn(upkeep::keep_tidy(Arc::clone(&server.frontend)));
     let outcome = converse(server, lines::Lines::new(reader, writer, closing.clone()), closing).await;
+    tidying.abort();
     signals.abort();
     outcome
 }
@@ -145,7 +148,7 @@ impl Server {
     }
 
     fn all_tools() -> ToolRouter<Self> {
-        Self::agent_tools() + Self::dispatch_tools() + Self::job_tools()
+        Self::agent_tools() + Self::dispatch_tools() + Self::job_tools() + Self::upkeep_tools()
     }
 
     /// Calls a tool with arguments that fit its schema, or refuses.

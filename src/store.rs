@@ -18,6 +18,7 @@ pub mod chunks;
 pub mod committer;
 pub mod database;
 pub mod durability;
+pub mod gc;
 pub mod head;
 pub mod keys;
 pub mod ledger;
@@ -157,6 +158,11 @@ impl Store {
     /// Returns where the reason comes when the store cannot write any more. Given once.
     pub fn failure(&self) -> Option<oneshot::Receiver<String>> {
         self.facts.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Returns the reader of the store, for a thread of its own.
+    pub fn reader(&self) -> Reader {
+        self.reader.clone()
     }
 
     /// Finishes what waits and closes the store. Blocks until then.

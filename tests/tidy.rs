@@ -17,30 +17,71 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("plan", &["model", "audit", "budget", "cache"]),
     ("job", &["model", "audit", "plan"]),
     ("answer", &["model", "audit", "budget", "plan"]),
+    ("retention", &["model", "job"]),
     // Edges.
     ("project", &["model"]),
     ("config", &["model", "project"]),
     ("runner", &["model", "audit", "plan", "job", "answer"]),
-    ("store", &["model", "budget", "cache", "audit", "plan", "job"]),
-    ("daemon", &["model", "audit", "plan", "job", "config", "runner", "store"]),
+    ("store", &["model", "budget", "cache", "audit", "plan", "job", "retention"]),
+    ("daemon", &["model", "cache", "audit", "plan", "job", "retention", "config", "runner", "store"]),
     // Application.
     (
         "dispatch",
-        &["model", "audit", "plan", "job", "answer", "config", "project", "runner", "daemon", "cache"],
+        &[
+            "model",
+            "cache",
+            "audit",
+            "plan",
+            "job",
+            "answer",
+            "retention",
+            "config",
+            "project",
+            "runner",
+            "daemon",
+        ],
     ),
     // Doors.
     ("error", &["model", "plan", "config", "daemon", "dispatch"]),
     ("logging", &[]),
-    ("document", &["model", "audit", "plan", "job", "config", "project", "daemon", "dispatch", "error"]),
+    (
+        "document",
+        &["model", "cache", "audit", "plan", "job", "config", "project", "daemon", "dispatch", "error"],
+    ),
     (
         "mcp",
-        &["model", "audit", "plan", "job", "config", "project", "daemon", "dispatch", "error", "document"],
+        &[
+            "model",
+            "audit",
+            "plan",
+            "job",
+            "retention",
+            "config",
+            "project",
+            "daemon",
+            "dispatch",
+            "error",
+            "document",
+        ],
     ),
     (
         "cli",
         &[
-            "model", "budget", "audit", "plan", "job", "config", "project", "runner", "daemon", "dispatch",
-            "error", "logging", "document", "mcp",
+            "model",
+            "budget",
+            "audit",
+            "plan",
+            "job",
+            "retention",
+            "config",
+            "project",
+            "runner",
+            "daemon",
+            "dispatch",
+            "error",
+            "logging",
+            "document",
+            "mcp",
         ],
     ),
 ];
@@ -68,7 +109,7 @@ const CAPABILITIES: &[(&str, &[&str])] = &[
 ];
 
 /// Modules in which nothing runs, waits, reads or writes.
-const PURE: &[&str] = &["model", "budget", "cache", "audit", "plan", "job", "answer"];
+const PURE: &[&str] = &["model", "budget", "cache", "audit", "plan", "job", "answer", "retention"];
 const IMPURE: &[&str] =
     &["tokio::", "std::fs", "std::io", "std::net", "std::process", "std::env", "std::thread"];
 

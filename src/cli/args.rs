@@ -7,10 +7,12 @@ use clap::{Parser, Subcommand};
 mod agents;
 mod audit;
 mod dispatching;
+mod upkeep;
 
 pub(super) use agents::{Budget, FieldArguments};
 pub(super) use audit::{AuditArguments, AuditCommand};
 pub(super) use dispatching::{DispatchArguments, Status};
+pub(super) use upkeep::{CacheCommand, GC_HELP, GcArguments, SessionsArguments};
 
 /// Run tasks as fresh Claude Code sessions in other directories, with a durable audit trail.
 #[derive(Debug, Parser)]
@@ -147,6 +149,16 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// List conversations with agents, the last used first
+    Sessions(SessionsArguments),
+    /// Look at the result cache, or empty it
+    Cache {
+        #[command(subcommand)]
+        command: CacheCommand,
+    },
+    /// Remove old jobs and leftovers
+    #[command(after_help = GC_HELP)]
+    Gc(GcArguments),
     /// Review what was asked, run, refused and changed, the newest first
     #[command(args_conflicts_with_subcommands = true)]
     Audit {

@@ -74,7 +74,8 @@ fn told(status: &DaemonStatus, frontend: &Frontend, now: Timestamp) -> String {
     .concat()
 }
 
-fn size(bytes: u64) -> String {
+/// Returns a number of bytes as people say it.
+pub(super) fn size(bytes: u64) -> String {
     match bytes {
         0..1024 => format!("{bytes} bytes"),
         1024..1_048_576 => format!("{} KiB", bytes / 1024),

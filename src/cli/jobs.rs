@@ -233,7 +233,8 @@ pub(super) fn short(ids: &[JobId]) -> Vec<String> {
     cut(chars).into_iter().map(str::to_owned).collect()
 }
 
-fn table(screen: Screen, views: &[JobView], now: Timestamp) -> String {
+/// Returns jobs as a table.
+pub(super) fn table(screen: Screen, views: &[JobView], now: Timestamp) -> String {
     let ids: Vec<JobId> = views.iter().map(|view| view.record.id).collect();
     let rows = short(&ids).into_iter().zip(views).map(|(id, view)| {
         let job = &view.record;

@@ -8,7 +8,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixDatagram as StdUnixDatagram;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -232,49 +232,20 @@ impl Client {
         ClientError::NotStarted { reason: reason.to_owned(), log: self.paths().log() }
     }
 
+    /// Tries the socket where this environment expects it, then the one that the daemon has noted: cron has no runtime
+    /// directory, and the session that started the daemon may have had one.
     async fn attempt(&self, intent: Intent) -> Attempt {
-        let socket = &self.paths().socket;
-        let mut stream = match UnixStream::connect(socket).await {
-            Ok(stream) => stream,
-            Err(error) => {
-                return match error.kind() {
-                    io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Attempt::Absent,
-                    _ => Attempt::Failed(PlaceError::Io { path: socket.clone(), source: error }.into()),
-                };
-            }
-        };
-        // A foreign process behind the socket would be told tasks and could forge answers.
-        let user = rustix::process::geteuid().as_raw();
-        match stream.peer_cred() {
-            Ok(peer) if peer.uid() == user => {}
-            Ok(peer) => {
-                return Attempt::Failed(
-                    PlaceError::NotYours { path: socket.clone(), owner: peer.uid(), user }.into(),
-                );
-            }
-            Err(_) => return Attempt::Absent,
-        }
-        let greeted = timeout(HELLO_BUDGET, async {
-            stream.write_all(&handshake::hello(intent, std::process::id())).await?;
-            let mut bytes = [0; WELCOME_BYTES];
-            stream.read_exact(&mut bytes).await?;
-            Ok::<_, io::Error>(bytes)
-        });
-        match greeted.await {
-            Err(_) => Attempt::Failed(ClientError::Silent(socket.clone())),
-            // It closed before it said anything: it is going. Nothing was asked, so nothing is lost.
-            Ok(Err(_)) => Attempt::Absent,
-            Ok(Ok(bytes)) => match handshake::parse_welcome(bytes) {
-                Some(welcome) if welcome.chosen != 0 || intent == Intent::Stop => {
-                    Attempt::Connected(Connection::new(stream))
-                }
-                Some(welcome) => Attempt::Failed(ClientError::Version {
-                    pid: welcome.pid,
-                    theirs: welcome.versions,
-                    ours: handshake::VERSIONS,
-                }),
-                None => Attempt::Failed(ClientError::Silent(socket.clone())),
+        let own = &self.paths().socket;
+        match attempt_at(own, intent).await {
+            Attempt::Absent => match place::noted_socket(self.paths()).filter(|noted| noted != own) {
+                Some(noted) => match attempt_at(&noted, intent).await {
+                    // A note of long ago may lead anywhere.
+                    Attempt::Failed(ClientError::Place(_)) => Attempt::Absent,
+                    found => found,
+                },
+                None => Attempt::Absent,
             },
+            found => found,
         }
     }
 
@@ -321,6 +292,52 @@ impl Client {
         let said = length.map(|length| String::from_utf8_lossy(word.get(..length).unwrap_or_default()));
         let said = said.unwrap_or_else(|| "it died without a word; see its log".into()).into_owned();
         Ok((said != READY).then_some(said))
+    }
+}
+
+/// Tries to reach a daemon at this socket.
+async fn attempt_at(socket: &Path, intent: Intent) -> Attempt {
+    let mut stream = match UnixStream::connect(socket).await {
+        Ok(stream) => stream,
+        Err(error) => {
+            return match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => Attempt::Absent,
+                _ => Attempt::Failed(PlaceError::Io { path: socket.to_owned(), source: error }.into()),
+            };
+        }
+    };
+    // A foreign process behind the socket would be told tasks and could forge answers.
+    let user = rustix::process::geteuid().as_raw();
+    match stream.peer_cred() {
+        Ok(peer) if peer.uid() == user => {}
+        Ok(peer) => {
+            return Attempt::Failed(
+                PlaceError::NotYours { path: socket.to_owned(), owner: peer.uid(), user }.into(),
+            );
+        }
+        Err(_) => return Attempt::Absent,
+    }
+    let greeted = timeout(HELLO_BUDGET, async {
+        stream.write_all(&handshake::hello(intent, std::process::id())).await?;
+        let mut bytes = [0; WELCOME_BYTES];
+        stream.read_exact(&mut bytes).await?;
+        Ok::<_, io::Error>(bytes)
+    });
+    match greeted.await {
+        Err(_) => Attempt::Failed(ClientError::Silent(socket.to_owned())),
+        // It closed before it said anything: it is going. Nothing was asked, so nothing is lost.
+        Ok(Err(_)) => Attempt::Absent,
+        Ok(Ok(bytes)) => match handshake::parse_welcome(bytes) {
+            Some(welcome) if welcome.chosen != 0 || intent == Intent::Stop => {
+                Attempt::Connected(Connection::new(stream))
+            }
+            Some(welcome) => Attempt::Failed(ClientError::Version {
+                pid: welcome.pid,
+                theirs: welcome.versions,
+                ours: handshake::VERSIONS,
+            }),
+            None => Attempt::Failed(ClientError::Silent(socket.to_owned())),
+        },
     }
 }
 

@@ -1,7 +1,9 @@
 //! The state directory and the socket: made for their owner alone, and refused when they are anybody else's.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
 use std::io;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
@@ -48,6 +50,18 @@ pub enum PlaceError {
          XDG_RUNTIME_DIR to a shorter directory"
     )]
     TooLong(PathBuf),
+}
+
+/// Notes where the daemon listens, in the file that it holds locked: an environment with another runtime directory, or
+/// none, would look for it in another place.
+pub fn note_socket(paths: &StatePaths) -> io::Result<()> {
+    fs::write(paths.daemon_lock(), paths.socket.as_os_str().as_bytes())
+}
+
+/// Returns where the last daemon listened. It may be gone.
+pub fn noted_socket(paths: &StatePaths) -> Option<PathBuf> {
+    let noted = PathBuf::from(OsString::from_vec(fs::read(paths.daemon_lock()).ok()?));
+    noted.is_absolute().then_some(noted)
 }
 
 /// Makes the directories of `paths` if they are missing, and checks that they are the user's alone.

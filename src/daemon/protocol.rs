@@ -10,6 +10,8 @@ use crate::audit::query::{AuditEntry, AuditFilter, VerifyReport};
 use crate::job::{Admission, JobFilter, JobRecord, OpenRequest, ProcessId, RequestTexts};
 use crate::model::{Answer, JobId, RunResult, Session, SessionId, Timestamp};
 
+pub mod upkeep;
+
 /// What is asked of the daemon. Variants are only ever added at the end: bincode numbers them by position.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Request {
@@ -62,6 +64,8 @@ pub enum Request {
     Find(JobId, JobId),
     /// One audit record.
     AuditRecord(u64),
+    /// Clean up, or look at what is kept.
+    Upkeep(upkeep::Asked),
 }
 
 /// What the daemon answers. Variants are only ever added at the end.
@@ -101,6 +105,8 @@ pub enum Reply {
     Found(Vec<JobId>),
     /// The wait of an attached caller for one job is over, and the job has ended: the job, and its answer.
     Collected(Box<JobView>, Answer),
+    /// What was cleaned up, or is kept.
+    Upkeep(upkeep::Told),
 }
 
 /// A worker, presenting itself.

@@ -182,6 +182,7 @@ async fn serve(
     });
     recover::take_in(&daemon);
     let listener = bind(&paths.socket)?;
+    place::note_socket(paths).map_err(|source| ServeError::Io { path: paths.daemon_lock(), source })?;
     info!(pid = std::process::id(), version = env!("CARGO_PKG_VERSION"), "started");
     tell(options.ready.as_deref(), READY);
     let why = tokio::select! {

@@ -14,10 +14,10 @@ use crate::daemon::hub::{Abandoned, ConnectionId, Signal};
 use crate::daemon::protocol::{
     CancelEffect, DaemonStatus, JobView, Order, Reply, Request, WaitEnd, WaitRequest, WireFault,
 };
-use crate::daemon::recover;
 use crate::daemon::serve::Daemon;
 use crate::daemon::wire::{Connection, WireError};
 use crate::daemon::workers::pump;
+use crate::daemon::{recover, upkeep};
 use crate::job::{Admission, JobRecord, OpenRequest, State};
 use crate::model::{JobId, OnDisconnect};
 use crate::store::ledger;
@@ -296,6 +296,7 @@ impl Talk<'_> {
                 store.record(id, body).await.map_err(fault)?;
                 Reply::Done
             }
+            Request::Upkeep(asked) => Reply::Upkeep(upkeep::answer(self.daemon, asked).await?),
             Request::Cancel { job, by } => self.cancel(job, by).await?,
             Request::Leave(job) => {
                 self.leave(job).await;
@@ -330,7 +331,7 @@ impl Talk<'_> {
     }
 }
 
-fn fault(error: CommitError) -> WireFault {
+pub(super) fn fault(error: CommitError) -> WireFault {
     match error {
         CommitError::Refused(fault) => match fault {
             Fault::NotFound(what) => WireFault::NotFound(what),

@@ -8,6 +8,13 @@ use crate::document::head;
 use crate::job::State;
 use crate::model::{FailureClass, Timestamp};
 
+/// Several jobs.
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+pub(crate) struct JobListDocument {
+    /// The jobs, newest first.
+    pub(crate) jobs: Vec<JobSummary>,
+}
+
 /// A job in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub(crate) struct JobSummary {

@@ -8,12 +8,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::audit::redact::one_line;
 use crate::daemon::ClientError;
 use crate::daemon::protocol::{JobView, Reply, Request, WaitEnd, WaitRequest};
+use crate::document::summary::{JobListDocument, JobSummary};
 use crate::document::{
     ANSWER_CHARS_MAX, CancelDocument, DispatchDocument, Extent, JobDocument, JobsDocument, Measure,
 };
 use crate::error::{Kind, Report};
+use crate::job::{JobFilter, State};
 use crate::mcp::dispatching::answers_may_be_long;
 use crate::mcp::{Server, answer, progress, refusal, schema};
 use crate::model::JobId;
@@ -54,6 +57,24 @@ enum Mode {
 
 const fn wait_seconds() -> i64 {
     60
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct ListArguments {
+    /// Only jobs that are `pending`, `running`, `done`, `failed`, `cancelled` or `interrupted`; empty lists all.
+    #[serde(default)]
+    status: String,
+    /// Most jobs to list, 1 to 1000.
+    #[serde(default = "listed")]
+    #[schemars(range(min = 1, max = 1000))]
+    limit: i64,
+    /// Only jobs of this agent; also of one that was removed.
+    #[serde(default)]
+    agent: String,
+}
+
+const fn listed() -> i64 {
+    50
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -150,6 +171,29 @@ impl Server {
         }
     }
 
+    /// Lists jobs, the newest first: agent, state, first words of the task, what it cost. Ended jobs stay listed until they
+    /// are removed by `dispatch_gc`.
+    #[tool(
+        title = "List jobs",
+        output_schema = schema::of::<JobListDocument>(),
+        annotations(read_only_hint = true, idempotent_hint = true, open_world_hint = false)
+    )]
+    async fn dispatch_jobs(&self, Parameters(asked): Parameters<ListArguments>) -> CallToolResult {
+        let states = match states(&asked.status) {
+            Ok(states) => states,
+            Err(report) => return refusal(&report),
+        };
+        let agent = Some(asked.agent).filter(|agent| !agent.is_empty());
+        let limit = u32::try_from(asked.limit.clamp(1, 1000)).unwrap_or(1);
+        match self.frontend.client.ask(&Request::Jobs(JobFilter { states, agent, limit })).await {
+            Ok(Reply::Jobs(views)) => {
+                answer(&JobListDocument { jobs: views.iter().map(JobSummary::of).collect() })
+            }
+            Ok(_) => refusal(&Report::from(ClientError::Confused)),
+            Err(error) => refusal(&Report::from(error)),
+        }
+    }
+
     /// Returns the answer of a job by its reference, whole or in pieces: `offset` and `max_chars` count characters. A job
     /// without an answer yet is shown as it is.
     #[tool(
@@ -171,7 +215,7 @@ impl Server {
         let job = id(text)?;
         let found = self.frontend.job(job).await.map_err(Report::from)?;
         found.ok_or_else(|| {
-            let hint = "List jobs on the command line: agent-dispatch jobs";
+            let hint = "It may have been removed. List what there is with dispatch_jobs.";
             Report::new(Kind::NotFound, "not_found", format!("there is no job `{job}`"), hint)
         })
     }
@@ -228,6 +272,19 @@ impl Server {
         document.full_size = document.truncated.and(document.size);
         Ok(answer(&document))
     }
+}
+
+/// Returns the states that are listed under a word; all of them under none.
+fn states(text: &str) -> Result<Vec<State>, Report> {
+    let wanted = text.trim().to_ascii_lowercase();
+    let states: Vec<State> = State::ALL.into_iter().filter(|state| state.as_str() == wanted).collect();
+    if !states.is_empty() || wanted.is_empty() {
+        return Ok(states);
+    }
+    let names = State::ALL.into_iter().filter(|state| *state != State::Cancelling).map(State::as_str);
+    let message = format!("`{}` is no status of a job", one_line(&wanted, 60));
+    let hint = format!("Use one of: {}; or leave it out.", names.collect::<Vec<_>>().join(", "));
+    Err(Report::new(Kind::Usage, "invalid_status", message, hint))
 }
 
 fn id(text: &str) -> Result<JobId, Report> {

@@ -152,7 +152,8 @@ pub struct Settings {
     pub max_concurrency: u32,
     /// The result cache.
     pub cache: CacheSettings,
-    /// Days that finished jobs are kept by `gc` when it is given no number; 0 keeps the built-in default.
+    /// Days that finished jobs are kept: by `gc` when it is given no number, and by every server, once a day. 0 leaves `gc`
+    /// its own default, and servers remove nothing.
     pub job_retention_days: u32,
     /// Whether agents get the dispatch protocol (how to answer a machine) in their system prompt.
     pub dispatch_protocol: bool,
@@ -185,6 +186,13 @@ pub struct CacheSettings {
     pub ttl: u32,
     /// How many answers are kept; the oldest goes first.
     pub max_size: u32,
+}
+
+impl CacheSettings {
+    /// Returns whether any answer is served again.
+    pub const fn is_on(self) -> bool {
+        self.enabled && self.ttl > 0
+    }
 }
 
 impl Default for Settings {

@@ -17,7 +17,7 @@ const JOBS_MAX: usize = 10_000;
 
 /// How long a decision is remembered for a request that is sent again, in milliseconds: an hour, where front ends give up
 /// after seconds.
-const REMEMBERED_MS: u64 = 3_600_000;
+pub(super) const REMEMBERED_MS: u64 = 3_600_000;
 
 /// How long a line of nested dispatches is followed; the depth limit ends it long before.
 const ANCESTORS_MAX: usize = 64;

@@ -4,27 +4,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::cache::{self, Entry};
+use crate::cache::{self, Counters, Entry};
 use crate::job::CachePolicy;
 use crate::model::Digest;
+use crate::store::database::{Database, Direction};
 use crate::store::ledger::encode;
 use crate::store::txn::{Fault, Txn};
 use crate::store::{keys, schema};
 
-/// Counters of the cache since it was last cleared.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counters {
-    /// Entries kept.
-    pub entries: u64,
-    /// Number of the next entry in the order of storing.
-    pub next: u64,
-    /// Questions answered.
-    pub hits: u64,
-    /// Questions not answered.
-    pub misses: u64,
-    /// Entries that had to go for newer ones.
-    pub evictions: u64,
-}
+/// Entries that one change clears: few enough that nobody waits for it.
+const CLEARED_AT_ONCE: usize = 1000;
 
 /// Where the counters lie.
 const COUNTERS: &[u8] = b"m/cache";
@@ -78,6 +67,54 @@ pub(super) fn keep(txn: &mut Txn<'_>, key: Digest, policy: CachePolicy, entry: E
     put_counters(txn, counters)
 }
 
+/// Returns the entries with their keys. One that cannot be read is left out.
+pub(super) fn entries(database: &Database) -> impl Iterator<Item = Result<(Digest, Entry), Fault>> {
+    let all = database.scan(keys::under(keys::CACHE), Direction::Forward);
+    all.filter_map(|found| match found {
+        Ok((key, value)) => {
+            let slot = schema::decode::<Slot>(&value).ok()?;
+            Some(Ok((keys::digest_of(&key)?, slot.entry)))
+        }
+        Err(error) => Some(Err(error.into())),
+    })
+}
+
+/// Removes the entry under `key` if `goes` says so of it. Returns whether it did.
+pub(super) fn remove_if(
+    txn: &mut Txn<'_>,
+    key: Digest,
+    goes: impl FnOnce(&Txn<'_>, &Entry) -> Result<bool, Fault>,
+) -> Result<bool, Fault> {
+    let Some(slot) = slot(txn, key)? else { return Ok(false) };
+    if !goes(txn, &slot.entry)? {
+        return Ok(false);
+    }
+    let mut counters = counters(txn)?;
+    remove(txn, key, slot, &mut counters);
+    put_counters(txn, counters)?;
+    Ok(true)
+}
+
+/// Removes the first entries, and everything that stands in the order of entries without one. Returns how many there were
+/// and whether that was all; the counters then begin anew.
+pub fn clear(txn: &mut Txn<'_>) -> Result<(u64, bool), Fault> {
+    let entries = txn.first(keys::CACHE, CLEARED_AT_ONCE)?;
+    let order = txn.first(keys::CACHE_ORDER, CLEARED_AT_ONCE)?;
+    let all = entries.len().max(order.len()) < CLEARED_AT_ONCE;
+    let cleared = entries.len() as u64;
+    for (key, _) in entries.into_iter().chain(order) {
+        txn.delete(key);
+    }
+    let mut counters = counters(txn)?;
+    counters.entries = counters.entries.saturating_sub(cleared);
+    if all {
+        // The number of the next entry goes on: no two ever have the same.
+        counters = Counters { next: counters.next, ..Counters::default() };
+    }
+    put_counters(txn, counters)?;
+    Ok((cleared, all))
+}
+
 fn slot(txn: &Txn<'_>, key: Digest) -> Result<Option<Slot>, Fault> {
     let bytes = txn.get(&keys::cache(key))?;
     // An entry that cannot be read is no reason to fail a dispatch: it counts as absent and is written over.
@@ -90,7 +127,8 @@ fn remove(txn: &mut Txn<'_>, key: Digest, slot: Slot, counters: &mut Counters) {
     counters.entries = counters.entries.saturating_sub(1);
 }
 
-fn counters(txn: &Txn<'_>) -> Result<Counters, Fault> {
+/// Returns the counters.
+pub fn counters(txn: &Txn<'_>) -> Result<Counters, Fault> {
     let bytes = txn.get(COUNTERS)?;
     Ok(bytes.and_then(|bytes| schema::decode(&bytes).ok()).unwrap_or_default())
 }

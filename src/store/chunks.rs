@@ -32,6 +32,7 @@ const READS_MAX: u32 = 16;
 const INLINE: u8 = 0;
 const IN_PIECES: u8 = 1;
 const GENERATION_BYTES: usize = 16;
+const INDEX_BYTES: usize = 4;
 
 /// The head of a value in pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -193,6 +194,39 @@ pub(in crate::store) fn remove_unless_live(
     Ok(())
 }
 
+/// Returns the keys of pieces that seem to belong to no value: left behind by a crash, or of a value that is just being
+/// written or replaced. Whoever removes them looks again. A value that lives costs one look, however large it is.
+pub(in crate::store) fn orphans(database: &Database) -> Result<Vec<Vec<u8>>, EngineError> {
+    let (mut start, end) = keys::under(keys::CHUNK);
+    let mut found = Vec::new();
+    while let Some(entry) = database.scan_raw((start, end.clone()), Direction::Forward).next() {
+        let (mut key, _) = entry?;
+        match PieceKey::parse(&key) {
+            Some(piece) if piece.is_of(database.get_raw(piece.owner)?.as_deref()) => {
+                // Past all pieces of this value.
+                key.truncate(key.len() - INDEX_BYTES);
+                key.extend([u8::MAX; INDEX_BYTES]);
+            }
+            Some(_) => found.push(key.clone()),
+            None => {}
+        }
+        start = Bound::Excluded(key);
+    }
+    Ok(found)
+}
+
+/// Returns whether a piece belongs to no value, `raw` giving the stored form of values. What is no piece at all belongs to
+/// somebody else.
+pub(in crate::store) fn is_orphan(
+    key: &[u8],
+    raw: impl FnOnce(&[u8]) -> Result<Option<Vec<u8>>, EngineError>,
+) -> Result<bool, EngineError> {
+    match PieceKey::parse(key) {
+        Some(piece) => Ok(!piece.is_of(raw(piece.owner)?.as_deref())),
+        None => Ok(false),
+    }
+}
+
 /// A piece, as its key tells.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::store) struct PieceKey<'k> {
@@ -204,7 +238,7 @@ pub(in crate::store) struct PieceKey<'k> {
 impl<'k> PieceKey<'k> {
     /// Returns what a key of a piece is made of.
     pub(in crate::store) fn parse(key: &'k [u8]) -> Option<Self> {
-        let (rest, _index) = key.strip_prefix(keys::CHUNK)?.split_last_chunk::<4>()?;
+        let (rest, _index) = key.strip_prefix(keys::CHUNK)?.split_last_chunk::<INDEX_BYTES>()?;
         let (rest, generation) = rest.split_last_chunk::<GENERATION_BYTES>()?;
         Some(Self { owner: rest.strip_suffix(&[0])?, generation })
     }

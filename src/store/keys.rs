@@ -54,6 +54,8 @@ pub const CHUNK: &[u8] = b"z/";
 pub const FORMAT: &[u8] = b"m/format";
 /// The end of the audit chain.
 pub const HEAD: &[u8] = b"m/head";
+/// When old jobs were last removed without anybody asking.
+pub const LAST_GC: &[u8] = b"m/gc";
 
 /// Returns the key of a job's record.
 pub fn job(id: JobId) -> Vec<u8> {
@@ -166,12 +168,18 @@ pub fn dispatch_of(key: &[u8]) -> Option<JobId> {
     Some(JobId::from_bytes(*id))
 }
 
+/// Returns the request key that a key of the cache is made of.
+pub fn digest_of(key: &[u8]) -> Option<Digest> {
+    let digest = key.strip_prefix(CACHE)?.try_into().ok()?;
+    Some(Digest::from_bytes(digest))
+}
+
 /// Returns the number at the end of a key: of `a/`, `aa/`, `ad/` and `cf/`.
 pub fn seq_of(key: &[u8]) -> Option<u64> {
     key.last_chunk().copied().map(u64::from_be_bytes)
 }
 
-/// Returns the job id at the end of a key: of `j/`, `js/`, `ja/`, `q/`, `r/` and `g/`.
+/// Returns the job id at the end of a key: of `j/`, `js/`, `ja/`, `q/`, `r/`, `g/` and `i/`.
 pub fn job_of(key: &[u8]) -> Option<JobId> {
     key.last_chunk().copied().map(JobId::from_bytes)
 }

@@ -1,5 +1,7 @@
 //! What is in the store, as values. Reads see what is committed; they never wait for the writer.
 
+use std::collections::BTreeSet;
+
 use crate::audit::Code;
 use crate::audit::chain::{Fault as ChainFault, FaultKind, Head, Link, Verifier};
 use crate::audit::query::{AuditEntry, AuditFilter, VerifyReport};
@@ -23,7 +25,7 @@ const FAULTS_MAX: usize = 20;
 /// Reads one store.
 #[derive(Debug, Clone)]
 pub struct Reader {
-    database: Database,
+    pub(in crate::store) database: Database,
 }
 
 impl Reader {
@@ -96,6 +98,14 @@ impl Reader {
         found: &mut Vec<JobRecord>,
         wanted: impl Fn(&JobRecord) -> bool,
     ) -> Result<(), Fault> {
+        self.each(prefix, &mut |job| {
+            found.extend(Some(job).filter(&wanted));
+            found.len() >= limit
+        })
+    }
+
+    /// Shows `look` the jobs under a prefix or of an index, newest first, until it has seen enough.
+    fn each(&self, prefix: &[u8], look: &mut dyn FnMut(JobRecord) -> bool) -> Result<(), Fault> {
         for entry in self.database.scan(keys::under(prefix), Direction::Backward) {
             let (key, value) = entry?;
             let job = if prefix == keys::JOB {
@@ -103,8 +113,7 @@ impl Reader {
             } else {
                 keys::job_of(&key).and_then(|id| self.job(id).ok().flatten())
             };
-            found.extend(job.filter(|job| wanted(job)));
-            if found.len() >= limit {
+            if job.is_some_and(&mut *look) {
                 break;
             }
         }
@@ -117,6 +126,22 @@ impl Reader {
         for state in [State::Pending, State::Running, State::Cancelling] {
             self.collect(&keys::jobs_in(state), usize::MAX, &mut found, |_| true)?;
         }
+        Ok(found)
+    }
+
+    /// Returns conversations, those first that a job was opened in last. Found by their jobs, so that the newest few of very
+    /// many are found without looking at the others.
+    pub fn sessions(&self, agent: Option<&str>, limit: u32) -> Result<Vec<Session>, Fault> {
+        let limit = limit.clamp(1, LIST_MAX) as usize;
+        let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
+        let mut look = |job: JobRecord| {
+            if seen.insert(job.session.clone()) {
+                found.extend(self.session(&job.session).ok().flatten());
+            }
+            found.len() >= limit
+        };
+        let prefix = agent.map_or_else(|| keys::JOB.to_vec(), keys::jobs_of);
+        self.each(&prefix, &mut look)?;
         Ok(found)
     }
 

@@ -195,6 +195,27 @@ impl Repair {
     }
 }
 
+/// Returns what was set aside beside the store in `dir`, with the bytes that it takes up; what cannot be read is left out.
+pub fn set_aside(dir: &Path) -> Vec<(PathBuf, u64)> {
+    let kinds = ["before-repair-", "corrupt-"].map(|kind| format!("{}.{kind}", file_name(dir)));
+    let beside = entries(parent(dir)).unwrap_or_default().into_iter();
+    let aside = beside.filter(|(name, _)| kinds.iter().any(|kind| name.starts_with(kind)));
+    let mut found: Vec<(PathBuf, u64)> = aside.map(|(_, path)| (path.clone(), bytes_under(&path))).collect();
+    found.sort_unstable();
+    found
+}
+
+/// Returns the bytes of all files under `path`, links not followed.
+fn bytes_under(path: &Path) -> u64 {
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => {
+            entries(path).unwrap_or_default().iter().map(|(_, path)| bytes_under(path)).sum()
+        }
+        Ok(found) => found.len(),
+        Err(_) => 0,
+    }
+}
+
 fn entries(dir: &Path) -> io::Result<Vec<(String, PathBuf)>> {
     fs::read_dir(dir)?
         .map(|entry| entry.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path())))

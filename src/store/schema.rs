@@ -9,11 +9,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::audit::chain::Head;
+use crate::cache::Counters;
 use crate::job::{JobRecord, RequestTexts};
 use crate::model::{Answer, Session};
 use crate::store::admit::Decision;
-use crate::store::cached::{Counters, Slot};
+use crate::store::cached::Slot;
 use crate::store::chunks::VALUE_BYTES_MAX;
+use crate::store::gc::LastGc;
 use crate::store::ledger::{ProgressLines, Spent};
 
 /// Format of the store as a whole: which prefixes there are and what they mean. Kept under `m/format`.
@@ -50,6 +52,7 @@ stored! {
     Decision: 1, "decision";
     Slot: 1, "cache entry";
     Counters: 1, "set of cache counters";
+    LastGc: 1, "time of the last clean-up";
 }
 
 impl Stored for Head {

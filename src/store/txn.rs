@@ -3,7 +3,7 @@
 //! A change that fails leaves nothing behind: what it wrote is taken back, what others wrote in the group stays.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::iter::Peekable;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +12,7 @@ use crate::audit::Record;
 use crate::audit::chain::{Head, Link};
 use crate::model::{AgentName, JobId, Timestamp};
 use crate::store::body;
-use crate::store::chunks::{self, PieceKey, Pieces};
+use crate::store::chunks::{self, Pieces};
 use crate::store::database::{Database, Direction, EngineError, Entry, RawScan, Writes, panic_text};
 use crate::store::keys::{self, KEY_BYTES_MAX, KeyRange};
 use crate::store::schema::{self, SchemaError};
@@ -69,6 +69,9 @@ pub(in crate::store) struct Group {
     undo: Vec<(Vec<u8>, Option<Pending>)>,
     /// Values in pieces that may be dead when the group is on disk: replaced, removed, or written by a change that failed.
     pieces: BTreeSet<(Vec<u8>, Pieces)>,
+    /// Pieces that belonged to no value when they were looked at. They go after the group is on disk, if it has not made
+    /// them a part of a value again: a report that is sent twice is cut into the very same pieces.
+    loose: BTreeSet<Vec<u8>>,
     /// Why the group cannot be committed any more.
     broken: Option<EngineError>,
 }
@@ -83,6 +86,7 @@ impl Group {
             bytes: 0,
             undo: Vec::new(),
             pieces: BTreeSet::new(),
+            loose: BTreeSet::new(),
             broken: None,
         }
     }
@@ -139,7 +143,14 @@ impl Group {
     pub(in crate::store) fn clean_up(self) -> Result<(), EngineError> {
         self.pieces
             .iter()
-            .try_for_each(|(owner, pieces)| chunks::remove_unless_live(&self.database, owner, pieces))
+            .try_for_each(|(owner, pieces)| chunks::remove_unless_live(&self.database, owner, pieces))?;
+        let mut removals = Writes::new();
+        for piece in self.loose {
+            if chunks::is_orphan(&piece, |owner| self.database.get_raw(owner))? {
+                removals.insert(piece, None);
+            }
+        }
+        if removals.is_empty() { Ok(()) } else { self.database.write_part(&removals) }
     }
 
     /// Returns the stored form of a value as the group leaves it.
@@ -163,15 +174,6 @@ pub struct Txn<'a> {
     group: &'a mut Group,
     /// Why the change must fail whatever it returns.
     fault: Option<Fault>,
-}
-
-/// What one step of [`Txn::sweep`] did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Swept {
-    /// Pieces removed.
-    pub removed: usize,
-    /// Where the next step goes on; `None` when everything was looked at.
-    pub next: Option<Vec<u8>>,
 }
 
 impl Txn<'_> {
@@ -265,31 +267,20 @@ impl Txn<'_> {
         Ok(head)
     }
 
-    /// Removes pieces of large values that a crash has left without a head, looking at no more than `count` of them,
-    /// from `after` on.
-    pub fn sweep(&mut self, after: Option<Vec<u8>>, count: usize) -> Result<Swept, Fault> {
-        let (start, end) = keys::under(keys::CHUNK);
-        let range = (after.map_or(start, Bound::Excluded), end);
-        let mut live: BTreeMap<Vec<u8>, Option<Vec<u8>>> = BTreeMap::new();
-        let mut swept = Swept { removed: 0, next: None };
-        for (seen, entry) in self.group.database.scan_raw(range, Direction::Forward).enumerate() {
-            let (key, _) = entry?;
-            if seen == count {
-                return Ok(swept);
-            }
-            swept.next = Some(key.clone());
-            let Some(piece) = PieceKey::parse(&key) else { continue };
-            if !live.contains_key(piece.owner) {
-                live.clear();
-                live.insert(piece.owner.to_vec(), self.group.raw(piece.owner)?);
-            }
-            let head = live.get(piece.owner).and_then(Option::as_deref);
-            if !piece.is_of(head) {
-                swept.removed += 1;
-                self.group.write(key, None);
+    /// Returns whether a piece of a large value belongs to none, neither in the store nor in what is to be written.
+    pub fn is_orphan(&self, piece: &[u8]) -> Result<bool, Fault> {
+        Ok(chunks::is_orphan(piece, |owner| self.group.raw(owner))?)
+    }
+
+    /// Removes the pieces among `found` that belong to no value. Returns how many there are.
+    pub fn sweep(&mut self, found: Vec<Vec<u8>>) -> Result<u64, Fault> {
+        let mut swept = 0;
+        for piece in found {
+            if self.is_orphan(&piece)? {
+                swept += 1;
+                self.group.loose.insert(piece);
             }
         }
-        swept.next = None;
         Ok(swept)
     }
 

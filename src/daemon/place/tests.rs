@@ -41,3 +41,18 @@ fn a_socket_path_that_does_not_fit_is_refused_before_it_is_bound() {
     let long = PathBuf::from(format!("/{}", "x".repeat(100)));
     assert!(matches!(prepare(&StatePaths::new(long, None)), Err(PlaceError::TooLong(_))));
 }
+
+#[test]
+fn where_a_daemon_listens_is_noted_for_those_who_look_in_another_place() {
+    let scratch = tempfile::tempdir().unwrap();
+    let root = scratch.path().join("state");
+    let (with, without) = (StatePaths::new(root.clone(), Some(scratch.path())), StatePaths::new(root, None));
+    assert_eq!(noted_socket(&without), None);
+    prepare(&with).unwrap();
+    fs::write(with.daemon_lock(), "").unwrap();
+    assert_eq!(noted_socket(&without), None);
+    note_socket(&with).unwrap();
+    assert_eq!(noted_socket(&without), Some(with.socket.clone()));
+    note_socket(&without).unwrap();
+    assert_eq!(noted_socket(&with), Some(without.socket));
+}

@@ -105,17 +105,33 @@ fn pieces_that_a_crash_left_without_a_head_are_swept_up_and_no_others() {
         store(&room.database, owner, &vec![3; 10_000]).unwrap();
     }
     assert_eq!(piece_keys(&room.database).len(), 9);
-    let (mut after, mut removed) = (None, 0);
-    loop {
-        let swept = room.commit(move |txn| txn.sweep(after, 2)).unwrap();
-        removed += swept.removed;
-        match swept.next {
-            Some(next) => after = Some(next),
-            None => break,
-        }
-    }
-    assert_eq!((removed, piece_keys(&room.database).len()), (6, 3));
+    let found = orphans(&room.database).unwrap();
+    assert_eq!(found.len(), 6);
+    assert_eq!(room.commit(move |txn| txn.sweep(found)).unwrap(), 6);
+    // Pieces go after their commit is answered, and before the next one is.
+    room.put(b"s/next", Vec::new());
+    assert_eq!(piece_keys(&room.database).len(), 3);
+    assert_eq!(orphans(&room.database).unwrap(), Vec::<Vec<u8>>::new());
     assert_eq!(room.database.get(b"r/keep").unwrap(), Some(pattern(9000)));
+}
+
+#[test]
+fn a_piece_that_became_part_of_a_value_again_is_not_swept_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(dir.path());
+    // The daemon died before the head was written, and its worker sends the same answer again.
+    store(&room.database, KEY, &pattern(10_000)).unwrap();
+    let found = orphans(&room.database).unwrap();
+    let swept = room.commit(move |txn| {
+        let swept = txn.sweep(found)?;
+        txn.put(KEY.to_vec(), pattern(10_000));
+        Ok(swept)
+    });
+    assert_eq!(swept, Ok(3));
+    room.put(b"s/next", Vec::new());
+    assert_eq!(room.database.get(KEY).unwrap(), Some(pattern(10_000)));
+    let found = piece_keys(&room.database);
+    assert_eq!(room.commit(move |txn| txn.sweep(found)).unwrap(), 0);
 }
 
 #[test]

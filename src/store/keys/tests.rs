@@ -66,6 +66,9 @@ fn what_a_key_was_built_of_can_be_read_back() {
     assert_eq!(job_of(&job_by_state(State::Pending, ID)), Some(ID));
     assert_eq!(job_of(&job_by_agent("a", ID)), Some(ID));
     assert_eq!(job_of(b"j/short"), None);
+    assert_eq!(digest_of(&cache(Digest::ZERO)), Some(Digest::ZERO));
+    assert_eq!(digest_of(&cache_order(1)), None);
+    assert_eq!(digest_of(b"c/short"), None);
     for seq in [0, 1, 255, 256, u64::MAX] {
         assert_eq!(seq_of(&audit(seq)), Some(seq));
         assert_eq!(seq_of(&audit_by_agent("a", seq)), Some(seq));

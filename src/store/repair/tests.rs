@@ -242,3 +242,19 @@ fn a_copy_that_fails_leaves_the_store_as_it_is() {
     assert!(!beside(dir.path()).contains(&"store.partial".to_owned()));
     assert_eq!(verified(&open(dir.path()).database, Head::EMPTY).seq, RECORDS);
 }
+
+#[test]
+fn what_was_set_aside_is_found_with_its_size_and_nothing_else_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = dir.path().join("store");
+    assert_eq!(set_aside(&store), []);
+    for name in
+        ["store", "store.corrupt-1/blobs", "store.before-repair-2", "other.corrupt-3", "store.partial"]
+    {
+        fs::create_dir_all(dir.path().join(name)).unwrap();
+    }
+    fs::write(dir.path().join("store.corrupt-1/db"), [0; 700]).unwrap();
+    fs::write(dir.path().join("store.corrupt-1/blobs/1"), [0; 50]).unwrap();
+    let found = [("store.before-repair-2", 0), ("store.corrupt-1", 750)];
+    assert_eq!(set_aside(&store), found.map(|(name, bytes)| (dir.path().join(name), bytes)));
+}

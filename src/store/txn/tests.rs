@@ -1,5 +1,7 @@
 //! A change sees the store with the group on top, in both directions; records are numbered, linked and indexed.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,0 +1,59 @@
+//! What can be typed about keeping and cleaning.
+
+use clap::{Args, Subcommand};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct GcArguments {
+    /// Days that what has ended is kept, such as 7 or 0.5; without it `job_retention_days` of the settings, else 7
+    #[arg(long, value_name = "DAYS", allow_negative_numbers = true, conflicts_with = "all")]
+    pub(in crate::cli) days: Option<f64>,
+    /// Remove everything that has ended
+    #[arg(long)]
+    pub(in crate::cli) all: bool,
+    /// Only show what would be removed
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+    /// Say nothing when all went well
+    #[arg(short, long)]
+    pub(in crate::cli) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SessionsArguments {
+    /// Only those with this agent
+    #[arg(long)]
+    pub(in crate::cli) agent: Option<String>,
+    /// At most so many, 1 to 1000
+    #[arg(long, short = 'n', default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(in crate::cli) limit: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum CacheCommand {
+    /// Show how it does: answers kept, questions it answered and did not
+    Stats {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Forget all answers; jobs stay
+    Clear {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What stands below the options of `gc`.
+pub(in crate::cli) const GC_HELP: &str = "\
+Goes: jobs that ended that long ago, with what they were asked and answered; conversations not used since; cached answers \
+that are too old; leftovers of crashes. Stays: whatever waits or runs, what cannot be read, and the audit trail.
+
+From cron, once a night:
+  17 3 * * *  agent-dispatch gc --days 30 -q";

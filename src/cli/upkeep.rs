@@ -1,0 +1,190 @@
+//! Commands that keep and clean: `gc`, `cache`, `sessions`.
+
+use crate::budget::usd;
+use crate::cli::args::{CacheCommand, GcArguments, SessionsArguments};
+use crate::cli::daemon::size;
+use crate::cli::render::{Cell, Screen, Tone, fact, note, print_json, print_text, when};
+use crate::cli::{CLIENT, jobs, progress};
+use crate::daemon::protocol::ProgressView;
+use crate::daemon::protocol::upkeep::{GcReport, Manner};
+use crate::dispatch::Frontend;
+use crate::document::upkeep::{
+    CacheClearedDocument, CacheStatsDocument, GcDocument, SessionDocument, SessionsDocument,
+};
+use crate::error::{Kind, Report};
+use crate::model::Timestamp;
+use crate::retention::{DAYS_KEPT, Retention, Tally};
+
+/// Jobs that a dry run shows; `--json` names more.
+const SHOWN: usize = 20;
+
+/// Removes what is old.
+pub(super) async fn gc(frontend: &Frontend, screen: Screen, asked: GcArguments) -> Result<(), Report> {
+    let days = if asked.all { None } else { Some(days_kept(frontend, asked.days)?) };
+    let retention = days.map_or(Ok(Retention::Unended), Retention::days).map_err(|bad| {
+        let hint = "Give the days to keep, for example --days 7; or --all for everything that has ended.";
+        Report::new(Kind::Usage, "invalid_age", format!("--days: {bad}"), hint)
+    })?;
+    let manner = if asked.dry_run { Manner::DryRun } else { Manner::Remove };
+    let (line, shown) = progress::line(&frontend.environment, "gc");
+    line.step(&ProgressView { text: "looking for what is old".to_owned(), ..ProgressView::default() });
+    let report = tokio::select! {
+        // An interrupt ends this process; what the daemon has begun, it finishes.
+        report = frontend.gc(CLIENT, retention, manner) => report?,
+        never = shown => match never {},
+    };
+    let document = GcDocument::of(&report, days, asked.dry_run);
+    if asked.json {
+        return print_json(&document);
+    }
+    if asked.quiet && !asked.dry_run {
+        return Ok(());
+    }
+    let mut text = String::new();
+    if asked.dry_run && !asked.quiet {
+        text.push_str(&would_go(frontend, screen, &report).await?);
+    }
+    text.push_str(&summary(&report.tally, asked.dry_run));
+    for kept in &document.kept {
+        let about = format!("{} ({}); remove it with: {}", kept.path, size(kept.bytes), kept.remove_with);
+        text.push_str(&fact("kept", &about));
+    }
+    print_text(&text)
+}
+
+/// Returns the age that was typed, else the one of the settings, else the usual one.
+fn days_kept(frontend: &Frontend, typed: Option<f64>) -> Result<f64, Report> {
+    if let Some(days) = typed {
+        return Ok(days);
+    }
+    // With settings that cannot be read nothing is removed that they may want to be kept.
+    let config = frontend.config().map_err(|error| Report::from(&*error))?;
+    Ok(match config.settings.job_retention_days {
+        0 => DAYS_KEPT,
+        days => days.into(),
+    })
+}
+
+/// Returns the newest of the jobs that would go, as a table.
+async fn would_go(frontend: &Frontend, screen: Screen, report: &GcReport) -> Result<String, Report> {
+    let mut views = Vec::new();
+    for id in report.jobs.iter().take(SHOWN) {
+        // One may have gone since.
+        views.extend(frontend.job(*id).await?);
+    }
+    if views.is_empty() {
+        return Ok(String::new());
+    }
+    let more = report.tally.jobs.saturating_sub(views.len() as u64);
+    let rest = if more == 0 { String::new() } else { format!("... and {more} more\n") };
+    Ok(jobs::table(screen, &views, Timestamp::now()) + &rest)
+}
+
+fn summary(tally: &Tally, dry_run: bool) -> String {
+    let counts = [
+        (tally.jobs, "job", "jobs"),
+        (tally.sessions, "conversation", "conversations"),
+        (tally.cache_entries, "cached answer", "cached answers"),
+        (tally.run_folders, "run folder", "run folders"),
+        (tally.decisions, "old decision", "old decisions"),
+        (tally.pieces, "lost piece", "lost pieces"),
+    ];
+    let some = counts.iter().filter(|(count, ..)| *count > 0);
+    let named = some.map(|(count, one, many)| format!("{count} {}", if *count == 1 { one } else { many }));
+    let named: Vec<String> = named.collect();
+    match (named.is_empty(), dry_run) {
+        (true, _) => "nothing to remove\n".to_owned(),
+        (false, true) => format!("would remove {}\n", named.join(", ")),
+        (false, false) => format!("removed {}\n", named.join(", ")),
+    }
+}
+
+/// Shows how the cache does, or empties it.
+pub(super) async fn cache(frontend: &Frontend, command: CacheCommand) -> Result<(), Report> {
+    let config = frontend.config().map_err(|error| Report::from(&*error))?;
+    let settings = config.settings.cache;
+    match command {
+        CacheCommand::Stats { json } => {
+            let counters =
+                if settings.is_on() { Some(frontend.cache_stats(settings.ttl).await?) } else { None };
+            let document = CacheStatsDocument::of(settings, counters);
+            if json { print_json(&document) } else { print_text(&stats(&document)) }
+        }
+        CacheCommand::Clear { json } => {
+            let cleared = if settings.is_on() { Some(frontend.cache_clear(CLIENT).await?) } else { None };
+            let document = CacheClearedDocument::of(cleared);
+            if json {
+                return print_json(&document);
+            }
+            print_text(&match (cleared, document.message) {
+                (Some(1), _) => "forgot 1 answer\n".to_owned(),
+                (Some(count), _) => format!("forgot {count} answers\n"),
+                (None, message) => message.unwrap_or_default() + "\n",
+            })
+        }
+    }
+}
+
+fn stats(document: &CacheStatsDocument) -> String {
+    if let Some(message) = &document.message {
+        return format!("{message}\n");
+    }
+    let number = |number: Option<u64>| number.unwrap_or_default().to_string();
+    let (size, most) = (number(document.size), document.max_size.unwrap_or_default());
+    let rate = document.hit_rate.unwrap_or_default() * 100.0;
+    [
+        fact("answers", &format!("{size} of at most {most}")),
+        fact("served for", &format!("{} s", document.ttl.unwrap_or_default())),
+        fact("hits", &format!("{} ({rate:.1} %)", number(document.hits))),
+        fact("misses", &number(document.misses)),
+        fact("evictions", &number(document.evictions)),
+    ]
+    .concat()
+}
+
+/// Lists conversations.
+pub(super) async fn sessions(
+    frontend: &Frontend,
+    screen: Screen,
+    asked: SessionsArguments,
+) -> Result<(), Report> {
+    let views = frontend.sessions(asked.agent, asked.limit).await?;
+    let document = SessionsDocument::of(&views, frontend.config().ok().as_deref());
+    if asked.json {
+        return print_json(&document.sessions);
+    }
+    if views.is_empty() {
+        note("There are no conversations.\n");
+        return Ok(());
+    }
+    let now = Timestamp::now();
+    let rows = document.sessions.iter().zip(&views).map(|(session, view)| {
+        vec![
+            Cell::new(&session.session_id),
+            Cell::new(&session.agent),
+            Cell::new(when(view.session.last_used, now)),
+            Cell::new(session.dispatches.to_string()),
+            Cell::new(session.turns.to_string()),
+            Cell::new(usd(session.cost_usd)),
+            free(session),
+            Cell::new(session.last_task.as_deref().unwrap_or_default()),
+        ]
+    });
+    let headings = ["SESSION", "AGENT", "USED", "TASKS", "TURNS", "COST", "FREE", "LAST TASK"];
+    print_text(&screen.table(&headings, rows.collect()))?;
+    if let Some(session) = document.sessions.iter().find(|session| session.resumable) {
+        let command = format!("agent-dispatch dispatch {} --session {}", session.agent, session.session_id);
+        note(&format!("Go on with one: {command} \"...\"\n"));
+    }
+    Ok(())
+}
+
+fn free(session: &SessionDocument) -> Cell {
+    match &session.why_not {
+        None => Cell::new("yes").toned(Tone::Good),
+        Some(why) => Cell::new(format!("no: {why}")).toned(Tone::Faint),
+    }
+}
+
+#[cfg(test)]
+mod tests;
