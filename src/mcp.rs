@@ -13,10 +13,16 @@ use rmcp::ErrorData;
 use rmcp::handler::server::router::tool::ToolRouter;
 use rmcp::handler::server::tool::ToolCallContext;
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, ListToolsResult,
-    PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+    CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult,
+    ContentBlock, GetPromptRequestParams, GetPromptResponse, Implementation, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams,
+    ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, SubscriptionFilter,
+    Tool,
 };
-use rmcp::service::{RequestContext, RoleServer, ServerInitializeError, ServiceExt as _};
+use rmcp::service::{
+    NotificationContext, RequestContext, RoleServer, ServerInitializeError, Service, ServiceExt as _,
+    SubscriptionContext,
+};
 use rmcp::{ServerHandler, transport};
 use tokio_util::sync::CancellationToken;
 
@@ -24,11 +30,16 @@ use crate::dispatch::Frontend;
 use crate::error::{Kind, Report};
 
 mod agents;
+mod answering;
 mod arguments;
+mod completion;
 mod dispatching;
 mod jobs;
 mod lines;
+mod listeners;
 mod progress;
+mod prompts;
+mod resources;
 mod schema;
 
 /// How long handlers that are being cancelled may take when the server ends. Claude Code kills it 0.5 s after the first
@@ -56,6 +67,7 @@ be gone on with. A long answer comes as its head with `truncated: true` and a `r
 pub struct Server {
     frontend: Arc<Frontend>,
     tools: Arc<ToolRouter<Self>>,
+    listeners: Arc<listeners::Listeners>,
     closing: CancellationToken,
 }
 
@@ -97,18 +109,23 @@ where
     let closing = CancellationToken::new();
     let signals = tokio::spawn(close_on_signal(closing.clone()));
     let server = Server::new(frontend, Server::all_tools(), closing.clone());
-    let outcome = converse(server, lines::Lines::new(reader, writer, closing.clone()), closing).await;
+    #[cfg(feature = "conformance")]
+    let server = fixtures::Fixtures::around(server);
+    let outcome =
+        converse(answering::Answering(server), lines::Lines::new(reader, writer, closing.clone()), closing)
+            .await;
     signals.abort();
     outcome
 }
 
 /// Lets a server and its client talk until either ends it.
-async fn converse<R, W>(
-    server: Server,
+async fn converse<S, R, W>(
+    server: S,
     lines: lines::Lines<R, W>,
     closing: CancellationToken,
 ) -> Result<(), ServeError>
 where
+    S: Service<RoleServer>,
     R: tokio::io::AsyncRead + Send + Sync + Unpin + 'static,
     W: tokio::io::AsyncWrite + Send + Sync + Unpin + 'static,
 {
@@ -141,7 +158,8 @@ async fn close_on_signal(closing: CancellationToken) {
 impl Server {
     fn new(frontend: Frontend, mut tools: ToolRouter<Self>, closing: CancellationToken) -> Self {
         schema::make_plain(&mut tools);
-        Self { frontend: Arc::new(frontend), tools: Arc::new(tools), closing }
+        let listeners = Arc::default();
+        Self { frontend: Arc::new(frontend), tools: Arc::new(tools), listeners, closing }
     }
 
     fn all_tools() -> ToolRouter<Self> {
@@ -200,9 +218,15 @@ impl ServerHandler for Server {
     fn get_info(&self) -> ServerConfig {
         let name = Implementation::new(crate::dispatch::SERVER_NAME, env!("CARGO_PKG_VERSION"))
             .with_title("Agent dispatch");
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
-            .with_server_info(name)
-            .with_instructions(INSTRUCTIONS)
+        // The tools and prompts never change, so nothing is promised about changes of theirs.
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_prompts()
+            .enable_resources()
+            .enable_resources_list_changed()
+            .enable_completions()
+            .build();
+        ServerConfig::new(capabilities).with_server_info(name).with_instructions(INSTRUCTIONS)
     }
 
     async fn list_tools(
@@ -223,8 +247,9 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let name = request.name.clone();
-        // A panic that left the task would leave the client without an answer, for ever.
+        // What was done before the panic may matter to the model, so it is told as the tool's own error.
         let called = AssertUnwindSafe(self.call(request, context)).catch_unwind().await;
+        self.listeners.call_ended();
         called.unwrap_or_else(|_| {
             tracing::error!(tool = %name, "a tool panicked");
             let message =
@@ -233,6 +258,67 @@ impl ServerHandler for Server {
                 "See how the jobs stand with dispatch_status before you try again, and report the mistake.";
             Ok(refusal(&Report::new(Kind::Failed, "internal", message, hint)).into())
         })
+    }
+
+    async fn list_resources(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        Ok(self.listed().await)
+    }
+
+    async fn list_resource_templates(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        Ok(ListResourceTemplatesResult::with_all_items(resources::templates()))
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        self.read(&request.uri).await.map(Into::into)
+    }
+
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        Ok(ListPromptsResult::with_all_items(prompts::all()))
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        self.prompt(request).await.map(Into::into)
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        self.completions(request).await
+    }
+
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        self.tell_session(context.peer);
+    }
+
+    /// Takes what is asked for; the library leaves of it what the capabilities promise.
+    fn accepted_subscription_filter(&self, wanted: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(wanted.clone())
+    }
+
+    async fn listen(&self, stream: SubscriptionContext) -> Result<(), ErrorData> {
+        self.tell_stream(&stream).await
     }
 }
 

@@ -24,7 +24,19 @@ const LINE_BYTES_MAX: usize = 64 << 20;
 const BUFFER_BYTES_KEPT: usize = 1 << 20;
 
 /// Requests whose parameters this server knows the shape of. rmcp hands over a misshapen one as an unknown method.
-const SHAPED: [&str; 3] = ["initialize", "tools/call", "tools/list"];
+const SHAPED: [&str; 11] = [
+    "completion/complete",
+    "initialize",
+    "prompts/get",
+    "prompts/list",
+    "resources/list",
+    "resources/read",
+    "resources/templates/list",
+    "server/discover",
+    "subscriptions/listen",
+    "tools/call",
+    "tools/list",
+];
 
 /// Messages over a reader and a writer.
 pub(super) struct Lines<R, W> {
