@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::client::{Client, Home};
 
 /// Returns these parameters with what a client of 2026 adds to each request.
-fn modern(params: &Value) -> Value {
+pub(super) fn modern(params: &Value) -> Value {
     let mut params = params.clone();
     params["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -15,7 +15,7 @@ fn modern(params: &Value) -> Value {
     params
 }
 
-fn ask(client: &mut Client, method: &str, params: &Value) -> Value {
+pub(super) fn ask(client: &mut Client, method: &str, params: &Value) -> Value {
     let id = client.request(method, &modern(params));
     client.result(id)
 }
