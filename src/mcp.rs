@@ -34,6 +34,8 @@ mod answering;
 mod arguments;
 mod completion;
 mod dispatching;
+#[cfg(feature = "conformance")]
+mod fixtures;
 mod jobs;
 mod lines;
 mod listeners;
