@@ -5,6 +5,8 @@
 //! answers, it may send `notices`, put a request to the client (`asks`, before 2026), ask in `rounds` (2026), or need a
 //! capability.
 
+#![expect(clippy::indexing_slicing, reason = "what is indexed is an object of the entries, and gets the key")]
+
 use std::borrow::Cow;
 
 use rmcp::ErrorData;

@@ -137,11 +137,14 @@ fn delegation<'a>(config: &Config, given: impl Fn(&str) -> Option<&'a str>) -> S
     let about = config.agent(agent).map_or("", |agent| agent.description.as_str());
     let about = if about.is_empty() { String::new() } else { format!(" ({about})") };
     let mut text = format!("Delegate this to the agent `{agent}`{about}.\n\n");
-    text.push_str(&match given("task") {
-        Some(task) => format!("The task: {task}\n\n"),
-        None => "The task is what we are talking about just now. If it is not clear what to ask, ask me first.\n\n"
-            .to_owned(),
-    });
+    match given("task") {
+        Some(task) => {
+            let _infallible = write!(text, "The task: {task}\n\n");
+        }
+        None => text.push_str(
+            "The task is what we are talking about just now. If it is not clear what to ask, ask me first.\n\n",
+        ),
+    }
     let _infallible = write!(
         text,
         "Call `{}` with `agent` = `{agent}`",

@@ -1,5 +1,7 @@
 //! Resources: what can be read without a tool. The agents, each agent, each job, each answer.
 
+use std::fmt::Write as _;
+
 use rmcp::ErrorData;
 use rmcp::model::{ReadResourceResult, Resource, ResourceContents, ResourceTemplate};
 use serde::Serialize;
@@ -161,9 +163,8 @@ impl Server {
         let part = head(&text, ANSWER_CHARS_MAX).len();
         if part < text.len() {
             text.truncate(part);
-            text.push_str(&format!(
-                "\n\n[cut here; the rest: fetch_result(ref=\"{id}\", offset={ANSWER_CHARS_MAX})]"
-            ));
+            let rest = format!("fetch_result(ref=\"{id}\", offset={ANSWER_CHARS_MAX})");
+            let _infallible = write!(text, "\n\n[cut here; the rest: {rest}]");
         } else if text.is_empty() {
             let why = result.error.as_deref().unwrap_or("the agent said nothing");
             text = format!("[no answer: {why}]");

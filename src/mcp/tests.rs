@@ -91,12 +91,10 @@ impl ServerHandler for Clumsy {
 
     fn complete(
         &self,
-        _: CompleteRequestParams,
+        request: CompleteRequestParams,
         _: RequestContext<RoleServer>,
     ) -> impl Future<Output = Result<CompleteResult, ErrorData>> {
-        if true {
-            panic!("on purpose, before there is a future");
-        }
+        assert_eq!(request.argument.name, "on purpose, before there is a future");
         std::future::pending()
     }
 }

@@ -61,7 +61,7 @@ async fn a_file_that_comes_to_be_is_told_also_with_its_folders() {
     let folder = tempfile::tempdir().unwrap();
     let mut changes = Changes::of(&folder.path().join("a/b/file"));
     for step in ["a", "a/b"] {
-        fs::create_dir(folder.path().join(step)).unwrap();
+        fs::create_dir_all(folder.path().join(step)).unwrap();
         assert!(stirs(&changes).await, "{step}");
         changes.renew();
     }

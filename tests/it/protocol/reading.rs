@@ -247,7 +247,7 @@ fn arguments_are_completed() {
         let found = values(&mut client, reference.0, reference.1, "", &none);
         assert_eq!(found, [second.0.clone(), first.0.clone()]);
         let found = values(&mut client, reference.0, reference.1, &first.0, &none);
-        assert_eq!(found, [first.0.clone()]);
+        assert_eq!(found, [first.0.as_str()]);
     }
     let sessions = values(&mut client, &delegate, "session_id", "", &json!({"agent": "worker"}));
     assert_eq!(sessions, [first.1]);
@@ -258,8 +258,8 @@ fn arguments_are_completed() {
 #[test]
 fn at_most_a_hundred_values_are_proposed_and_the_rest_is_counted() {
     let home = Home::new();
-    let agents: String = (0..120).map(|number| format!("  a{number}: {{directory: worker}}\n")).collect();
-    home.configure(&format!("agents:\n{agents}"));
+    let agents: Vec<String> = (0..120).map(|number| format!("a{number}: {{directory: worker}}")).collect();
+    home.configure(&format!("agents: {{{}}}", agents.join(", ")));
     let mut client = home.client();
     let reference = json!({"type": "ref/prompt", "name": "delegate"});
     let params = json!({"ref": reference, "argument": {"name": "agent", "value": "a"}});
