@@ -85,3 +85,17 @@ fn what_comes_before_the_first_request_does_not_end_the_server() {
     assert_eq!(client.answer(early)["error"]["code"], -32602);
     assert_eq!(client.initialize("2025-06-18")["protocolVersion"], "2025-06-18");
 }
+
+#[test]
+fn what_2026_has_removed_is_unknown_to_its_clients() {
+    let home = Home::new();
+    let mut client = home.serve();
+    for method in ["initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"] {
+        let id = client.request(method, &modern(&json!({})));
+        let answer = client.answer(id);
+        assert_eq!(answer["error"]["code"], -32601, "{method}: {answer}");
+    }
+    let mut client = home.client();
+    let id = client.request("initialize", &json!({"capabilities": {}}));
+    assert_eq!(client.answer(id)["error"]["code"], -32602, "misshapen, and of 2025");
+}
