@@ -9,12 +9,12 @@ use rmcp::model::{
 };
 use serde_json::{Map, Value, json};
 
+use crate::audit::redact::one_line;
 use crate::config::Config;
 use crate::daemon::protocol::JobView;
 use crate::document::agents::unknown;
-use crate::document::head;
 use crate::error::Report;
-use crate::job::{JobFilter, State};
+use crate::job::JobFilter;
 use crate::mcp::{Server, arguments};
 use crate::model::Timestamp;
 
@@ -121,7 +121,8 @@ impl Server {
             .map_err(|bad| ErrorData::invalid_params(format!("`since`: {bad}"), None))?;
         let filter = JobFilter { states: Vec::new(), agent: agent.map(str::to_owned), limit: JOBS };
         let mut jobs = self.jobs_at_hand(filter).await;
-        let complete = jobs.len() < JOBS as usize;
+        let complete =
+            jobs.len() < JOBS as usize || jobs.last().is_some_and(|view| view.record.created < from);
         jobs.retain(|view| view.record.created >= from);
         Ok(review(&jobs, complete, since, agent))
     }
@@ -200,10 +201,8 @@ fn line(text: &mut String, view: &JobView) {
             format!(", denied {}", result.denied_tools.join(" "))
         };
         let _infallible = write!(text, "{class}{outcome}{cost}, {} s{denied}", result.duration_ms / 1000);
-    } else if job.state == State::Running {
-        text.push_str(view.progress.last().map_or("", |_| ", at work"));
     }
-    let _infallible = writeln!(text, ": {}", head(&job.task_preview, TASK_CHARS));
+    let _infallible = writeln!(text, ": {}", one_line(&job.task_preview, TASK_CHARS));
 }
 
 #[cfg(test)]

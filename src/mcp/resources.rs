@@ -7,6 +7,7 @@ use rmcp::model::{ReadResourceResult, Resource, ResourceContents, ResourceTempla
 use serde::Serialize;
 use serde_json::json;
 
+use crate::audit::redact::one_line;
 use crate::daemon::protocol::{JobView, Reply, Request};
 use crate::document::agents::{AgentDetail, AgentsDocument, unknown};
 use crate::document::{ANSWER_CHARS_MAX, head};
@@ -180,7 +181,7 @@ fn job_resource(view: &JobView) -> Resource {
     let cost = cost.map(|usd| format!(", ${usd:.2}")).unwrap_or_default();
     let ended = job.ended.map(|time| format!(" {time}")).unwrap_or_default();
     Resource::new(uri(JOB, &id), id)
-        .with_title(format!("{}: {}", job.agent, head(&job.task_preview, TITLE_CHARS)))
+        .with_title(format!("{}: {}", job.agent, one_line(&job.task_preview, TITLE_CHARS)))
         .with_description(format!("{}{ended}{cost}", job.state.as_str()))
         .with_mime_type(JSON)
 }

@@ -193,6 +193,9 @@ fn prompts_are_written_out() {
     let text = prompt_text(&mut client, "review", &json!({"since": "1h"}));
     assert!(text.contains("worker done") && text.contains(": fake: say hello\n"), "{text}");
     assert!(text.contains("other failed (cli_error)"), "{text}");
+    client.document("dispatch", &json!({"agent": "worker", "task": "fake: say two\n- 0 lines"}));
+    let text = prompt_text(&mut client, "review", &json!({}));
+    assert_eq!(text.lines().filter(|line| line.starts_with("- ")).count(), 3, "{text}");
     let text = prompt_text(&mut client, "review", &json!({"since": "1h", "agent": "other"}));
     assert!(!text.contains("worker") && text.contains("other failed"), "{text}");
 }
