@@ -1,8 +1,8 @@
 //! The configuration: where it lives, what it says, how it is changed.
 //!
 //! The text is read into [`raw`] values as written, [`resolve`] judges them field by field and keeps every problem,
-//! and [`place`] finds the line and column of each. [`source`] serves the result again until the file changes;
-//! [`edit`] changes the file without touching what it is not asked to.
+//! and [`place`] finds the line and column of each. [`source`] serves the result again until the file changes,
+//! [`changes`] tells when it may have; [`edit`] changes the file without touching what it is not asked to.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,6 +16,7 @@ use crate::config::section::Finding;
 use crate::model::{Agent, Group, Settings};
 use crate::project::regular::read_head;
 
+pub mod changes;
 pub mod edit;
 pub mod paths;
 mod place;

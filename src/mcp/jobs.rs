@@ -211,7 +211,7 @@ impl Server {
 }
 
 impl Server {
-    async fn view(&self, text: &str) -> Result<JobView, Report> {
+    pub(super) async fn view(&self, text: &str) -> Result<JobView, Report> {
         let job = id(text)?;
         let found = self.frontend.job(job).await.map_err(Report::from)?;
         found.ok_or_else(|| {
@@ -220,7 +220,7 @@ impl Server {
         })
     }
 
-    async fn status(&self, text: &str) -> Result<JobDocument, Report> {
+    pub(super) async fn status(&self, text: &str) -> Result<JobDocument, Report> {
         let view = self.view(text).await?;
         self.document(&view, Measure::each_of(1, self.answer_chars_max())).await
     }

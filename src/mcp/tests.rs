@@ -1,4 +1,4 @@
-//! What holds for every tool: a panic in one is answered, and what it said to its arguments is told as an error.
+//! What holds for every request: a panic is answered, and the server goes on.
 
 use std::collections::BTreeMap;
 
@@ -15,11 +15,16 @@ use super::*;
 async fn serve_only(tools: ToolRouter<Server>) -> BufReader<DuplexStream> {
     let variables = BTreeMap::from([("HOME".into(), "/nowhere".into())]);
     let environment = Environment::new(variables, "/".into(), "/nowhere/agent-dispatch".into()).unwrap();
-    let (client, server) = tokio::io::duplex(64 * 1024);
-    let (reader, writer) = tokio::io::split(server);
     let closing = CancellationToken::new();
-    let server = Server::new(Frontend::new(environment), tools, closing.clone());
-    tokio::spawn(converse(server, lines::Lines::new(reader, writer, closing.clone()), closing));
+    converse_with(Server::new(Frontend::new(environment), tools, closing.clone()), closing).await
+}
+
+/// Lets this service talk to the returned stream, on which `initialize` is done.
+async fn converse_with<S: ServerHandler>(server: S, closing: CancellationToken) -> BufReader<DuplexStream> {
+    let (client, stream) = tokio::io::duplex(64 * 1024);
+    let (reader, writer) = tokio::io::split(stream);
+    let lines = lines::Lines::new(reader, writer, closing.clone());
+    tokio::spawn(converse(answering::Answering(server), lines, closing));
     let mut client = BufReader::new(client);
     let hello = json!({
         "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"},
@@ -58,6 +63,56 @@ async fn a_panicking_tool_answers_and_the_server_goes_on() {
         let document: Value = serde_json::from_str(text).unwrap();
         assert_eq!(document["code"], "internal", "{document}");
         assert!(document["error"].as_str().unwrap().contains(name), "{document}");
+    }
+    let pong = ask(&mut client, "ping", json!({})).await;
+    assert_eq!(pong["result"], json!({}), "{pong}");
+}
+
+/// A server with nothing but mistakes.
+struct Clumsy;
+
+impl ServerHandler for Clumsy {
+    async fn list_prompts(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        panic!("on purpose, at once")
+    }
+
+    async fn read_resource(
+        &self,
+        _: ReadResourceRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        tokio::task::yield_now().await;
+        panic!("on purpose, later")
+    }
+
+    fn complete(
+        &self,
+        request: CompleteRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> impl Future<Output = Result<CompleteResult, ErrorData>> {
+        assert_eq!(request.argument.name, "on purpose, before there is a future");
+        std::future::pending()
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_any_other_request_is_answered_too() {
+    let mut client = converse_with(Clumsy, CancellationToken::new()).await;
+    let reference = json!({"type": "ref/prompt", "name": "p"});
+    let complete = json!({"ref": reference, "argument": {"name": "a", "value": ""}});
+    for (method, params) in [
+        ("prompts/list", json!({})),
+        ("resources/read", json!({"uri": "test://x"})),
+        ("completion/complete", complete),
+        ("prompts/list", json!({})),
+    ] {
+        let answer = ask(&mut client, method, params).await;
+        assert_eq!(answer["error"]["code"], -32603, "{answer}");
+        assert!(answer["error"]["message"].as_str().unwrap().contains(method), "{answer}");
     }
     let pong = ask(&mut client, "ping", json!({})).await;
     assert_eq!(pong["result"], json!({}), "{pong}");

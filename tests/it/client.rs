@@ -95,6 +95,11 @@ impl Home {
         self.path(".config/agent-dispatch/agents.yaml")
     }
 
+    /// Returns the home itself.
+    pub(crate) fn root(&self) -> &Path {
+        self.scratch.path()
+    }
+
     /// Returns a path in the home.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.scratch.path().join(name)

@@ -18,6 +18,7 @@ mod leave;
 mod mock_api;
 mod permits;
 mod protocol;
+mod python;
 mod real;
 mod real_claude;
 mod real_dispatch;

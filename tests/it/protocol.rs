@@ -6,9 +6,11 @@
 mod answers;
 mod arguments;
 mod calls;
+mod changes;
 mod configuration;
 mod ends;
 mod eras;
 mod jobs;
+mod reading;
 mod shape;
 mod tools;

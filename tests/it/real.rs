@@ -272,7 +272,7 @@ pub(crate) fn finish(command: Command) -> Finished {
 
 /// Runs `command`, kills it when `limit` is over, and returns whether that was not needed. Its output goes to files: on
 /// a pipe the real `claude` loses what was not read in time.
-fn run(mut command: Command, limit: Duration) -> io::Result<(Finished, bool)> {
+pub(crate) fn run(mut command: Command, limit: Duration) -> io::Result<(Finished, bool)> {
     let output = tempfile::tempdir()?;
     let paths = ["stdout", "stderr"].map(|name| output.path().join(name));
     let [stdout, stderr] = &paths;

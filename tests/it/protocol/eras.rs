@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::client::{Client, Home};
 
 /// Returns these parameters with what a client of 2026 adds to each request.
-fn modern(params: &Value) -> Value {
+pub(super) fn modern(params: &Value) -> Value {
     let mut params = params.clone();
     params["_meta"] = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
@@ -15,7 +15,7 @@ fn modern(params: &Value) -> Value {
     params
 }
 
-fn ask(client: &mut Client, method: &str, params: &Value) -> Value {
+pub(super) fn ask(client: &mut Client, method: &str, params: &Value) -> Value {
     let id = client.request(method, &modern(params));
     client.result(id)
 }
@@ -84,4 +84,18 @@ fn what_comes_before_the_first_request_does_not_end_the_server() {
     let early = client.request("tools/list", &json!({}));
     assert_eq!(client.answer(early)["error"]["code"], -32602);
     assert_eq!(client.initialize("2025-06-18")["protocolVersion"], "2025-06-18");
+}
+
+#[test]
+fn what_2026_has_removed_is_unknown_to_its_clients() {
+    let home = Home::new();
+    let mut client = home.serve();
+    for method in ["initialize", "ping", "logging/setLevel", "resources/subscribe", "resources/unsubscribe"] {
+        let id = client.request(method, &modern(&json!({})));
+        let answer = client.answer(id);
+        assert_eq!(answer["error"]["code"], -32601, "{method}: {answer}");
+    }
+    let mut client = home.client();
+    let id = client.request("initialize", &json!({"capabilities": {}}));
+    assert_eq!(client.answer(id)["error"]["code"], -32602, "misshapen, and of 2025");
 }
