@@ -26,9 +26,11 @@ mod args;
 mod audit;
 mod daemon;
 mod dispatching;
+mod groups;
 mod jobs;
 mod progress;
 mod render;
+mod settings;
 mod upkeep;
 
 /// What records call this door.
@@ -86,10 +88,17 @@ fn run(command: Command, environment: Environment) -> Result<ExitCode, Report> {
         Command::Add { name, directory, fields } => {
             wait(agents::add(&frontend, name, &directory, fields)).map(done)
         }
-        Command::Update { name, fields } => wait(agents::update(&frontend, name, fields)).map(done),
+        Command::Update { name, directory, fields } => {
+            wait(agents::update(&frontend, name, directory.as_deref(), fields)).map(done)
+        }
         Command::Remove { name } => wait(agents::remove(&frontend, name)).map(done),
         Command::List { json } => agents::list(&frontend, screen, json).map(done),
         Command::Describe { name, json } => agents::describe(&frontend, &name, json).map(done),
+        Command::Group { command } => wait(groups::run(&frontend, screen, command)).map(done),
+        Command::Settings { command: None, json } => settings::list(&frontend, screen, json).map(done),
+        Command::Settings { command: Some(command), .. } => {
+            wait(settings::change(&frontend, command)).map(done)
+        }
         Command::Test { agent, task, timeout, json } => {
             let request = dispatching::test_request(agent, task, timeout)?;
             wait(dispatching::run(&frontend, screen, &request, Manner { detached: false, json }))

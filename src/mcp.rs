@@ -34,8 +34,10 @@ mod answering;
 mod arguments;
 mod completion;
 mod dispatching;
+mod editing;
 #[cfg(feature = "conformance")]
 mod fixtures;
+mod groups;
 mod jobs;
 mod lines;
 mod listeners;
@@ -173,7 +175,12 @@ impl Server {
     }
 
     fn all_tools() -> ToolRouter<Self> {
-        Self::agent_tools() + Self::dispatch_tools() + Self::job_tools() + Self::upkeep_tools()
+        Self::agent_tools()
+            + Self::group_tools()
+            + Self::editing_tools()
+            + Self::dispatch_tools()
+            + Self::job_tools()
+            + Self::upkeep_tools()
     }
 
     /// Calls a tool with arguments that fit its schema, or refuses.

@@ -7,11 +7,15 @@ use clap::{Parser, Subcommand};
 mod agents;
 mod audit;
 mod dispatching;
+mod groups;
+mod settings;
 mod upkeep;
 
 pub(super) use agents::{Budget, FieldArguments};
 pub(super) use audit::{AuditArguments, AuditCommand};
 pub(super) use dispatching::{DispatchArguments, Status};
+pub(super) use groups::{GroupCommand, GroupTexts};
+pub(super) use settings::SettingsCommand;
 pub(super) use upkeep::{CacheCommand, GC_HELP, GcArguments, SessionsArguments};
 
 /// Run tasks as fresh Claude Code sessions in other directories, with a durable audit trail.
@@ -64,6 +68,9 @@ pub(super) enum Command {
     Update {
         /// Its name
         name: String,
+        /// The directory it works in from now on
+        #[arg(long, value_name = "DIRECTORY")]
+        directory: Option<PathBuf>,
         #[command(flatten)]
         fields: FieldArguments,
     },
@@ -82,6 +89,20 @@ pub(super) enum Command {
     Describe {
         /// Its name
         name: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look after groups: agents that belong together
+    Group {
+        #[command(subcommand)]
+        command: GroupCommand,
+    },
+    /// Show the settings and where each comes from; change them
+    #[command(args_conflicts_with_subcommands = true)]
+    Settings {
+        #[command(subcommand)]
+        command: Option<SettingsCommand>,
         /// Print JSON
         #[arg(long)]
         json: bool,

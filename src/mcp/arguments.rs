@@ -8,7 +8,18 @@ use crate::error::{Kind, Report};
 
 /// Arguments that may come as a text or as a value; their tools look at them. Schemas say `string`, because clients
 /// stumble over unions.
-const SEVERAL_FORMS: [&str; 2] = ["job_id", "response_format"];
+const SEVERAL_FORMS: [&str; 10] = [
+    "job_id",
+    "response_format",
+    "settings",
+    "max_budget_usd",
+    "allowed_tools",
+    "disallowed_tools",
+    "capabilities",
+    "risky_capabilities",
+    "members",
+    "remove_members",
+];
 
 /// Returns the arguments as the schema types them, or what is wrong with all of them.
 pub(super) fn fit(

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::world::{Done, World};
 
 mod auditing;
+mod configuring;
 mod printing;
 mod stopping;
 

@@ -8,6 +8,7 @@ mod arguments;
 mod calls;
 mod changes;
 mod configuration;
+mod editing;
 mod ends;
 mod eras;
 mod jobs;
