@@ -16,6 +16,7 @@ use crate::config::section::Finding;
 use crate::model::{Agent, Group, Settings};
 use crate::project::regular::read_head;
 
+mod begin;
 pub mod edit;
 pub mod paths;
 mod place;
@@ -24,6 +25,7 @@ mod resolve;
 mod section;
 pub mod source;
 
+pub use begin::begin;
 pub use source::Source;
 
 /// Largest agents file, in bytes: far beyond a thousand agents with long instructions.

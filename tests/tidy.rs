@@ -51,6 +51,8 @@ const CAPABILITIES: &[(&str, &[&str])] = &[
     ("rmcp::", &["mcp.rs", "mcp/"]),
     ("schemars::", &["mcp.rs", "mcp/", "document.rs", "document/"]),
     ("clap::", &["cli.rs", "cli/args.rs", "cli/args/"]),
+    ("clap_complete::", &["cli/args/"]),
+    ("clap_mangen::", &["cli/args/"]),
     ("comfy_table::", &["cli/render.rs"]),
     ("bincode::", &["store/schema.rs"]),
     ("chrono::", &["model/clock.rs"]),

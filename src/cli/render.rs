@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 
-use comfy_table::{Attribute, Cell as TableCell, Color, ContentArrangement, Row, Table, presets};
+use comfy_table::{
+    Attribute, Cell as TableCell, CellAlignment, Color, ContentArrangement, Row, Table, presets,
+};
 use serde::Serialize;
 
 use crate::audit::redact::one_line;
@@ -29,6 +31,7 @@ pub(super) enum Tone {
     Bad,
     Busy,
     Faint,
+    Strong,
 }
 
 /// One cell of a table.
@@ -36,6 +39,7 @@ pub(super) enum Tone {
 pub(super) struct Cell {
     text: String,
     tone: Tone,
+    right: bool,
 }
 
 /// Longest text of a cell, in characters, where no terminal bounds it.
@@ -44,7 +48,13 @@ const CELL_CHARS: usize = 200;
 impl Cell {
     /// Returns a cell with what `text` says, on one line.
     pub(super) fn new(text: impl AsRef<str>) -> Self {
-        Self { text: one_line(text.as_ref(), CELL_CHARS), tone: Tone::Plain }
+        Self { text: one_line(text.as_ref(), CELL_CHARS), tone: Tone::Plain, right: false }
+    }
+
+    /// Returns the cell with its text at the right edge, as numbers stand.
+    pub(super) const fn right(mut self) -> Self {
+        self.right = true;
+        self
     }
 
     /// Returns the cell in another tone.
@@ -92,6 +102,19 @@ impl Screen {
         table.trim_fmt() + "\n"
     }
 
+    /// Returns `text` in this tone, where colours are wanted.
+    pub(super) fn toned(self, text: &str, tone: Tone) -> String {
+        let code = match tone {
+            Tone::Good => "32",
+            Tone::Bad => "31",
+            Tone::Busy => "33",
+            Tone::Faint => "2",
+            Tone::Strong => "1",
+            Tone::Plain => return text.to_owned(),
+        };
+        if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+
     /// Returns `text` as it may be printed to this screen: verbatim to a program, harmless to a person.
     pub(super) fn text(self, text: &str) -> String {
         let mut shown = if self.terminal { harmless(text) } else { text.to_owned() };
@@ -129,12 +152,14 @@ fn wants_colour(environment: &Environment) -> bool {
 
 fn styled(cell: Cell) -> TableCell {
     let styled = TableCell::new_owned(cell.text);
+    let styled = if cell.right { styled.set_alignment(CellAlignment::Right) } else { styled };
     match cell.tone {
         Tone::Plain => styled,
         Tone::Good => styled.fg(Color::Green),
         Tone::Bad => styled.fg(Color::Red),
         Tone::Busy => styled.fg(Color::Yellow),
         Tone::Faint => styled.add_attribute(Attribute::Dim),
+        Tone::Strong => styled.add_attribute(Attribute::Bold),
     }
 }
 
@@ -240,6 +265,31 @@ pub(super) fn duration(millis: u64) -> String {
         60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
     }
+}
+
+/// Returns a number of bytes as people say it.
+pub(super) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} bytes"),
+        1024..1_048_576 => format!("{} KiB", bytes / 1024),
+        _ => format!("{}.{} MiB", bytes / 1_048_576, bytes % 1_048_576 * 10 / 1_048_576),
+    }
+}
+
+/// Returns a bar for this share of `columns`, an eighth of a column precise; what is more than all, or no number, has none.
+pub(super) fn bar(share: f64, columns: usize) -> String {
+    const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    if !(0.0..=1.0).contains(&share) {
+        return String::new();
+    }
+    let eighths = (0..=columns * 8).rev().find(|eighths| share_of(*eighths, columns * 8) <= share);
+    let eighths = eighths.unwrap_or(0);
+    "█".repeat(eighths / 8) + PARTS.get(eighths % 8).copied().unwrap_or_default()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "columns of a terminal")]
+fn share_of(part: usize, whole: usize) -> f64 {
+    part as f64 / whole as f64
 }
 
 /// Tells a person something beside the answer, on standard error.

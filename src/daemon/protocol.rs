@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::audit::query::{AuditEntry, AuditFilter, VerifyReport};
+use crate::audit::stats::{Stats, StatsFilter};
 use crate::job::{Admission, JobFilter, JobRecord, OpenRequest, ProcessId, RequestTexts};
 use crate::model::{Answer, JobId, RunResult, Session, SessionId, Timestamp};
 
@@ -62,6 +63,8 @@ pub enum Request {
     Find(JobId, JobId),
     /// One audit record.
     AuditRecord(u64),
+    /// What dispatches came to, in numbers.
+    Stats(StatsFilter),
 }
 
 /// What the daemon answers. Variants are only ever added at the end.
@@ -101,6 +104,8 @@ pub enum Reply {
     Found(Vec<JobId>),
     /// The wait of an attached caller for one job is over, and the job has ended: the job, and its answer.
     Collected(Box<JobView>, Answer),
+    /// What dispatches came to, in numbers.
+    Stats(Box<Stats>),
 }
 
 /// A worker, presenting itself.

@@ -86,6 +86,22 @@ fn colours_come_only_where_they_are_wanted() {
 }
 
 #[test]
+fn a_bar_is_as_long_as_its_share() {
+    let shares = [
+        (0.0, ""),
+        (0.04, "▎"),
+        (0.5, "████▌"),
+        (1.0, "█████████"),
+        (f64::NAN, ""),
+        (f64::INFINITY, ""),
+        (-1.0, ""),
+    ];
+    for (share, shown) in shares {
+        assert_eq!(bar(share, 9), shown, "{share}");
+    }
+}
+
+#[test]
 fn times_are_said_as_people_say_them() {
     let now = Timestamp::from_millis(1_800_000_000_000);
     for (seconds, said) in [
