@@ -10,7 +10,7 @@ use crate::model::with_causes;
 
 /// Prints the script that completes this command line in `shell`.
 pub(super) fn completions(shell: Shell) -> Result<(), Report> {
-    print_text(&String::from_utf8_lossy(&args::completions(shell)))
+    print_text(&args::completions(shell))
 }
 
 /// Prints the manual page of the program, or writes those of all commands into `directory`, seen from `here`.

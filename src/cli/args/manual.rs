@@ -22,10 +22,28 @@ Examples:
   agent-dispatch man ~/.local/share/man/man1";
 
 /// Returns the script that completes this command line in `shell`.
-pub(in crate::cli) fn completions(shell: Shell) -> Vec<u8> {
+pub(in crate::cli) fn completions(shell: Shell) -> String {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), Arguments::command().get_name(), &mut script);
-    script
+    let mut command = visible(&Arguments::command());
+    let name = command.get_name().to_owned();
+    clap_complete::generate(shell, &mut command, name.clone(), &mut script);
+    // For bash, clap_complete 4.6 spells a name with a hyphen in two ways; its own parts would not find each other.
+    let (wrong, right) = (name.replace('-', "__subcmd__"), name.replace('-', "__"));
+    String::from_utf8_lossy(&script).replace(&wrong, &right)
+}
+
+/// Returns the part of a command that is for people: completion scripts do not know what is hidden.
+fn visible(command: &Command) -> Command {
+    let mut shown = Command::new(command.get_name().to_owned())
+        .disable_help_subcommand(true)
+        .version(command.get_version().unwrap_or_default().to_owned())
+        .disable_version_flag(command.get_version().is_none())
+        .args(command.get_arguments().filter(|argument| !argument.is_hide_set()))
+        .subcommands(command.get_subcommands().filter(|part| !part.is_hide_set()).map(visible));
+    if let Some(about) = command.get_about() {
+        shown = shown.about(about.clone());
+    }
+    shown
 }
 
 /// Returns the manual pages, that of the program first: file name and content.
@@ -39,10 +57,50 @@ pub(in crate::cli) fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
 }
 
 fn add_page(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
-    let man = clap_mangen::Man::new(command.clone());
+    let source = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
+    let man = clap_mangen::Man::new(command.clone()).source(source).manual("agent-dispatch");
     let mut page = Vec::new();
-    man.render(&mut page)?;
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    if let Some(more) = command.get_after_help() {
+        page.extend_from_slice(sections(&more.to_string()).as_bytes());
+    }
     pages.push((man.get_filename(), page));
     let parts = command.get_subcommands().filter(|part| !part.is_hide_set());
     parts.into_iter().try_for_each(|part| add_page(part, pages))
 }
+
+/// Returns what stands below a command's help as sections: a line that ends with a colon begins one, lines that are
+/// indented stay as they are.
+fn sections(help: &str) -> String {
+    let mut page = String::new();
+    let mut open = false;
+    for line in help.lines().filter(|line| !line.is_empty()) {
+        let text = line.trim_start().replace('\\', r"\e").replace('-', r"\-");
+        // A line must not begin like a request.
+        let guard = if text.starts_with(['.', '\'']) { r"\&" } else { "" };
+        match line.strip_suffix(':').filter(|line| !line.starts_with(' ')) {
+            Some(heading) => {
+                let heading = if heading == "Exit codes" { "exit status" } else { heading };
+                page.push_str(&format!(".SH \"{}\"\n", heading.to_uppercase()));
+                open = true;
+            }
+            None if line.starts_with(' ') => page.push_str(&format!(".nf\n{guard}{text}\n.fi\n")),
+            None if open => page.push_str(&format!("{guard}{text}\n")),
+            None => {
+                page.push_str(&format!(".SH NOTES\n{guard}{text}\n"));
+                open = true;
+            }
+        }
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests;
