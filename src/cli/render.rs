@@ -72,6 +72,12 @@ impl Screen {
         Self { terminal, colour: terminal && wants_colour(environment), width }
     }
 
+    /// Returns a screen of no width and no colour.
+    #[cfg(test)]
+    pub(super) const fn plain() -> Self {
+        Self { terminal: false, colour: false, width: None }
+    }
+
     /// Returns a table: one line a row, no wider than the terminal.
     pub(super) fn table(self, headings: &[&str], rows: Vec<Vec<Cell>>) -> String {
         let mut table = Table::new();
@@ -269,10 +275,20 @@ pub(super) fn duration(millis: u64) -> String {
 
 /// Returns a number of bytes as people say it.
 pub(super) fn size(bytes: u64) -> String {
-    match bytes {
-        0..1024 => format!("{bytes} bytes"),
-        1024..1_048_576 => format!("{} KiB", bytes / 1024),
-        _ => format!("{}.{} MiB", bytes / 1_048_576, bytes % 1_048_576 * 10 / 1_048_576),
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024 {
+        return format!("{bytes} bytes");
+    }
+    let (mut tenths, mut unit) = (bytes.saturating_mul(10) / 1024, 0);
+    while tenths >= 10_240 && unit + 1 < UNITS.len() {
+        tenths /= 1024;
+        unit += 1;
+    }
+    let name = UNITS.get(unit).copied().unwrap_or_default();
+    if tenths >= 100 {
+        format!("{} {name}", tenths / 10)
+    } else {
+        format!("{}.{} {name}", tenths / 10, tenths % 10)
     }
 }
 

@@ -65,14 +65,15 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
 fn sessions(servers: &[Server]) -> Vec<Finding> {
     let serving = servers.iter().filter(|server| !server.daemon);
     let (old, current): (Vec<&Server>, Vec<&Server>) = serving.partition(|server| server.other.is_some());
-    let plural = |count: usize| if count == 1 { "session is" } else { "sessions are" };
-    let mut found = vec![Finding::ok(
-        SESSIONS,
-        format!("{} {} served by this build", current.len(), plural(current.len())),
-    )];
+    let counted = |count: usize| match count {
+        0 => "no session is".to_owned(),
+        1 => "1 session is".to_owned(),
+        count => format!("{count} sessions are"),
+    };
+    let mut found = vec![Finding::ok(SESSIONS, format!("{} served by this build", counted(current.len())))];
     if !old.is_empty() {
         let pids: Vec<String> = old.iter().map(|server| server.pid.to_string()).collect();
-        let message = format!("{} {} served by another build: restart them", old.len(), plural(old.len()));
+        let message = format!("{} served by another build: restart them", counted(old.len()));
         let details = old
             .iter()
             .map(|server| format!("process {}: {}", server.pid, server.other.as_deref().unwrap_or_default()));
@@ -114,7 +115,7 @@ fn folders(facts: &Facts) -> Option<Finding> {
     let details = left.iter().map(|path| path.display().to_string()).take(DETAILS_MAX);
     (!left.is_empty()).then(|| {
         // A daemon that starts takes in what they hold, and removes them.
-        Finding::warn(LEFTOVERS, format!("{} of dispatches that are over: run folders", left.len()))
+        Finding::warn(LEFTOVERS, format!("run folders of dispatches that are over: {}", left.len()))
             .details(details.collect::<Vec<_>>())
             .fix("agent-dispatch daemon stop && agent-dispatch jobs")
     })

@@ -158,7 +158,7 @@ fn unreachable_daemon(error: &ClientError, pid: Option<u32>) -> Finding {
 fn trail(outside: Option<Head>, status: Option<&DaemonStatus>) -> Option<Finding> {
     let known = outside.map_or(0, |head| head.seq);
     let Some(status) = status else {
-        let said = format!("the audit trail has {known} records, as far as is known outside the store");
+        let said = format!("the audit trail ends with record {known}, as far as is known outside the store");
         return (known > 0).then(|| Finding::ok(DAEMON, said));
     };
     let stored = status.audit_seq;
@@ -174,7 +174,7 @@ fn trail(outside: Option<Head>, status: Option<&DaemonStatus>) -> Option<Finding
         }
         _ => Finding::ok(
             DAEMON,
-            format!("the audit trail has {stored} records, and its end is known outside the store"),
+            format!("the audit trail ends with record {stored}, and that is known outside the store"),
         ),
     })
 }

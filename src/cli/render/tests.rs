@@ -86,6 +86,22 @@ fn colours_come_only_where_they_are_wanted() {
 }
 
 #[test]
+fn sizes_are_said_as_people_say_them() {
+    for (bytes, said) in [
+        (0, "0 bytes"),
+        (1023, "1023 bytes"),
+        (1024, "1.0 KiB"),
+        (10 * 1024, "10 KiB"),
+        (1_048_575, "1023 KiB"),
+        (1_572_864, "1.5 MiB"),
+        (62 << 30, "62 GiB"),
+        (u64::MAX, "1677721 TiB"),
+    ] {
+        assert_eq!(size(bytes), said, "{bytes}");
+    }
+}
+
+#[test]
 fn a_bar_is_as_long_as_its_share() {
     let shares = [
         (0.0, ""),
