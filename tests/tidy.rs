@@ -53,7 +53,7 @@ const CAPABILITIES: &[(&str, &[&str])] = &[
     ("clap::", &["cli.rs", "cli/args.rs", "cli/args/"]),
     ("clap_complete::", &["cli/args/"]),
     ("clap_mangen::", &["cli/args/"]),
-    ("comfy_table::", &["cli/render.rs"]),
+    ("comfy_table::", &["cli/render/"]),
     ("bincode::", &["store/schema.rs"]),
     ("chrono::", &["model/clock.rs"]),
     ("serde_yaml::", &["config/"]),

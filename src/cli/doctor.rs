@@ -8,10 +8,9 @@ use std::process::ExitCode;
 use crate::audit::redact::one_line;
 use crate::budget::usd;
 use crate::cli::args::DoctorArguments;
-use crate::cli::dispatching;
 use crate::cli::doctor::finding::{Finding, Findings, Status};
 use crate::cli::render::{Screen, duration, print_json, print_text};
-use crate::cli::shell;
+use crate::cli::{dispatching, progress, shell};
 use crate::dispatch::{Dispatched, Frontend, Patience};
 use crate::error::{Kind, Report};
 use crate::job::{JobRecord, State};
@@ -30,7 +29,7 @@ pub(super) async fn doctor(
     screen: Screen,
     asked: DoctorArguments,
 ) -> Result<ExitCode, Report> {
-    let mut checks = look::look(frontend).await;
+    let mut checks = progress::during(&frontend.environment, "looking", look::look(frontend)).await;
     if let Some(agent) = asked.live {
         checks.push(live(frontend, agent).await);
     }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::audit::redact::one_line;
 use crate::cli::args::{RegistrationArguments, Scope};
+use crate::cli::progress;
 use crate::cli::registration::{self, Connection, GET};
 use crate::cli::render::{fact, note, print_text};
 use crate::cli::shell;
@@ -153,7 +154,8 @@ impl<'a> Claude<'a> {
         let environment = &self.frontend.environment;
         let probe =
             Probe { environment: &environment.variables, directory: &environment.directory, limit: LIMIT };
-        probe.ask(&self.program, args).await.map_err(|error| {
+        let asked = probe.ask(&self.program, args);
+        progress::during(environment, "asking Claude Code", asked).await.map_err(|error| {
             let hint = format!("See what it says: {}", typed(self.frontend, args));
             Report::new(Kind::Failed, "claude", with_causes(&error), hint)
         })

@@ -3,15 +3,16 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 
-use comfy_table::{
-    Attribute, Cell as TableCell, CellAlignment, Color, ContentArrangement, Row, Table, presets,
-};
 use serde::Serialize;
 
 use crate::audit::redact::one_line;
 use crate::config::paths::Environment;
 use crate::error::{Kind, Report};
 use crate::model::{Timestamp, with_causes};
+
+mod table;
+
+pub(super) use table::Cell;
 
 /// Where answers go: standard output.
 #[derive(Debug, Clone, Copy)]
@@ -34,41 +35,11 @@ pub(super) enum Tone {
     Strong,
 }
 
-/// One cell of a table.
-#[derive(Debug, Clone)]
-pub(super) struct Cell {
-    text: String,
-    tone: Tone,
-    right: bool,
-}
-
-/// Longest text of a cell, in characters, where no terminal bounds it.
-const CELL_CHARS: usize = 200;
-
-impl Cell {
-    /// Returns a cell with what `text` says, on one line.
-    pub(super) fn new(text: impl AsRef<str>) -> Self {
-        Self { text: one_line(text.as_ref(), CELL_CHARS), tone: Tone::Plain, right: false }
-    }
-
-    /// Returns the cell with its text at the right edge, as numbers stand.
-    pub(super) const fn right(mut self) -> Self {
-        self.right = true;
-        self
-    }
-
-    /// Returns the cell in another tone.
-    pub(super) const fn toned(mut self, tone: Tone) -> Self {
-        self.tone = tone;
-        self
-    }
-}
-
 impl Screen {
     /// Returns standard output as it is.
     pub(super) fn stdout(environment: &Environment) -> Self {
         let terminal = io::stdout().is_terminal();
-        let width = Table::new().width().filter(|_| terminal);
+        let width = table::terminal_width().filter(|_| terminal);
         Self { terminal, colour: terminal && wants_colour(environment), width }
     }
 
@@ -76,36 +47,6 @@ impl Screen {
     #[cfg(test)]
     pub(super) const fn plain() -> Self {
         Self { terminal: false, colour: false, width: None }
-    }
-
-    /// Returns a table: one line a row, no wider than the terminal.
-    pub(super) fn table(self, headings: &[&str], rows: Vec<Vec<Cell>>) -> String {
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_truncation_indicator("…");
-        // Rows are cut where they have to be, not at the last word that fits: this character is in no cell.
-        table.set_delimiter('\u{1}');
-        match self.width {
-            Some(width) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
-            None => table.set_content_arrangement(ContentArrangement::Disabled),
-        };
-        if self.colour {
-            table.enforce_styling();
-        } else {
-            table.force_no_tty();
-        }
-        let headings = headings.iter().map(|heading| TableCell::new(heading).add_attribute(Attribute::Bold));
-        let mut header: Row = headings.collect::<Vec<_>>().into();
-        header.max_height(1);
-        table.set_header(header);
-        for row in rows {
-            let mut row: Row = row.into_iter().map(styled).collect::<Vec<_>>().into();
-            row.max_height(1);
-            table.add_row(row);
-        }
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
-        }
-        table.trim_fmt() + "\n"
     }
 
     /// Returns `text` in this tone, where colours are wanted.
@@ -154,19 +95,6 @@ pub(super) fn print_json<T: Serialize + ?Sized>(value: &T) -> Result<(), Report>
 /// Returns whether colours are wanted at all.
 fn wants_colour(environment: &Environment) -> bool {
     environment.text("NO_COLOR").is_none() && environment.text("TERM") != Some("dumb")
-}
-
-fn styled(cell: Cell) -> TableCell {
-    let styled = TableCell::new_owned(cell.text);
-    let styled = if cell.right { styled.set_alignment(CellAlignment::Right) } else { styled };
-    match cell.tone {
-        Tone::Plain => styled,
-        Tone::Good => styled.fg(Color::Green),
-        Tone::Bad => styled.fg(Color::Red),
-        Tone::Busy => styled.fg(Color::Yellow),
-        Tone::Faint => styled.add_attribute(Attribute::Dim),
-        Tone::Strong => styled.add_attribute(Attribute::Bold),
-    }
 }
 
 /// Returns `value` as indented JSON text with a line end.

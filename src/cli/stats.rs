@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use crate::audit::stats::{Numbers, Stats, StatsFilter};
 use crate::budget::usd;
 use crate::cli::args::StatsArguments;
+use crate::cli::progress;
 use crate::cli::render::{Cell, Screen, Tone, bar, duration, fact, note, print_json, print_text};
 use crate::daemon::ClientError;
 use crate::daemon::protocol::{Reply, Request};
@@ -23,7 +24,9 @@ const BAR_COLUMNS: usize = 10;
 pub(super) async fn stats(frontend: &Frontend, screen: Screen, asked: StatsArguments) -> Result<(), Report> {
     let since = (asked.days > 0).then(|| Timestamp::now().minus_millis(DAY_MS * u64::from(asked.days)));
     let filter = StatsFilter { agent: asked.agent, since };
-    let Reply::Stats(stats) = frontend.client.ask(&Request::Stats(filter)).await? else {
+    let asked_for = Request::Stats(filter);
+    let counted = progress::during(&frontend.environment, "counting", frontend.client.ask(&asked_for));
+    let Reply::Stats(stats) = counted.await? else {
         return Err(ClientError::Confused.into());
     };
     if asked.json {
@@ -107,8 +110,19 @@ fn told(screen: Screen, stats: &Stats) -> String {
     let total = Some(&total).filter(|_| stats.agents.len() > 1);
     let agents = stats.agents.iter().map(|(agent, numbers)| row(agent, numbers, most));
     let rows = agents.chain(total.map(|(name, numbers)| row(name, numbers, f64::INFINITY))).collect();
-    let headings = ["AGENT", "RUNS", "OK", "FAILED", "CACHED", "JOINED", "MEDIAN", "P90", "COST", ""];
-    let mut text = screen.table(&headings, rows);
+    let columns = [
+        ("AGENT", 0),
+        ("RUNS", 0),
+        ("OK", 4),
+        ("FAILED", 0),
+        ("CACHED", 3),
+        ("JOINED", 6),
+        ("MEDIAN", 1),
+        ("P90", 5),
+        ("COST", 0),
+        ("", 2),
+    ];
+    let mut text = screen.ranked_table(&columns, rows);
     text.push('\n');
     for (label, counts) in [("outcomes", &stats.total.outcomes), ("errors", &stats.total.errors)] {
         if !counts.is_empty() {

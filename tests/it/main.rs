@@ -24,4 +24,5 @@ mod real_dispatch;
 mod runner;
 mod scene;
 mod setup;
+mod terminal;
 mod world;

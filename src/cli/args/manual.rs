@@ -11,8 +11,8 @@ pub(in crate::cli) use clap_complete::Shell;
 /// What stands below the options of `completions`.
 pub(super) const COMPLETIONS_HELP: &str = "\
 Examples:
-  agent-dispatch completions bash >~/.local/share/bash-completion/completions/agent-dispatch
-  agent-dispatch completions fish >~/.config/fish/completions/agent-dispatch.fish
+  source <(agent-dispatch completions bash)
+  agent-dispatch completions fish | source
   agent-dispatch completions zsh >~/.zfunc/_agent-dispatch";
 
 /// What stands below the options of `man`.

@@ -24,7 +24,7 @@ use crate::runner::census::{self, Process};
 use crate::runner::probe::Probe;
 
 /// How long a question to `claude` may take; half a second is usual.
-const LIMIT: Duration = Duration::from_secs(15);
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// Age at which a run folder without a living job is a leftover, in milliseconds: a run that has just ended still has one.
 const FOLDER_AGE_MS: u64 = 60_000;

@@ -79,6 +79,28 @@ fn a_table_is_one_line_a_row_and_fits_the_terminal() {
 }
 
 #[test]
+fn columns_that_say_least_go_first_where_there_is_no_room() {
+    let columns = [("JOB", 0), ("STATUS", 1), ("TASK", 0)];
+    assert_eq!(WIDE.ranked_table(&columns, rows()), WIDE.table(&["JOB", "STATUS", "TASK"], rows()));
+    let at = |width| terminal(width).ranked_table(&columns, rows());
+    assert!(at(80).contains("failed  a task with a good many words in it\n"), "{}", at(80));
+    // The last column keeps what it needs, and is cut only when nothing else can go.
+    assert!(at(48).contains("STATUS") && at(48).contains("…\n"), "{}", at(48));
+    assert!(
+        !at(47).contains("STATUS") && at(47).contains("0197a3f2c4d2  a task with a good many"),
+        "{}",
+        at(47)
+    );
+    for width in [20, 30, 47, 48, 80] {
+        assert!(
+            at(width).lines().all(|line| line.chars().count() <= usize::from(width)),
+            "{width}:\n{}",
+            at(width)
+        );
+    }
+}
+
+#[test]
 fn colours_come_only_where_they_are_wanted() {
     let coloured = Screen { terminal: true, colour: true, width: Some(80) };
     assert!(coloured.table(&["JOB", "STATUS", "TASK"], rows()).contains("\u{1b}["));
