@@ -2,7 +2,7 @@
 
 use std::io;
 
-use clap::{Command, CommandFactory as _};
+use clap::{Command as Definition, CommandFactory as _};
 
 use crate::cli::args::Arguments;
 
@@ -33,8 +33,8 @@ pub(in crate::cli) fn completions(shell: Shell) -> String {
 }
 
 /// Returns the part of a command that is for people: completion scripts do not know what is hidden.
-fn visible(command: &Command) -> Command {
-    let mut shown = Command::new(command.get_name().to_owned())
+fn visible(command: &Definition) -> Definition {
+    let mut shown = Definition::new(command.get_name().to_owned())
         .disable_help_subcommand(true)
         .version(command.get_version().unwrap_or_default().to_owned())
         .disable_version_flag(command.get_version().is_none())
@@ -56,7 +56,7 @@ pub(in crate::cli) fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
     Ok(pages)
 }
 
-fn add_page(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
+fn add_page(command: &Definition, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
     let source = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
     let man = clap_mangen::Man::new(command.clone()).source(source).manual("agent-dispatch");
     let mut page = Vec::new();

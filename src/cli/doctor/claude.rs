@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use crate::audit::redact::one_line;
 use crate::cli::doctor::finding::Finding;
-use crate::cli::shell;
 use crate::model::Exit;
 use crate::runner::probe::{ProbeError, Said};
 
@@ -73,8 +72,15 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
 
 fn missing_setting(program: &Path, on_path: Option<&Path>) -> Finding {
     let message = format!("`claude_path` in the settings is {}, which is not there", program.display());
-    let there = on_path.map_or("PATH-OF-CLAUDE".to_owned(), shell::path);
-    Finding::fail(SECTION, message).fix(format!("agent-dispatch settings set claude_path {there}"))
+    let found = Finding::fail(SECTION, message);
+    match on_path {
+        Some(there) => found
+            .details([format!("There is one on the PATH: {}", there.display())])
+            .fix("agent-dispatch settings unset claude_path"),
+        None => {
+            found.fix("npm install -g @anthropic-ai/claude-code && agent-dispatch settings unset claude_path")
+        }
+    }
 }
 
 fn version(program: &Path, answer: Option<&Answer>) -> Finding {

@@ -74,7 +74,7 @@ fn every_fault_is_told_with_its_fix() {
             },
             fail(
                 "`claude_path` in the settings is /no/claude, which is not there",
-                "agent-dispatch settings set claude_path '/bin/it is'",
+                "agent-dispatch settings unset claude_path",
             ),
         ),
         (Facts { version: Some(late()), ..healthy() }, fail("/proc/self/stat does not run", "claude update")),
