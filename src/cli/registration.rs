@@ -53,8 +53,8 @@ pub(super) fn find(environment: &Environment, scope: Scope) -> Option<Value> {
             let projects = state.get("projects")?;
             // The directory may have been recorded with its links followed, or as it was typed.
             let followed = here.canonicalize().ok();
-            let spellings = [Some(here.clone()), followed].into_iter().flatten();
-            spellings.filter_map(|path| servers(projects.get(path.to_str()?)?)).next()
+            let mut spellings = [Some(here.clone()), followed].into_iter().flatten();
+            spellings.find_map(|path| servers(projects.get(path.to_str()?)?))
         }
     }
 }

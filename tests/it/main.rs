@@ -21,6 +21,7 @@ mod protocol;
 mod real;
 mod real_claude;
 mod real_dispatch;
+mod real_setup;
 mod runner;
 mod scene;
 mod setup;

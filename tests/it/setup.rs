@@ -44,7 +44,7 @@ fn healthy() -> World {
     let world = World::new();
     install(&world);
     world.run(&["init"]).ok();
-    fs::create_dir(world.path("project")).unwrap();
+    fs::create_dir_all(world.path("project")).unwrap();
     world.run(&["add", "worker", "project"]).ok();
     world
 }
@@ -174,7 +174,7 @@ fn a_healthy_home_has_no_findings_and_looking_starts_and_changes_nothing() {
     let world = World::new();
     install(&world);
     world.run(&["init"]).ok();
-    fs::create_dir(world.path("project")).unwrap();
+    fs::create_dir_all(world.path("project")).unwrap();
     world.config(&format!("agents:\n  worker:\n    directory: {}\n", world.path("project").display()));
     fs::set_permissions(world.config_file(), Permissions::from_mode(0o600)).unwrap();
     let report = world.run(&["doctor", "--json", "--strict"]).ok().json();
@@ -196,14 +196,14 @@ fn what_is_wrong_is_told_and_the_fix_that_is_told_clears_it() {
     let state = world.home().join(".local/state/agent-dispatch");
     let project = world.path("project");
     // A store set aside, the folder of a run that is over, open modes, a bad registration, a directory that is gone.
-    fs::create_dir(state.join("store.corrupt-20261121")).unwrap();
+    fs::create_dir_all(state.join("store.corrupt-20261121")).unwrap();
     let folder = state.join("runs/0197a3f2c4d1700080000000000000aa");
-    fs::create_dir(&folder).unwrap();
+    fs::create_dir_all(&folder).unwrap();
     let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     File::open(&folder).unwrap().set_modified(long_ago).unwrap();
     fs::set_permissions(world.config_file(), Permissions::from_mode(0o644)).unwrap();
     register(&world, &json!({"command": "agent-dispatch", "args": ["serve"]}));
-    fs::create_dir(world.path("gone")).unwrap();
+    fs::create_dir_all(world.path("gone")).unwrap();
     world.run(&["add", "lost", "gone"]).ok();
     fs::remove_dir(world.path("gone")).unwrap();
     fs::set_permissions(world.config_file(), Permissions::from_mode(0o644)).unwrap();
@@ -237,7 +237,7 @@ fn a_process_of_no_living_dispatch_and_a_session_of_another_build_are_found() {
     let world = healthy();
     // A copy is another file, as an older build is.
     let copy = world.path("older/agent-dispatch");
-    fs::create_dir(copy.parent().unwrap()).unwrap();
+    fs::create_dir_all(copy.parent().unwrap()).unwrap();
     fs::copy(env!("CARGO_BIN_EXE_agent-dispatch"), &copy).unwrap();
     let mut serve = Command::new(&copy);
     serve.arg("serve").env_clear().envs(world.environment()).stdin(Stdio::piped()).stdout(Stdio::null());
@@ -367,7 +367,7 @@ fn manual_pages_are_printed_and_written() {
     let world = World::new();
     let page = world.run(&["man"]).ok().stdout;
     assert!(page.contains(".TH agent-dispatch 1") && page.contains(".SH \"EXIT STATUS\""), "{page}");
-    fs::create_dir(world.path("pages")).unwrap();
+    fs::create_dir_all(world.path("pages")).unwrap();
     world.run(&["man", "pages"]).ok();
     assert_eq!(fs::read_to_string(world.path("pages/agent-dispatch.1")).unwrap(), page);
     assert!(world.path("pages/agent-dispatch-audit-show.1").exists());

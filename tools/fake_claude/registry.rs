@@ -64,7 +64,7 @@ fn get(name: &str) -> Result<String, String> {
     });
     let (scope, entry) =
         found.ok_or(format!("No MCP server named \"{name}\". Run `claude mcp add` to add one."))?;
-    let command = entry["command"].as_str().unwrap_or_default();
+    let command = entry.get("command").and_then(Value::as_str).unwrap_or_default();
     let status = match (scope, PathBuf::from(command).is_file()) {
         ("project", _) => "⏸ Pending approval (run `claude` to approve)",
         (_, true) => "✔ Connected",

@@ -79,27 +79,24 @@ fn add_page(command: &Definition, pages: &mut Vec<(String, Vec<u8>)>) -> io::Res
 /// Returns what stands below a command's help as sections: a line that ends with a colon begins one, lines that are
 /// indented stay as they are.
 fn sections(help: &str) -> String {
-    let mut page = String::new();
-    let mut open = false;
+    let mut page: Vec<String> = Vec::new();
     for line in help.lines().filter(|line| !line.is_empty()) {
         let text = line.trim_start().replace('\\', r"\e").replace('-', r"\-");
         // A line must not begin like a request.
         let guard = if text.starts_with(['.', '\'']) { r"\&" } else { "" };
-        match line.strip_suffix(':').filter(|line| !line.starts_with(' ')) {
-            Some(heading) => {
-                let heading = if heading == "Exit codes" { "exit status" } else { heading };
-                page.push_str(&format!(".SH \"{}\"\n", heading.to_uppercase()));
-                open = true;
-            }
-            None if line.starts_with(' ') => page.push_str(&format!(".nf\n{guard}{text}\n.fi\n")),
-            None if open => page.push_str(&format!("{guard}{text}\n")),
-            None => {
-                page.push_str(&format!(".SH NOTES\n{guard}{text}\n"));
-                open = true;
-            }
+        let heading = line.strip_suffix(':').filter(|line| !line.starts_with(' '));
+        if let Some(heading) = heading {
+            let heading = if heading == "Exit codes" { "exit status" } else { heading };
+            page.push(format!(".SH \"{}\"\n", heading.to_uppercase()));
+            continue;
         }
+        if page.is_empty() {
+            page.push(".SH NOTES\n".to_owned());
+        }
+        let verbatim = line.starts_with(' ');
+        page.push(if verbatim { format!(".nf\n{guard}{text}\n.fi\n") } else { format!("{guard}{text}\n") });
     }
-    page
+    page.concat()
 }
 
 #[cfg(test)]

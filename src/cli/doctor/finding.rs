@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::audit::redact::one_line;
-use crate::cli::render::{Screen, Tone};
+use crate::cli::render::{Screen, Tone, harmless};
 
 /// How well something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -87,39 +87,34 @@ impl Findings {
 
     /// Returns all of it for a person.
     pub(super) fn told(&self, screen: Screen) -> String {
-        let mut text = String::new();
+        let mut lines: Vec<String> = Vec::new();
         let mut section = "";
         for check in &self.checks {
             if check.section != section {
+                lines.extend((!section.is_empty()).then(String::new));
                 section = check.section;
-                let gap = if text.is_empty() { "" } else { "\n" };
-                text.push_str(&format!("{gap}{}\n", screen.toned(section, Tone::Strong)));
+                lines.push(screen.toned(section, Tone::Strong));
             }
             let (mark, tone) = match check.status {
                 Status::Ok => ("ok  ", Tone::Good),
                 Status::Warn => ("warn", Tone::Busy),
                 Status::Fail => ("FAIL", Tone::Bad),
             };
-            let mut line = |indent: &str, said: &str| {
-                text.push_str(&format!("{indent}{}\n", one_line(said, LINE_CHARS)));
-            };
-            line(&format!("  {}  ", screen.toned(mark, tone)), &check.message);
-            check.details.iter().for_each(|detail| line("        ", detail));
-            if let Some(fix) = &check.fix {
-                // A command may have several lines, and must stay what it is.
-                text.push_str(&format!("        fix: {}\n", crate::cli::render::harmless(fix)));
-            }
+            let said = one_line(&check.message, LINE_CHARS);
+            lines.push(format!("  {}  {said}", screen.toned(mark, tone)));
+            lines.extend(check.details.iter().map(|it| format!("        {}", one_line(it, LINE_CHARS))));
+            // A command must stay what it is.
+            lines.extend(check.fix.as_ref().map(|fix| format!("        fix: {}", harmless(fix))));
         }
         let plural =
             |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-        text.push_str(&match (self.issues, self.warnings) {
-            (0, 0) => screen.toned("\nAll is well.\n", Tone::Good),
-            (0, warnings) => format!("\n{}\n", plural(warnings, "warning")),
-            (issues, warnings) => {
-                format!("\n{}, {}\n", plural(issues, "problem"), plural(warnings, "warning"))
-            }
+        lines.push(String::new());
+        lines.push(match (self.issues, self.warnings) {
+            (0, 0) => screen.toned("All is well.", Tone::Good),
+            (0, warnings) => plural(warnings, "warning"),
+            (issues, warnings) => format!("{}, {}", plural(issues, "problem"), plural(warnings, "warning")),
         });
-        text
+        lines.join("\n") + "\n"
     }
 }
 

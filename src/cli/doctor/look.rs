@@ -85,10 +85,9 @@ async fn ask_claude(
             probe.ask(program, &entries::GET),
         );
         // One that has no such command would take the words for a prompt.
-        login = match claude::has_auth(&answers.1) {
-            true => Some(probe.ask(program, &["auth", "status"]).await),
-            false => None,
-        };
+        if claude::has_auth(&answers.1) {
+            login = Some(probe.ask(program, &["auth", "status"]).await);
+        }
         (version, help, tried) = (Some(answers.0), Some(answers.1), Some(answers.2));
     }
     let by_name = |name| find_program(name, environment.path_variable());

@@ -14,7 +14,7 @@ fn environment(home: &Path) -> Environment {
 fn home() -> tempfile::TempDir {
     use std::os::unix::fs::PermissionsExt as _;
     let home = tempfile::tempdir().unwrap();
-    fs::create_dir(home.path().join("project")).unwrap();
+    fs::create_dir_all(home.path().join("project")).unwrap();
     for name in ["agent-dispatch", "other"] {
         fs::write(home.path().join(name), "").unwrap();
         fs::set_permissions(home.path().join(name), fs::Permissions::from_mode(0o700)).unwrap();

@@ -38,9 +38,10 @@ fn it_has_no_agents_no_problems_and_takes_the_first_agent() {
     assert!(text.starts_with("# The agents of agent-dispatch"), "{text}");
     assert_eq!(config::load(&path, folder.path()).unwrap().names(), ["first"]);
     // What the comment shows is right, too.
-    let shown: String =
-        text.lines().filter_map(|line| line.strip_prefix("#   ")).map(|line| format!("  {line}\n")).collect();
-    fs::write(&path, format!("agents:\n{shown}")).unwrap();
+    let shown: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# ")).collect();
+    let shown: Vec<&str> = shown.into_iter().filter(|line| line.starts_with("  ")).collect();
+    assert_eq!(shown.len(), 7, "{shown:?}");
+    fs::write(&path, format!("agents:\n{}\n", shown.join("\n"))).unwrap();
     let config = config::load(&path, folder.path()).unwrap();
     assert_eq!((config.names(), config.warnings), (vec!["infra".to_owned()], vec![]));
 }

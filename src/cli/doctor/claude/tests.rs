@@ -10,6 +10,10 @@ use crate::plan::arguments::{Arguments, arguments};
 
 const HELP: &str = include_str!("../../../../tests/data/claude/help.txt");
 
+/// What is not good: status, message and fix.
+type Bad = Vec<(Status, String, String)>;
+
+#[expect(clippy::unnecessary_wraps, reason = "an answer is one that did not fail")]
 fn said(code: i32, stdout: &str) -> Answer {
     Ok(Said { exit: Exit::Code(code), stdout: stdout.to_owned(), stderr: String::new() })
 }
@@ -32,7 +36,7 @@ fn healthy() -> Facts {
 }
 
 /// Returns the findings that are not good: status, message and fix.
-fn bad(facts: &Facts) -> Vec<(Status, String, String)> {
+fn bad(facts: &Facts) -> Bad {
     let found = check(facts).into_iter().filter(|found| found.status != Status::Ok);
     found.map(|found| (found.status, found.message, found.fix.unwrap_or_default())).collect()
 }
@@ -60,7 +64,7 @@ fn every_fault_is_told_with_its_fix() {
     let without = |option: &str| Some(said(0, &HELP.replace(option, "--other")));
     let lacks = "it lacks options that runs are started with";
     let npm = "npm install -g @anthropic-ai/claude-code";
-    let cases: Vec<(Facts, Vec<(Status, String, String)>)> = vec![
+    let cases: Vec<(Facts, Bad)> = vec![
         (
             Facts { program: None, ..healthy() },
             fail("`claude` is not on the PATH: nothing can be dispatched", npm),

@@ -7,6 +7,7 @@ use crate::cli::doctor::finding::Status;
 use crate::model::Exit;
 use crate::runner::probe::{ProbeError, Said};
 
+#[expect(clippy::unnecessary_wraps, reason = "an answer is one that was asked for and did not fail")]
 fn answer(code: i32, stdout: &str, stderr: &str) -> Option<Answer> {
     Some(Ok(Said { exit: Exit::Code(code), stdout: stdout.to_owned(), stderr: stderr.to_owned() }))
 }
