@@ -135,7 +135,12 @@ async fn ask_daemon(frontend: &Frontend, processes: &[Process]) -> state::Facts 
         let metadata = std::fs::symlink_metadata(path).ok()?;
         Some((metadata.permissions().mode() & 0o777, metadata.uid()))
     };
-    let place = |what, path: PathBuf| state::Place { what, found: found(&path), path };
+    let writable = |path: &Path| {
+        let there = path.ancestors().find(|path| path.exists());
+        there.is_some_and(|path| rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok())
+    };
+    let place =
+        |what, path: PathBuf| state::Place { what, found: found(&path), writable: writable(&path), path };
     let mut places = vec![place("state directory", paths.root.clone())];
     let folder = paths.socket.parent().unwrap_or(&paths.root);
     if folder != paths.root {

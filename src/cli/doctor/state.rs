@@ -33,6 +33,8 @@ pub(super) struct Place {
     pub(super) path: PathBuf,
     /// Its permission bits and its owner; nothing when it is not there.
     pub(super) found: Option<(u32, u32)>,
+    /// Whether we may write to it, or to what is above it as long as it is not there.
+    pub(super) writable: bool,
 }
 
 /// What is known of state and daemon.
@@ -71,19 +73,27 @@ pub(super) fn check(facts: &Facts, now: Timestamp) -> Vec<Finding> {
     found
 }
 
+/// What makes the program keep its state elsewhere.
+const ELSEWHERE: &str = "export AGENT_DISPATCH_STATE_DIR=\"$HOME/.agent-dispatch\"";
+
 fn private(place: &Place, user: u32) -> Finding {
     let (what, path) = (place.what, place.path.display());
     match place.found {
+        None if !place.writable => {
+            Finding::fail(STATE, format!("{what} cannot be made: {path}")).fix(ELSEWHERE)
+        }
         None => Finding::ok(STATE, format!("{what}: {path} (made when it is needed)")),
         Some((_, owner)) if owner != user => {
             Finding::fail(STATE, format!("{what} belongs to user {owner}, not to you ({user}): {path}"))
-                .fix("export AGENT_DISPATCH_STATE_DIR=\"$HOME/.agent-dispatch\"")
+                .fix(ELSEWHERE)
         }
         Some((mode, _)) if mode & 0o077 != 0 => {
             let bits = if what == SOCKET { "600" } else { "700" };
             Finding::fail(STATE, format!("{what} is open to other users (mode {mode:03o}): {path}"))
                 .fix(format!("chmod {bits} {}", shell::path(&place.path)))
         }
+        Some(_) if !place.writable => Finding::fail(STATE, format!("{what} cannot be written: {path}"))
+            .fix(format!("chmod u+rwx {}", shell::path(&place.path))),
         Some(_) => Finding::ok(STATE, format!("{what}: {path}")),
     }
 }
@@ -96,9 +106,7 @@ fn socket_path(socket: &Path) -> Option<Finding> {
     (length > SOCKET_PATH_BYTES_MAX).then(|| {
         let message =
             format!("the path of the socket has {length} bytes; a socket takes {SOCKET_PATH_BYTES_MAX}");
-        Finding::fail(STATE, message)
-            .details([socket.display().to_string()])
-            .fix("export AGENT_DISPATCH_STATE_DIR=\"$HOME/.agent-dispatch\"")
+        Finding::fail(STATE, message).details([socket.display().to_string()]).fix(ELSEWHERE)
     })
 }
 

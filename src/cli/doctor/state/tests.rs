@@ -8,7 +8,7 @@ use crate::model::Digest;
 const USER: u32 = 1000;
 
 fn place(what: &'static str, found: Option<(u32, u32)>) -> Place {
-    Place { what, path: "/s t".into(), found }
+    Place { what, path: "/s t".into(), found, writable: true }
 }
 
 fn running(version: &str, durability: &str, audit_seq: u64) -> DaemonStatus {
@@ -42,6 +42,9 @@ fn places_belong_to_their_user_alone() {
     ] {
         assert_eq!(verdict(&private(&place(what, found), USER)), (status, fix), "{what} {found:?}");
     }
+    let unwritable = |found| private(&Place { writable: false, ..place("state directory", found) }, USER);
+    assert_eq!(verdict(&unwritable(None)), (Status::Fail, Some(elsewhere)));
+    assert_eq!(verdict(&unwritable(Some((0o700, USER)))), (Status::Fail, Some("chmod u+rwx '/s t'")));
     assert!(socket_path(Path::new("/short")).is_none());
     let long = PathBuf::from(format!("/{}", "x".repeat(SOCKET_PATH_BYTES_MAX)));
     assert_eq!(verdict(&socket_path(&long).unwrap()), (Status::Fail, Some(elsewhere)));
