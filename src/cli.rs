@@ -26,11 +26,17 @@ mod args;
 mod audit;
 mod daemon;
 mod dispatching;
+mod doctor;
 mod groups;
+mod init;
 mod jobs;
+mod manual;
 mod progress;
+mod registration;
 mod render;
 mod settings;
+mod shell;
+mod stats;
 mod upkeep;
 
 /// What records call this door.
@@ -134,13 +140,21 @@ fn run(command: Command, environment: Environment) -> Result<ExitCode, Report> {
         Command::Daemon { command: DaemonCommand::Run { ready, idle_seconds } } => {
             run_daemon(&frontend.environment, ready, idle_seconds).map(done)
         }
+        Command::Init(asked) => wait(init::init(&frontend, &asked)).map(done),
+        Command::Uninstall(asked) => wait(init::uninstall(&frontend, &asked)).map(done),
+        Command::Doctor(asked) => wait(doctor::doctor(&frontend, screen, asked)),
+        Command::Stats(asked) => wait(stats::stats(&frontend, screen, asked)).map(done),
+        Command::Completions { shell } => manual::completions(shell).map(done),
+        Command::Man { directory } => {
+            manual::pages(&frontend.environment.directory, directory.as_deref()).map(done)
+        }
         Command::Serve => serve_mcp(frontend).map(done),
         Command::Worker { folder } => carry_out(&frontend.environment, &folder).map(done),
     }
 }
 
 fn serve_mcp(frontend: Frontend) -> Result<(), Report> {
-    let hint = "Run it from an MCP client: claude mcp add agent-dispatch -- agent-dispatch serve";
+    let hint = "Register it with Claude Code, which then runs it: agent-dispatch init";
     mcp::run(frontend).map_err(|error| Report::new(Kind::Usage, "protocol", with_causes(&error), hint))
 }
 

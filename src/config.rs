@@ -17,6 +17,7 @@ use crate::config::section::Finding;
 use crate::model::{Agent, Group, Settings};
 use crate::project::regular::read_head;
 
+mod begin;
 pub mod changes;
 pub mod edit;
 pub mod escalation;
@@ -28,6 +29,7 @@ mod section;
 pub mod settings;
 pub mod source;
 
+pub use begin::begin;
 pub use source::Source;
 
 /// Largest agents file, in bytes: far beyond a thousand agents with long instructions.

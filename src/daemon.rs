@@ -17,3 +17,5 @@ pub mod wire;
 pub mod workers;
 
 pub use client::{Client, ClientError};
+// The file outside the store may be read by anybody; only the daemon writes it.
+pub use crate::store::head::newest as newest_head;

@@ -13,7 +13,9 @@ use crate::daemon::wire::Connection;
 use crate::daemon::{Client, ClientError};
 use crate::job::{Admission, CachePolicy, JobRecord, OpenRequest, Places, Proposal, RequestTexts};
 use crate::model::request::Sharing;
-use crate::model::{Answer, Caller, DispatchRequest, JobId, ResponseFormat, SessionId, with_causes};
+use crate::model::{
+    Answer, Caller, DispatchRequest, JobId, ResponseFormat, SessionId, Settings, with_causes,
+};
 use crate::plan::{self, Planned, Question, Refusal, Surroundings, UnknownAgent};
 use crate::project;
 use crate::runner::{FolderError, RunFolder, launch};
@@ -137,6 +139,12 @@ impl Frontend {
         self.source.current()
     }
 
+    /// Returns the `claude` program: the one that the settings name, else the first on the `PATH`.
+    pub fn claude(&self, settings: &Settings) -> Option<PathBuf> {
+        let search = || project::find_program("claude", self.environment.path_variable());
+        settings.claude_path.clone().or_else(search)
+    }
+
     /// Returns who asks: `client` as the connection says, `declared` as the request says.
     pub fn caller(&self, client: &str, declared: &str) -> Caller {
         let environment = &self.environment;
@@ -250,14 +258,8 @@ impl Frontend {
         let settings = &config.settings;
         let agent = config.agent(request.agent.as_str());
         let directory = agent.and_then(|agent| std::fs::canonicalize(&agent.directory).ok());
-        let claude = settings.claude_path.clone().or_else(|| {
-            project::find_program(
-                "claude",
-                self.environment.variables.get(std::ffi::OsStr::new("PATH")).map(AsRef::as_ref),
-            )
-        });
         let surroundings = Surroundings {
-            claude,
+            claude: self.claude(settings),
             directory: directory.filter(|path| path.is_dir()),
             own_servers: vec![SERVER_NAME.to_owned()],
         };

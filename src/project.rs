@@ -19,7 +19,7 @@ pub use git::GitHead;
 pub use memo::Memo;
 pub use preview::{PREVIEW_LINES_MAX, Preview, preview};
 pub use program::find_program;
-pub use trust::is_trusted;
+pub use trust::{allow_rules, is_trusted};
 
 use watch::Watch;
 

@@ -8,14 +8,18 @@ mod agents;
 mod audit;
 mod dispatching;
 mod groups;
+mod manual;
 mod settings;
+mod setup;
 mod upkeep;
 
 pub(super) use agents::{Budget, FieldArguments};
 pub(super) use audit::{AuditArguments, AuditCommand};
 pub(super) use dispatching::{DispatchArguments, Status};
 pub(super) use groups::{GroupCommand, GroupTexts};
+pub(super) use manual::{Shell, completions, pages};
 pub(super) use settings::SettingsCommand;
+pub(super) use setup::{DoctorArguments, RegistrationArguments, Scope, StatsArguments};
 pub(super) use upkeep::{CacheCommand, GC_HELP, GcArguments, SessionsArguments};
 
 /// Run tasks as fresh Claude Code sessions in other directories, with a durable audit trail.
@@ -36,13 +40,14 @@ pub(super) struct Arguments {
 /// What stands below the list of commands.
 const AFTER_HELP: &str = "\
 Examples:
+  agent-dispatch init
   agent-dispatch add infra ~/src/infra --allowed-tools Read,Grep,Bash
   agent-dispatch test infra
   agent-dispatch dispatch infra \"Which services restart nightly, and why?\"
   git diff | agent-dispatch dispatch infra - --goal \"review this change\"
   agent-dispatch jobs --status running
   agent-dispatch audit --since \"2h ago\"
-  claude mcp add agent-dispatch -- agent-dispatch serve
+  agent-dispatch doctor
 
 Exit codes:
   0  done
@@ -54,6 +59,9 @@ Exit codes:
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Set it up: make the agents file, and tell Claude Code of this program
+    #[command(after_help = setup::INIT_HELP)]
+    Init(RegistrationArguments),
     /// Add an agent: a directory that tasks can be sent to
     Add {
         /// Its name: letters, digits, `-` and `_`
@@ -188,12 +196,31 @@ pub(super) enum Command {
         #[command(flatten)]
         list: AuditArguments,
     },
+    /// Count dispatches, successes, time and money, agent by agent
+    Stats(StatsArguments),
+    /// Check everything it depends on, and say how to put right what is not
+    #[command(after_help = setup::DOCTOR_HELP)]
+    Doctor(DoctorArguments),
     /// Serve MCP on standard input and output
     Serve,
     /// Look after the daemon that owns the store
     Daemon {
         #[command(subcommand)]
         command: DaemonCommand,
+    },
+    /// Take the registration with Claude Code back; agents and records stay
+    Uninstall(RegistrationArguments),
+    /// Print a completion script for a shell
+    #[command(after_help = manual::COMPLETIONS_HELP)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page, or write the pages of all commands into a directory
+    #[command(after_help = manual::MAN_HELP)]
+    Man {
+        /// The directory; it must exist
+        directory: Option<PathBuf>,
     },
     /// Carry out the dispatch in a run folder (internal)
     #[command(hide = true)]

@@ -107,7 +107,7 @@ pub(super) async fn run(
 }
 
 /// Dispatches, telling a person meanwhile how it goes. An interrupt takes the dispatch back, a second one leaves.
-async fn carry_out(
+pub(super) async fn carry_out(
     frontend: &Frontend,
     request: &DispatchRequest,
     patience: Patience,

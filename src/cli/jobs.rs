@@ -254,7 +254,16 @@ pub(super) fn table(screen: Screen, views: &[JobView], now: Timestamp) -> String
             Cell::new(says.unwrap_or(&job.task_preview)),
         ]
     });
-    screen.table(&["JOB", "STATUS", "AGENT", "ASKED", "TOOK", "COST", "TASK OR LAST STEP"], rows.collect())
+    let columns = [
+        ("JOB", 0),
+        ("STATUS", 0),
+        ("AGENT", 0),
+        ("ASKED", 1),
+        ("TOOK", 3),
+        ("COST", 2),
+        ("TASK OR LAST STEP", 0),
+    ];
+    screen.ranked_table(&columns, rows.collect())
 }
 
 fn status(state: State) -> Cell {

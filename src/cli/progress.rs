@@ -1,4 +1,4 @@
-//! One line on a person's terminal about a dispatch that takes longer than a second; nothing anywhere else.
+//! One line on a person's terminal about what takes longer than a second; nothing anywhere else.
 
 use std::convert::Infallible;
 use std::io::{self, IsTerminal as _};
@@ -38,11 +38,24 @@ pub(super) fn line<'a>(
     agent: &'a str,
 ) -> (Line, impl Future<Output = Infallible> + use<'a>) {
     let (steps, seen) = watch::channel(ProgressView::default());
-    let wanted = io::stderr().is_terminal() && environment.text("TERM") != Some("dumb");
-    (Line { steps }, draw(wanted, agent, seen))
+    let said = move |elapsed| progress::line(agent, &seen.borrow(), elapsed);
+    (Line { steps }, draw(is_wanted(environment), said))
 }
 
-async fn draw(wanted: bool, agent: &str, seen: watch::Receiver<ProgressView>) -> Infallible {
+/// Carries out `work`, telling a person meanwhile that it goes on.
+pub(super) async fn during<T>(environment: &Environment, what: &str, work: impl Future<Output = T>) -> T {
+    let said = |elapsed: Duration| format!("{what} ({} s)", elapsed.as_secs());
+    tokio::select! {
+        outcome = work => outcome,
+        never = draw(is_wanted(environment), said) => match never {},
+    }
+}
+
+fn is_wanted(environment: &Environment) -> bool {
+    io::stderr().is_terminal() && environment.text("TERM") != Some("dumb")
+}
+
+async fn draw(wanted: bool, said: impl Fn(Duration) -> String) -> Infallible {
     if !wanted {
         return std::future::pending().await;
     }
@@ -50,8 +63,7 @@ async fn draw(wanted: bool, agent: &str, seen: watch::Receiver<ProgressView>) ->
     let mut drawn = Drawn(false);
     loop {
         tokio::time::sleep(EVERY).await;
-        let said = progress::line(agent, &seen.borrow(), began.elapsed());
-        drawn.draw(&one_line(&said, CHARS));
+        drawn.draw(&one_line(&said(began.elapsed()), CHARS));
     }
 }
 

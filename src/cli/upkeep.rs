@@ -2,8 +2,8 @@
 
 use crate::budget::usd;
 use crate::cli::args::{CacheCommand, GcArguments, SessionsArguments};
-use crate::cli::daemon::size;
-use crate::cli::render::{Cell, Screen, Tone, fact, note, print_json, print_text, when};
+
+use crate::cli::render::{Cell, Screen, Tone, fact, note, print_json, print_text, size, when};
 use crate::cli::{CLIENT, jobs, progress};
 use crate::daemon::protocol::ProgressView;
 use crate::daemon::protocol::upkeep::{GcReport, Manner};

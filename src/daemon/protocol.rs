@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::audit::query::{AuditEntry, AuditFilter, VerifyReport};
+use crate::audit::stats::{Stats, StatsFilter};
 use crate::job::{Admission, JobFilter, JobRecord, OpenRequest, ProcessId, RequestTexts};
 use crate::model::{Answer, JobId, RunResult, Session, SessionId, Timestamp};
 
@@ -66,6 +67,8 @@ pub enum Request {
     AuditRecord(u64),
     /// Clean up, or look at what is kept.
     Upkeep(upkeep::Asked),
+    /// What dispatches came to, in numbers.
+    Stats(StatsFilter),
 }
 
 /// What the daemon answers. Variants are only ever added at the end.
@@ -107,6 +110,8 @@ pub enum Reply {
     Collected(Box<JobView>, Answer),
     /// What was cleaned up, or is kept.
     Upkeep(upkeep::Told),
+    /// What dispatches came to, in numbers.
+    Stats(Box<Stats>),
 }
 
 /// A worker, presenting itself.

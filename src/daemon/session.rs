@@ -292,6 +292,13 @@ impl Talk<'_> {
                 let report = checked.map_err(|panicked| WireFault::Store(panicked.to_string()))?;
                 Reply::Verified(report.map_err(read)?)
             }
+            Request::Stats(filter) => {
+                let store = store.clone();
+                // As above: it reads every record.
+                let counted = tokio::task::spawn_blocking(move || store.stats(&filter)).await;
+                let stats = counted.map_err(|panicked| WireFault::Store(panicked.to_string()))?;
+                Reply::Stats(Box::new(stats.map_err(read)?))
+            }
             Request::Record { id, body } => {
                 store.record(id, body).await.map_err(fault)?;
                 Reply::Done
