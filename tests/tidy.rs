@@ -50,6 +50,7 @@ const CAPABILITIES: &[(&str, &[&str])] = &[
     ("sled::", &["store/database.rs"]),
     ("rmcp::", &["mcp.rs", "mcp/"]),
     ("schemars::", &["mcp.rs", "mcp/", "document.rs", "document/"]),
+    ("boon::", &["model/schema.rs"]),
     ("clap::", &["cli.rs", "cli/args.rs", "cli/args/"]),
     ("comfy_table::", &["cli/render.rs"]),
     ("bincode::", &["store/schema.rs"]),
