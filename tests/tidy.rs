@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("config", &["model", "project"]),
     ("runner", &["model", "audit", "plan", "job", "answer"]),
     ("store", &["model", "budget", "cache", "audit", "plan", "job"]),
-    ("daemon", &["model", "audit", "plan", "job", "config", "runner", "store"]),
+    ("daemon", &["model", "budget", "audit", "plan", "job", "config", "runner", "store"]),
     // Application.
     (
         "dispatch",
@@ -31,7 +31,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     // Doors.
     ("error", &["model", "plan", "config", "daemon", "dispatch"]),
     ("logging", &[]),
-    ("document", &["model", "audit", "plan", "job", "config", "project", "daemon", "dispatch", "error"]),
+    (
+        "document",
+        &["model", "budget", "audit", "plan", "job", "config", "project", "daemon", "dispatch", "error"],
+    ),
     (
         "mcp",
         &["model", "audit", "plan", "job", "config", "project", "daemon", "dispatch", "error", "document"],

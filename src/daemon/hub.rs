@@ -101,8 +101,7 @@ impl Hub {
     }
 
     /// Counts a connection among those that wait for a job, and returns where it hears of it; nothing when the job has
-    /// ended. The job lives for those that `attach`; whoever only looks on waits as well, and is joined by nobody inside
-    /// who would wait for him.
+    /// ended. The job lives for those that `attach`. The others wait as well, which matters to [`Hub::may_join`].
     pub fn wait(
         &self,
         job: JobId,

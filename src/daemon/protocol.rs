@@ -7,7 +7,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::audit::query::{AuditEntry, AuditFilter, VerifyReport};
-use crate::job::{Admission, JobFilter, JobRecord, OpenRequest, ProcessId, RequestTexts};
+use crate::audit::typical::Typical;
+use crate::budget::Cap;
+use crate::daemon::permits::Crowd;
+use crate::job::{Admission, Considered, JobFilter, JobRecord, OpenRequest, ProcessId, RequestTexts};
 use crate::model::{Answer, JobId, RunResult, Session, SessionId, Timestamp};
 
 /// What is asked of the daemon. Variants are only ever added at the end: bincode numbers them by position.
@@ -62,6 +65,8 @@ pub enum Request {
     Find(JobId, JobId),
     /// One audit record.
     AuditRecord(u64),
+    /// What a dispatch would come to. Nothing runs, and nothing is recorded.
+    Consider(Box<OpenRequest>),
 }
 
 /// What the daemon answers. Variants are only ever added at the end.
@@ -101,6 +106,21 @@ pub enum Reply {
     Found(Vec<JobId>),
     /// The wait of an attached caller for one job is over, and the job has ended: the job, and its answer.
     Collected(Box<JobView>, Answer),
+    /// What a dispatch would come to.
+    Considered(Box<Outlook>),
+}
+
+/// What a dispatch would come to, were it asked for now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outlook {
+    /// What would be decided.
+    pub verdict: Considered,
+    /// The spending caps it falls under.
+    pub caps: Vec<Cap>,
+    /// How full it is.
+    pub crowd: Crowd,
+    /// What dispatches to this agent took so far, when there were enough of them.
+    pub typical: Option<Typical>,
 }
 
 /// A worker, presenting itself.
