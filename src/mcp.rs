@@ -25,9 +25,12 @@ use crate::error::{Kind, Report};
 
 mod agents;
 mod arguments;
+mod dialogue;
 mod dispatching;
 mod jobs;
 mod lines;
+pub(crate) mod parallel;
+mod planning;
 mod progress;
 mod schema;
 
@@ -145,7 +148,12 @@ impl Server {
     }
 
     fn all_tools() -> ToolRouter<Self> {
-        Self::agent_tools() + Self::dispatch_tools() + Self::job_tools()
+        Self::agent_tools()
+            + Self::dispatch_tools()
+            + Self::parallel_tools()
+            + Self::dialogue_tools()
+            + Self::planning_tools()
+            + Self::job_tools()
     }
 
     /// Calls a tool with arguments that fit its schema, or refuses.

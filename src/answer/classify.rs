@@ -344,7 +344,8 @@ pub(super) fn no_structured_output() -> Verdict {
 /// Says that there is structured output, and where it does not fit the JSON Schema.
 pub(super) fn wrong_structured_output(places: &str) -> Verdict {
     let error = format!("the agent's value does not fit the JSON Schema: {places}");
-    let hint = "dispatch it again, and say in the task what these places must hold; the value as it came is kept";
+    let hint =
+        "dispatch it again, and say in the task what these places must hold; the value as it came is kept";
     verdict(FailureClass::CliError, error, hint.to_owned(), Retry::Now)
 }
 

@@ -84,14 +84,16 @@ pub(super) async fn run(
 ) -> Result<ExitCode, Report> {
     let patience = if manner.detached { Patience::None } else { Patience::ToTheEnd };
     match carry_out(frontend, request, patience).await? {
-        Dispatched::Running(view) if manner.json => {
-            print_json(&DispatchDocument::running(&view))?;
+        Dispatched::Running(view, served) if manner.json => {
+            print_json(&DispatchDocument::running(&view, served))?;
             Ok(ExitCode::SUCCESS)
         }
-        Dispatched::Running(view) => {
+        Dispatched::Running(view, served) => {
             let job = view.record.id;
             print_text(&format!("{job}\n"))?;
-            note(&format!("It goes on by itself. Collect the answer with: agent-dispatch wait {job}\n"));
+            let what =
+                if served == Served::Join { "It was under way already, and goes on" } else { "It goes on" };
+            note(&format!("{what} by itself. Collect the answer with: agent-dispatch wait {job}\n"));
             Ok(ExitCode::SUCCESS)
         }
         Dispatched::Ended(ended) if manner.json => {

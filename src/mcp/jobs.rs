@@ -186,7 +186,7 @@ impl Server {
     }
 
     /// Returns the longest answer returned whole; also with a broken configuration an answer can be read.
-    fn answer_chars_max(&self) -> usize {
+    pub(super) fn answer_chars_max(&self) -> usize {
         let settings = self.frontend.config().map(|config| config.settings.max_answer_chars);
         settings.unwrap_or_else(|_| crate::model::Settings::default().max_answer_chars) as usize
     }

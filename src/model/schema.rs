@@ -1,6 +1,8 @@
 //! JSON Schemas: whether one is a schema at all, and where a value does not fit it.
 
-use boon::{CompileError, Compiler, Draft, ErrorKind, SchemaIndex, SchemeUrlLoader, Schemas, ValidationError};
+use boon::{
+    CompileError, Compiler, Draft, ErrorKind, SchemaIndex, Schemas, SchemeUrlLoader, ValidationError,
+};
 use serde_json::{Map, Value};
 
 /// Most places that are named: the first ones say what is wrong, the rest mostly follows from them.

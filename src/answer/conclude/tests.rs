@@ -207,7 +207,9 @@ fn the_agents_own_verdict_is_lifted_and_an_unfinished_one_says_how_to_go_on() {
     assert_eq!((result.outcome, result.hint, answer.text.as_str()), (Some(Outcome::Done), None, "fine"));
     let (result, answer) = conclude(Expects::Text, &[answered("half\nSTATUS: partial")], &ended());
     assert_eq!((result.outcome, answer.text.as_str()), (Some(Outcome::Partial), "half"));
-    assert!(result.hint.unwrap().starts_with("the agent calls its work partial; go on with dispatch_session("));
+    assert!(
+        result.hint.unwrap().starts_with("the agent calls its work partial; go on with dispatch_session(")
+    );
     let failed = json!({"type": "result", "is_error": true, "result": "x\nSTATUS: done"});
     assert_eq!(conclude(Expects::Text, &[failed], &ended()).0.outcome, None);
 }
@@ -343,7 +345,10 @@ fn a_value_that_the_cli_took_is_checked_against_the_whole_schema() {
     assert_eq!(answer.parsed.as_deref(), Some(r#"{"n":10}"#));
 
     let (wrong, answer) = conclude(expects(), &[result(json!({"n": 7}))], &ended());
-    assert_eq!((wrong.success, wrong.class, wrong.retry), (false, Some(FailureClass::CliError), Some(Retry::Now)));
+    assert_eq!(
+        (wrong.success, wrong.class, wrong.retry),
+        (false, Some(FailureClass::CliError), Some(Retry::Now))
+    );
     let error = wrong.error.unwrap();
     assert_eq!(error, "the agent's value does not fit the JSON Schema: at /n: 7 is not multipleOf 5");
     assert_eq!(answer.parsed.as_deref(), Some(r#"{"n":7}"#), "it was paid for");

@@ -15,7 +15,10 @@ fn a_schema_that_is_none_is_told_from_one_that_is() {
         (json!({}), None),
         (json!({"$schema": "http://json-schema.org/draft-07/schema#", "items": [{"type": "string"}]}), None),
         (json!({"type": "array", "items": [{"type": "string"}]}), None),
-        (json!({"definitions": {"a": {"type": "null"}}, "properties": {"x": {"$ref": "#/definitions/a"}}}), None),
+        (
+            json!({"definitions": {"a": {"type": "null"}}, "properties": {"x": {"$ref": "#/definitions/a"}}}),
+            None,
+        ),
         (json!({"properties": {"n": {"type": "intege"}}}), Some("at /properties/n/type")),
         (json!({"required": "n"}), Some("at /required")),
         (json!({"minimum": "3"}), Some("at /minimum")),
@@ -45,14 +48,30 @@ fn a_value_that_does_not_fit_is_told_by_its_places() {
     let nested = json!({"properties": {"child": {"$ref": "#"}}, "required": ["id"]});
     for (schema, value, places) in [
         (&person, json!({"name": "x", "age": 3, "tags": []}), &[][..]),
-        (&person, json!({"age": -1}), &["at /: missing properties 'name'", "at /age: must be >=0, but got -1"]),
-        (&person, json!({"name": "", "tags": ["a", 3]}), &["at /name: length", "at /tags/1: want string, but got number"]),
+        (
+            &person,
+            json!({"age": -1}),
+            &["at /: missing properties 'name'", "at /age: must be >=0, but got -1"],
+        ),
+        (
+            &person,
+            json!({"name": "", "tags": ["a", 3]}),
+            &["at /name: length", "at /tags/1: want string, but got number"],
+        ),
         (&person, json!({"name": "x", "more": 1}), &["at /: additionalProperties 'more' not allowed"]),
         (&person, json!([]), &["at /: want object, but got array"]),
-        (&choice, json!({"c": 1}), &["at /: fits none of the alternatives (at /: missing properties 'a', or at /: missing"]),
+        (
+            &choice,
+            json!({"c": 1}),
+            &["at /: fits none of the alternatives (at /: missing properties 'a', or at /: missing"],
+        ),
         (&choice, json!({"b": 1}), &[]),
         (&old, json!({"m": "nobody"}), &["at /m: 'nobody' is not valid email"]),
-        (&nested, json!({"id": 1, "child": {"id": 2, "child": {}}}), &["at /child/child: missing properties 'id'"]),
+        (
+            &nested,
+            json!({"id": 1, "child": {"id": 2, "child": {}}}),
+            &["at /child/child: missing properties 'id'"],
+        ),
     ] {
         let mut told = misfits(&object(schema.clone()), &value).unwrap();
         told.sort();
