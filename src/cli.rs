@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
-use crate::cli::args::{Arguments, AuditCommand, Command, DaemonCommand, Status};
+use crate::cli::args::{Arguments, AuditCommand, Command, DaemonCommand, DispatchArguments, Status};
 use crate::cli::dispatching::Manner;
 use crate::cli::jobs::Until;
 use crate::cli::render::Screen;
@@ -27,8 +27,11 @@ mod audit;
 mod daemon;
 mod dispatching;
 mod jobs;
+mod plan;
 mod progress;
 mod render;
+mod several;
+mod tail;
 
 /// What records call this door.
 const CLIENT: &str = "cli";
@@ -89,9 +92,17 @@ fn run(command: Command, environment: Environment) -> Result<ExitCode, Report> {
         Command::Remove { name } => wait(agents::remove(&frontend, name)).map(done),
         Command::List { json } => agents::list(&frontend, screen, json).map(done),
         Command::Describe { name, json } => agents::describe(&frontend, &name, json).map(done),
-        Command::Test { agent, task, timeout, json } => {
+        Command::Test { agent, task, timeout, stream, json } => {
             let request = dispatching::test_request(agent, task, timeout)?;
-            wait(dispatching::run(&frontend, screen, &request, Manner { detached: false, json }))
+            wait(dispatching::run(&frontend, screen, &request, Manner { detached: false, stream, json }))
+        }
+        Command::Dispatch(DispatchArguments { parallel: Some(file), aggregate, json, .. }) => {
+            let several = several::read(&frontend, &file, &aggregate)?;
+            wait(several::run(&frontend, screen, &several, json))
+        }
+        Command::Dispatch(asked) if asked.plan => {
+            let (request, manner) = dispatching::request(&frontend, asked)?;
+            wait(plan::show(&frontend, &request, manner.json))
         }
         Command::Dispatch(asked) => {
             // Read before anything is started: standard input may take its time.
@@ -106,6 +117,7 @@ fn run(command: Command, environment: Environment) -> Result<ExitCode, Report> {
         Command::Wait { ids, timeout, any, json } => {
             wait(jobs::wait(&frontend, screen, &ids, Until { seconds: timeout, any }, json))
         }
+        Command::Tail { id, json } => wait(tail::follow(&frontend, &id, json)),
         Command::Cancel { id, json } => wait(jobs::cancel(&frontend, &id, json)).map(done),
         Command::Audit { command: None, list } => wait(audit::list(&frontend, screen, list)).map(done),
         Command::Audit { command: Some(AuditCommand::Show { what, json }), .. } => {

@@ -213,8 +213,9 @@ pub(super) fn caps(txn: &Txn<'_>, request: &OpenRequest, proposal: &Proposal) ->
             let spent = ledger::spent(txn, &key)?;
             let of_agent = |job: &&JobRecord| agent.is_none_or(|agent| agent == job.agent);
             let open = unended(txn)?;
-            let reserved =
-                open.iter().filter(of_agent).map(|job| job.profile.max_budget_usd.unwrap_or(0.0)).sum();
+            let of_each = open.iter().filter(of_agent).filter_map(|job| job.profile.max_budget_usd);
+            // Not `sum`, which makes -0 of nothing.
+            let reserved = of_each.fold(0.0, |sum, cap| sum + cap);
             caps.push(Cap { agent: agent.map(str::to_owned), period, limit, spent, reserved });
         }
     }
