@@ -48,7 +48,11 @@ tools and permissions, and brings the answer back. Use it when the answer lives 
 conversation. `context` adds background, `goal` says what it is for.
 3. A long task answers `status: \"running\"` with a `job_id` after a while and goes on by itself: call \
 `dispatch_wait(job_id)`. Dispatching the very same task again joins the running one instead of paying twice.
-4. `dispatch_async` starts several tasks at once; `dispatch_wait` with a list of ids collects them.
+4. Several tasks at once: `dispatch_parallel` waits for all of them, and can let one agent put the answers together; \
+`dispatch_async` starts each in the background, and `dispatch_wait` with a list of ids collects them.
+5. `dispatch_session` goes on with a conversation (`session_id` of any result). `dispatch_dialogue` lets two agents settle \
+something between them. `dispatch_stream` never answers from the cache. `dispatch_plan` says what a dispatch would come \
+to, without running it.
 
 Read `outcome`: `done`, `partial` or `blocked` is the agent's own verdict. `denied_tools` names tools it was not \
 allowed to use. On a failure read `error_type`, `hint` and `retry`. A timeout keeps `session_id`: the conversation can \

@@ -63,7 +63,7 @@ pub(crate) struct TurnDocument {
 
 impl DialogueDocument {
     /// Returns how a dialogue came out, with all that was said no longer than a client takes.
-    pub(crate) fn of(turns: Vec<Turn>, ending: Ending, answer_chars: usize) -> Self {
+    pub(crate) fn of(turns: Vec<Turn>, ending: &Ending, answer_chars: usize) -> Self {
         // The final answer repeats one of them.
         let chars = Measure::each_of(turns.len() + 1, answer_chars).answer_chars;
         let (mut cost, mut duration) = (0.0, 0);

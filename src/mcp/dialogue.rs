@@ -14,8 +14,8 @@ use crate::document::progress as lines;
 use crate::error::{Kind, Report};
 use crate::mcp::dispatching::{answers_may_be_long, failure};
 use crate::mcp::{Server, answer, progress, refusal, schema};
+use crate::model::DispatchRequest;
 use crate::model::request::{RawRequest, Sharing};
-use crate::model::{AgentName, DispatchRequest};
 use crate::plan::dialogue::{Dialogue, Side};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -74,7 +74,7 @@ impl Server {
             Ok(turns) => turns,
             Err(error) => return refusal(&Report::from(error)),
         };
-        let document = DialogueDocument::of(turns, dialogue.ending(), self.answer_chars_max());
+        let document = DialogueDocument::of(turns, &dialogue.ending(), self.answer_chars_max());
         if document.failed() { failure(&document) } else { answer(&document) }
     }
 }
@@ -83,29 +83,16 @@ impl Server {
 fn opened(frontend: &Frontend, asked: DialogueArguments) -> Result<Dialogue, Report> {
     let config = frontend.config().map_err(|error| Report::from(&*error))?;
     let mut problems = Vec::new();
-    let mut side = |field: &str, name: String, topic: &str| {
-        let raw = RawRequest { agent: name, task: topic.to_owned(), ..RawRequest::default() };
-        match DispatchRequest::new(raw, Sharing::Never) {
-            Ok(request) => {
-                problems.extend(
-                    check_names(&config, &request)
-                        .err()
-                        .map(|refusal| format!("`{field}`: {refusal} ({})", refusal.hint)),
-                );
-                Some(request.agent)
-            }
-            Err(bad) => {
-                problems.extend(bad.into_iter().map(|bad| {
-                    let field = if bad.field == "agent" { field } else { "topic" };
-                    format!("`{field}` {}", bad.problem)
-                }));
-                None::<AgentName>
-            }
+    let mut side = |field: &str, agent: String| {
+        let request = valid(field, agent, "x", &mut problems)?;
+        if let Err(refusal) = check_names(&config, &request) {
+            problems.push(format!("`{field}`: {refusal} ({})", refusal.hint));
         }
+        Some(request.agent)
     };
-    let requester = side("requester", asked.requester, &asked.topic);
-    let responder = side("responder", asked.responder, &asked.topic);
-    problems.dedup();
+    let requester = side("requester", asked.requester);
+    let responder = side("responder", asked.responder);
+    let _only_its_problems = valid("topic", "x".to_owned(), &asked.topic, &mut problems);
     match (requester, responder) {
         (Some(requester), Some(responder)) if problems.is_empty() => {
             Ok(Dialogue::new(requester, responder, asked.topic, asked.max_rounds))
@@ -113,6 +100,18 @@ fn opened(frontend: &Frontend, asked: DialogueArguments) -> Result<Dialogue, Rep
         _ => {
             let hint = "Correct the named fields and send it again; list_agents tells who can be asked.";
             Err(Report::new(Kind::Usage, "invalid_request", problems.join("; "), hint))
+        }
+    }
+}
+
+/// Returns the request that one field makes, or notes what is wrong with it.
+fn valid(field: &str, agent: String, task: &str, problems: &mut Vec<String>) -> Option<DispatchRequest> {
+    let raw = RawRequest { agent, task: task.to_owned(), ..RawRequest::default() };
+    match DispatchRequest::new(raw, Sharing::Never) {
+        Ok(request) => Some(request),
+        Err(bad) => {
+            problems.extend(bad.into_iter().map(|bad| format!("`{field}` {}", bad.problem)));
+            None
         }
     }
 }

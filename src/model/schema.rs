@@ -30,21 +30,19 @@ fn compile(schema: &Map<String, Value>) -> Result<(Schemas, SchemaIndex), String
     match compile_as(schema, Draft::V2020_12) {
         Ok(compiled) => Ok(compiled),
         // Many are written in an older way without saying so: `items` as a list, `definitions`.
-        Err(problem) if !schema.contains_key("$schema") => {
-            compile_as(schema, Draft::V7).map_err(|_| explained(&problem))
-        }
-        Err(problem) => Err(explained(&problem)),
+        Err(problem) if !schema.contains_key("$schema") => compile_as(schema, Draft::V7).map_err(|_| problem),
+        Err(problem) => Err(problem),
     }
 }
 
-fn compile_as(schema: &Map<String, Value>, draft: Draft) -> Result<(Schemas, SchemaIndex), CompileError> {
+fn compile_as(schema: &Map<String, Value>, draft: Draft) -> Result<(Schemas, SchemaIndex), String> {
     let mut compiler = Compiler::new();
     // Nothing is loaded from anywhere, files of this machine included.
     compiler.use_loader(Box::new(SchemeUrlLoader::new()));
     compiler.set_default_draft(draft);
-    compiler.add_resource(NAME, Value::Object(schema.clone()))?;
     let mut schemas = Schemas::new();
-    let index = compiler.compile(NAME, &mut schemas)?;
+    compiler.add_resource(NAME, Value::Object(schema.clone())).map_err(|problem| explained(&problem))?;
+    let index = compiler.compile(NAME, &mut schemas).map_err(|problem| explained(&problem))?;
     Ok((schemas, index))
 }
 

@@ -83,7 +83,7 @@ impl Dialogue {
     /// Returns who is asked next, and what; nothing when the dialogue is over.
     pub fn next(&self) -> Option<Ask> {
         let last = self.said.last();
-        let (side, round) = self.turn(self.said.len());
+        let (side, round) = turn(self.said.len());
         if round > self.rounds_max || last.is_some_and(|said| said.failed || is_resolved(&said.text)) {
             return None;
         }
@@ -105,7 +105,7 @@ impl Dialogue {
 
     /// Takes what the side said that was asked last, and its conversation.
     pub fn heard(&mut self, said: Said, session: Option<SessionId>) {
-        let (side, _) = self.turn(self.said.len());
+        let (side, _) = turn(self.said.len());
         self.said.push(said);
         if let (Some(session), Some(place)) = (session, self.sessions.get_mut(side as usize)) {
             *place = Some(session);
@@ -122,12 +122,6 @@ impl Dialogue {
         let without = if resolved { unmarked(&last.text) } else { String::new() };
         let final_answer = if without.is_empty() { last.text.clone() } else { without };
         Ending { resolved, rounds, final_answer }
-    }
-
-    /// Returns whose the turn of this number is, counted from 0, and its round.
-    const fn turn(&self, number: usize) -> (Side, usize) {
-        let side = if number.is_multiple_of(2) { Side::Responder } else { Side::Requester };
-        (side, number / 2 + 1)
     }
 
     fn session(&self, side: Side) -> Option<&SessionId> {
@@ -151,6 +145,12 @@ impl Dialogue {
         };
         format!("{about}\n\n### How this ends\n\n{RULE}")
     }
+}
+
+/// Returns whose the turn of this number is, counted from 0, and its round.
+const fn turn(number: usize) -> (Side, usize) {
+    let side = if number.is_multiple_of(2) { Side::Responder } else { Side::Requester };
+    (side, number / 2 + 1)
 }
 
 const RULE: &str = "\

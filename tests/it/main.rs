@@ -23,4 +23,5 @@ mod real_claude;
 mod real_dispatch;
 mod runner;
 mod scene;
+mod ways;
 mod world;

@@ -10,5 +10,6 @@ mod configuration;
 mod ends;
 mod eras;
 mod jobs;
+mod several;
 mod shape;
 mod tools;

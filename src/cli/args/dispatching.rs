@@ -51,7 +51,13 @@ pub(in crate::cli) struct DispatchArguments {
     )]
     pub(in crate::cli) parallel: Option<PathBuf>,
     /// With `--parallel`: an agent that makes one answer of all
-    #[arg(long, value_name = "AGENT", requires = "parallel", default_value = "", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "AGENT",
+        conflicts_with = "agent",
+        default_value = "",
+        hide_default_value = true
+    )]
     pub(in crate::cli) aggregate: String,
     /// Neither take the answer from the cache nor join an identical dispatch
     #[arg(long)]

@@ -1,10 +1,10 @@
 //! Schemas that are none, and values that do not fit, each with the place that is named.
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::*;
 
-fn object(value: Value) -> Map<String, Value> {
+fn object(value: &Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()
 }
 
@@ -28,7 +28,7 @@ fn a_schema_that_is_none_is_told_from_one_that_is() {
         (json!({"$ref": "file:///etc/hostname"}), Some("only what the schema itself contains")),
         (json!({"$schema": "https://example.com/own"}), Some("only what the schema itself contains")),
     ] {
-        match (check(&object(schema.clone())), problem) {
+        match (check(&object(&schema)), problem) {
             (Ok(()), None) => {}
             (Err(told), Some(problem)) => assert!(told.contains(problem), "{schema}: {told}"),
             (got, want) => panic!("{schema}: {got:?}, expected {want:?}"),
@@ -73,7 +73,7 @@ fn a_value_that_does_not_fit_is_told_by_its_places() {
             &["at /child/child: missing properties 'id'"],
         ),
     ] {
-        let mut told = misfits(&object(schema.clone()), &value).unwrap();
+        let mut told = misfits(&object(schema), &value).unwrap();
         told.sort();
         assert_eq!(told.len(), places.len(), "{value}: {told:?}");
         for (told, place) in told.iter().zip(places) {
@@ -84,7 +84,7 @@ fn a_value_that_does_not_fit_is_told_by_its_places() {
 
 #[test]
 fn no_more_than_the_first_places_are_named() {
-    let schema = object(json!({"items": {"type": "string"}}));
+    let schema = object(&json!({"items": {"type": "string"}}));
     let told = misfits(&schema, &json!(vec![1; 1000])).unwrap();
     assert_eq!(told.len(), PLACES_MAX);
 }
