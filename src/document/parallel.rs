@@ -7,6 +7,9 @@ use crate::dispatch::{Dispatched, Outcome};
 use crate::document::{DispatchDocument, Extent, Measure};
 use crate::plan::merge::Part;
 
+/// Most jobs of one wait.
+pub(crate) const JOBS_OF_ONE_WAIT: usize = 100;
+
 /// What of an answer is returned, as it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wanted {
@@ -72,7 +75,9 @@ impl ParallelDocument {
         if running.is_empty() {
             return self;
         }
-        let (count, ids) = (running.len(), running.join(","));
+        // As many as one wait takes.
+        let first: Vec<&str> = running.iter().copied().take(JOBS_OF_ONE_WAIT).collect();
+        let (count, ids) = (running.len(), first.join(","));
         let then = match aggregate {
             "" => String::new(),
             name => format!(
