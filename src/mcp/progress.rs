@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::daemon::protocol::ProgressView;
+use crate::dispatch::Standing;
 use crate::document::progress;
 use crate::model::JobId;
 
@@ -43,7 +44,21 @@ pub(super) struct Teller {
 impl Teller {
     /// Tells a step of a job of this agent.
     pub(super) fn step(&self, agent: &str, view: &ProgressView) {
-        let line = progress::line(agent, view, self.began.elapsed());
+        self.say(progress::line(agent, view, self.began.elapsed()));
+    }
+
+    /// Tells how several dispatches stand; `agents` are theirs, in order.
+    pub(super) fn standing(&self, agents: &[&str], standing: &Standing) {
+        self.say(progress::standing(agents, standing, self.began.elapsed()));
+    }
+
+    /// Returns how long the call has taken so far.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Tells a line.
+    pub(super) fn say(&self, line: String) {
         self.sender.send_replace(line);
     }
 

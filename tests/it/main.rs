@@ -28,4 +28,5 @@ mod scene;
 mod setup;
 mod terminal;
 mod upkeep;
+mod ways;
 mod world;
