@@ -58,7 +58,8 @@ fn all_fit(lines: &[&str], wanted: &[&str]) -> bool {
 #[test]
 fn every_command_of_the_readme_prints_what_it_says() {
     let world = World::new();
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_agent-dispatch"), world.path("bin/agent-dispatch")).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_agent-dispatch"), world.path("bin/agent-dispatch"))
+        .unwrap();
     for (project, about) in [("infra", "Servers, DNS, deployments."), ("web", "The shop's web site.")] {
         let folder = world.home().join("src").join(project);
         fs::create_dir_all(&folder).unwrap();

@@ -11,7 +11,9 @@ use crate::real_dispatch::{Setting, bash, call};
 /// What the tools answered to the session that asked, step by step: the first is the answer to the first call.
 fn answers(setting: &Setting) -> Vec<Value> {
     let calls = setting.real.api_calls();
-    let asking = calls.iter().filter(|call| call["prompt"].as_str().is_some_and(|text| text.contains("the caller's script")));
+    let asking = calls
+        .iter()
+        .filter(|call| call["prompt"].as_str().is_some_and(|text| text.contains("the caller's script")));
     let heard = asking.filter(|call| call["step"].as_u64() > Some(0));
     heard.map(|call| serde_json::from_str(call["last_tool_result"].as_str().unwrap()).unwrap()).collect()
 }
@@ -45,7 +47,9 @@ fn drive(protocol: Option<&str>) {
     finish(outer).succeeded();
 
     let answers = answers(&setting);
-    let [parallel, first, second, started, waited, slow, cancelled, stopped, would, gone] = answers.as_slice() else {
+    let [parallel, first, second, started, waited, slow, cancelled, stopped, would, gone] =
+        answers.as_slice()
+    else {
         panic!("ten tools were called: {answers:#?}")
     };
     let results: Vec<&Value> =
@@ -56,16 +60,26 @@ fn drive(protocol: Option<&str>) {
     assert_eq!(first["session_id"], second["session_id"]);
     assert_eq!(waited["id"], started["job_id"]);
     assert_eq!(waited["result"]["result"], "later", "{waited:#}");
-    assert_eq!((&cancelled["job_id"], &stopped["status"]), (&slow["job_id"], &json!("cancelled")), "{stopped:#}");
+    assert_eq!(
+        (&cancelled["job_id"], &stopped["status"]),
+        (&slow["job_id"], &json!("cancelled")),
+        "{stopped:#}"
+    );
     // Two of the three at once, two of one conversation, two that were waited for.
     assert_eq!((&would["would_purge"], &gone["purged"]), (&json!(6), &json!(6)), "{would:#} {gone:#}");
 
     // The second task of the conversation was asked in the first one's.
     let calls = setting.real.api_calls();
-    let resumed = calls.iter().rfind(|call| call["prompt"].as_str().is_some_and(|text| text.contains("again") && !text.contains("the caller's script")));
+    let resumed = calls.iter().rfind(|call| {
+        call["prompt"]
+            .as_str()
+            .is_some_and(|text| text.contains("again") && !text.contains("the caller's script"))
+    });
     assert!(resumed.is_some(), "{calls:#?}");
     setting.product(&["audit", "verify"], "").succeeded();
-    assert!(fs::read_dir(setting.real.home().join(".local/state/agent-dispatch/runs")).unwrap().next().is_none());
+    assert!(
+        fs::read_dir(setting.real.home().join(".local/state/agent-dispatch/runs")).unwrap().next().is_none()
+    );
 }
 
 #[test]
