@@ -131,6 +131,13 @@ fn fancy(schema: &Value, at: &str, found: &mut Vec<String>) {
                 fancy(value, &format!("{at}[]"), found);
                 true
             }
+            // Only in what is answered, and never at its root: what is asked has one form each.
+            "anyOf" => {
+                for choice in value.as_array().expect("it is a list of schemas") {
+                    fancy(choice, &format!("{at}|"), found);
+                }
+                at.starts_with("outputSchema.")
+            }
             "properties" => {
                 for (name, schema) in value.as_object().expect("properties are an object") {
                     fancy(schema, &format!("{at}.{name}"), found);
