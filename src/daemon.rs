@@ -3,6 +3,7 @@
 //! It never starts a process, so a sandboxed session cannot use it to escape, no environment crosses its socket, and
 //! its death kills no work: front ends start workers, workers find the next daemon.
 
+mod checking;
 pub mod client;
 pub mod handshake;
 pub mod hub;

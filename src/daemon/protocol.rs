@@ -1,12 +1,14 @@
 //! What front ends, workers and the daemon say to each other: requests, replies and what they carry; nothing else.
 //!
-//! A connection carries one request at a time: the request frame, then any number of [`Reply::Progress`] frames where
-//! the request streams, then the final reply. A connection that said [`Request::Worker`] belongs to that worker from
+//! A connection carries one request at a time: the request frame, then any number of [`Reply::Progress`] or
+//! [`Reply::Checking`] frames where the request streams, then the final reply. A connection that said [`Request::Worker`] belongs to that worker from
 //! then on: orders come one way, reports go the other. Closing a connection is how either side leaves.
 
 use serde::{Deserialize, Serialize};
 
-use crate::audit::query::{AuditEntry, AuditFilter, VerifyReport};
+use crate::audit::chain::Head;
+use crate::audit::query::{AuditEntry, AuditFilter};
+use crate::audit::verdict::VerifyReport;
 use crate::job::{Admission, JobFilter, JobRecord, OpenRequest, ProcessId, RequestTexts};
 use crate::model::{Answer, JobId, RunResult, Session, SessionId, Timestamp};
 
@@ -66,6 +68,8 @@ pub enum Request {
     AuditRecord(u64),
     /// Clean up, or look at what is kept.
     Upkeep(upkeep::Asked),
+    /// Check the audit trail, from an anchor on if there is one; how far that is, is told meanwhile.
+    Check(Option<Head>),
 }
 
 /// What the daemon answers. Variants are only ever added at the end.
@@ -107,6 +111,13 @@ pub enum Reply {
     Collected(Box<JobView>, Answer),
     /// What was cleaned up, or is kept.
     Upkeep(upkeep::Told),
+    /// A check goes on: so many records are done, of so many.
+    Checking {
+        /// Records that were looked at.
+        done: u64,
+        /// Records there are.
+        of: u64,
+    },
 }
 
 /// A worker, presenting itself.
