@@ -142,8 +142,11 @@ fn run(command: Command, environment: Environment) -> Result<ExitCode, Report> {
         Command::Audit { command: Some(AuditCommand::Show { what, json }), .. } => {
             wait(audit::show(&frontend, &what, json)).map(done)
         }
-        Command::Audit { command: Some(AuditCommand::Verify { json }), .. } => {
-            wait(audit::verify(&frontend, json))
+        Command::Audit { command: Some(AuditCommand::Verify { from_anchor, json }), .. } => {
+            wait(audit::verify(&frontend, from_anchor, json))
+        }
+        Command::Audit { command: Some(AuditCommand::Anchor { git_note, json }), .. } => {
+            wait(audit::anchor(&frontend, git_note.as_deref(), json)).map(done)
         }
         Command::Daemon { command: DaemonCommand::Status { json } } => {
             wait(daemon::status(&frontend, json)).map(done)

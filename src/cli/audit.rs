@@ -1,28 +1,30 @@
-//! `agent-dispatch audit`: records as a list, one dispatch or record in full, and the check of the whole trail.
+//! `agent-dispatch audit`: records as a list, one dispatch or record in full; the check of the trail and anchors of it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::process::ExitCode;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::audit::chain::Head;
-use crate::audit::query::{AuditEntry, AuditFilter, VerifyReport};
+use crate::audit::query::{AuditEntry, AuditFilter};
 use crate::audit::{Code, Record};
 use crate::budget::usd;
 use crate::cli::args::AuditArguments;
 use crate::cli::jobs::{self, ANSWER_LINES, SHORT_CHARS, asked_by, short};
-use crate::cli::progress;
-use crate::cli::render::{
-    Cell, Screen, Tone, duration, fact, field, indented, note, print_json, print_text, when,
-};
+use crate::cli::render::{Cell, Screen, Tone, duration, field, indented, note, print_json, print_text, when};
 use crate::daemon::ClientError;
 use crate::daemon::protocol::{JobView, Reply, Request};
 use crate::dispatch::Frontend;
 use crate::document::{JobDocument, Measure};
 use crate::error::{Kind, Report};
 use crate::model::{JobId, Timestamp};
+
+mod anchor;
+mod verify;
+
+pub(super) use anchor::{anchor, parse as parse_anchor};
+pub(super) use verify::verify;
 
 /// Most records of one dispatch that are shown: a dispatch has about four.
 const RECORDS_MAX: u32 = 1000;
@@ -94,46 +96,12 @@ async fn look_up(frontend: &Frontend, what: &str) -> Result<(Vec<AuditEntry>, Op
     Ok((entries, job))
 }
 
-/// Checks the whole trail.
-pub(super) async fn verify(frontend: &Frontend, as_json: bool) -> Result<ExitCode, Report> {
-    let asked = frontend.client.ask(&Request::Verify);
-    let Reply::Verified(report) = progress::during(&frontend.environment, "checking", asked).await? else {
-        return Err(ClientError::Confused.into());
-    };
-    let whole = report.faults.is_empty();
-    if as_json {
-        print_json(&Verified { whole, report: &report })?;
-    } else {
-        print_text(&checked(&report))?;
-        if let Some(fault) = report.faults.first() {
-            let hint =
-                "Keep the state directory as it is: what follows the bad record still has its own order.";
-            let error = Report::new(
-                Kind::Failed,
-                "audit_broken",
-                format!("the audit trail is broken: {fault}"),
-                hint,
-            );
-            note(&error.text());
-        }
-    }
-    Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(Kind::Failed.exit_code()) })
-}
-
 /// A dispatch, or a record, in full.
 #[derive(Serialize)]
 struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
     job: Option<JobDocument>,
     records: Vec<Value>,
-}
-
-/// What the check found.
-#[derive(Serialize)]
-struct Verified<'a> {
-    whole: bool,
-    #[serde(flatten)]
-    report: &'a VerifyReport,
 }
 
 async fn records(frontend: &Frontend, request: Request) -> Result<Vec<AuditEntry>, Report> {
@@ -201,8 +169,8 @@ const fn tone(record: &Record) -> Tone {
             Some(end) if end.success => Tone::Good,
             Some(_) | None => Tone::Bad,
         },
-        Code::Refused | Code::Interrupted | Code::Gap | Code::Quarantined => Tone::Bad,
-        Code::ConfigChanged | Code::CacheCleared | Code::Gc => Tone::Busy,
+        Code::Refused | Code::Interrupted | Code::Gap | Code::Quarantined | Code::VerifyFailed => Tone::Bad,
+        Code::ConfigChanged | Code::CacheCleared | Code::Gc | Code::Retention => Tone::Busy,
         Code::Requested
         | Code::Hit
         | Code::Joined
@@ -285,22 +253,6 @@ fn plain(text: &mut String, name: &str, value: &Value) {
             text.push_str(&field(name, &value.to_string()));
         }
     }
-}
-
-fn checked(report: &VerifyReport) -> String {
-    let head = |head: &Head| format!("{}:{}", head.seq, head.hash);
-    let mut text = fact("audit trail", if report.faults.is_empty() { "whole" } else { "BROKEN" });
-    text.push_str(&fact("records", &report.records.to_string()));
-    text.push_str(&fact("first", &report.first.to_string()));
-    text.push_str(&fact("head", &head(&report.head)));
-    text.push_str(&fact("outside head", &report.outside.as_ref().map_or("unknown".to_owned(), head)));
-    for fault in &report.faults {
-        text.push_str(&fact("fault", &fault.to_string()));
-    }
-    for said in &report.notes {
-        text.push_str(&fact("note", said));
-    }
-    text
 }
 
 #[cfg(test)]

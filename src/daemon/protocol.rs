@@ -1,14 +1,16 @@
 //! What front ends, workers and the daemon say to each other: requests, replies and what they carry; nothing else.
 //!
-//! A connection carries one request at a time: the request frame, then any number of [`Reply::Progress`] frames where
-//! the request streams, then the final reply. A connection that said [`Request::Worker`] belongs to that worker from
+//! A connection carries one request at a time: the request frame, then any number of [`Reply::Progress`] or
+//! [`Reply::Checking`] frames where the request streams, then the final reply. A connection that said [`Request::Worker`] belongs to that worker from
 //! then on: orders come one way, reports go the other. Closing a connection is how either side leaves.
 
 use serde::{Deserialize, Serialize};
 
-use crate::audit::query::{AuditEntry, AuditFilter, VerifyReport};
+use crate::audit::chain::Head;
+use crate::audit::query::{AuditEntry, AuditFilter};
 use crate::audit::stats::{Stats, StatsFilter};
 use crate::audit::typical::Typical;
+use crate::audit::verdict::VerifyReport;
 use crate::budget::Cap;
 use crate::daemon::permits::Crowd;
 use crate::job::{Admission, Considered, JobFilter, JobRecord, OpenRequest, ProcessId, RequestTexts};
@@ -74,6 +76,8 @@ pub enum Request {
     Stats(StatsFilter),
     /// What a dispatch would come to. Nothing runs, and nothing is recorded.
     Consider(Box<OpenRequest>),
+    /// Check the audit trail, from an anchor on if there is one; how far that is, is told meanwhile.
+    Check(Option<Head>),
 }
 
 /// What the daemon answers. Variants are only ever added at the end.
@@ -119,6 +123,13 @@ pub enum Reply {
     Stats(Box<Stats>),
     /// What a dispatch would come to.
     Considered(Box<Outlook>),
+    /// A check goes on: so many records are done, of so many.
+    Checking {
+        /// Records that were looked at.
+        done: u64,
+        /// Records there are.
+        of: u64,
+    },
 }
 
 /// What a dispatch would come to, were it asked for now.

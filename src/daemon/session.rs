@@ -17,7 +17,7 @@ use crate::daemon::protocol::{
 use crate::daemon::serve::Daemon;
 use crate::daemon::wire::{Connection, WireError};
 use crate::daemon::workers::pump;
-use crate::daemon::{recover, upkeep};
+use crate::daemon::{checking, recover, upkeep};
 use crate::job::{Admission, JobRecord, OpenRequest, State};
 use crate::model::{JobId, OnDisconnect};
 use crate::store::ledger;
@@ -130,6 +130,7 @@ impl Talk<'_> {
                     None => return Ok(()),
                 },
                 Request::Open(request) => self.open(*request).await,
+                Request::Check(anchor) => self.check(anchor).await?,
                 other => self.answer(other).await.unwrap_or_else(Reply::Fault),
             };
             self.send(&reply).await?;
@@ -290,20 +291,14 @@ impl Talk<'_> {
                 Reply::Audit(store.audit_record(seq).map_err(read)?.into_iter().collect())
             }
             Request::Find(first, last) => Reply::Found(store.dispatches_between(first, last).map_err(read)?),
-            Request::Verify => {
-                let store = store.clone();
-                // Reading a long trail takes seconds: not on the thread that serves everybody else.
-                let checked = tokio::task::spawn_blocking(move || store.verify()).await;
-                let report = checked.map_err(|panicked| WireFault::Store(panicked.to_string()))?;
-                Reply::Verified(report.map_err(read)?)
-            }
             Request::Stats(filter) => {
                 let store = store.clone();
-                // As above: it reads every record.
+                // It reads every record: not on the thread that serves everybody else.
                 let counted = tokio::task::spawn_blocking(move || store.stats(&filter)).await;
                 let stats = counted.map_err(|panicked| WireFault::Store(panicked.to_string()))?;
                 Reply::Stats(Box::new(stats.map_err(read)?))
             }
+            Request::Verify => Reply::Verified(checking::check(self.daemon, None, Arc::default()).await?),
             Request::Record { id, body } => {
                 store.record(id, body).await.map_err(fault)?;
                 Reply::Done
@@ -319,7 +314,9 @@ impl Talk<'_> {
                 Reply::Done
             }
             Request::Consider(request) => Reply::Considered(Box::new(self.consider(*request).await?)),
-            Request::Open(_) | Request::Wait(_) | Request::Worker(_) => return Err(WireFault::Unsupported),
+            Request::Open(_) | Request::Wait(_) | Request::Worker(_) | Request::Check(_) => {
+                return Err(WireFault::Unsupported);
+            }
         })
     }
 

@@ -248,11 +248,13 @@ impl Txn<'_> {
 
     /// Appends a record to the audit chain: numbered, linked, shortened if it is too long, and found by its agent and its
     /// dispatch. Returns the chain's new end.
-    pub fn append(&mut self, record: Record) -> Result<Head, Fault> {
-        // Only what can be a name is worth an index entry; anything else is found by reading the log.
-        let agent = record.agent.clone().and_then(|agent| AgentName::try_from(agent).ok());
-        let dispatch = record.dispatch.as_ref().and_then(|id| id.parse::<JobId>().ok());
-        let body = body::body(record).map_err(|error| Fault::Invalid(format!("audit record: {error}")))?;
+    pub fn append(&mut self, mut record: Record) -> Result<Head, Fault> {
+        let body =
+            body::body(&mut record).map_err(|error| Fault::Invalid(format!("audit record: {error}")))?;
+        // What the body says in the end: the check of the trail compares the two. Only what can be a name is worth an index
+        // entry; anything else is found by reading the log.
+        let agent = record.agent.and_then(|agent| AgentName::try_from(agent).ok());
+        let dispatch = record.dispatch.and_then(|id| id.parse::<JobId>().ok());
         let link = Link::after(self.group.head, body);
         let head = link.head();
         self.put(keys::audit(link.seq), link.encode());

@@ -14,6 +14,7 @@ mod client;
 mod crash;
 mod daemon;
 mod flight;
+mod integrity;
 mod leave;
 mod mock_api;
 mod permits;

@@ -1,6 +1,11 @@
 //! What can be typed about the audit trail.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
+
+use crate::audit::chain::Head;
+use crate::cli::audit::parse_anchor;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AuditArguments {
@@ -31,10 +36,40 @@ pub(in crate::cli) enum AuditCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Check that no record was changed, removed or added behind the log's back; exits with 1 if one was
+    /// Check that no record was changed, removed or added behind the program's back
+    #[command(after_help = VERIFY_HELP)]
     Verify {
+        /// Check from this record on, which `audit anchor` once printed
+        #[arg(long, value_name = "SEQ:HASH", value_parser = parse_anchor)]
+        from_anchor: Option<Head>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print number and hash of the last record, to be kept where nobody who changes the store can change them
+    #[command(after_help = ANCHOR_HELP)]
+    Anchor {
+        /// Also add them as a note to the commit that is checked out in this git repository
+        #[arg(long, value_name = "REPO")]
+        git_note: Option<PathBuf>,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
 }
+
+/// What stands below the options of `audit verify`.
+const VERIFY_HELP: &str = "\
+Checked are the hashes and links of all records, both ends, the head file outside the store, the checkpoint of what was \
+removed on request, the indexes, and that the stored jobs say what the records say.
+
+Exit codes of this command:
+  0  the trail is whole
+  1  it is broken: the first bad record is named
+  2  it is incomplete: something is known to be missing, or the anchor names what is not there
+  3  it cannot be read";
+
+/// What stands below the options of `audit anchor`.
+const ANCHOR_HELP: &str = "\
+Later, this proves that the record is still the same and that everything after it follows from it:
+  agent-dispatch audit verify --from-anchor SEQ:HASH";
