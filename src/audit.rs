@@ -11,6 +11,8 @@ use crate::model::agent::ProfileInForce;
 use crate::model::{Caller, Timestamp, ToolUse, Usage};
 
 pub mod chain;
+pub mod export;
+pub mod ocsf;
 pub mod query;
 pub mod redact;
 pub mod stats;

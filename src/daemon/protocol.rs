@@ -11,6 +11,7 @@ use crate::audit::stats::{Stats, StatsFilter};
 use crate::job::{Admission, JobFilter, JobRecord, OpenRequest, ProcessId, RequestTexts};
 use crate::model::{Answer, JobId, RunResult, Session, SessionId, Timestamp};
 
+pub mod trail;
 pub mod upkeep;
 
 /// What is asked of the daemon. Variants are only ever added at the end: bincode numbers them by position.
@@ -69,6 +70,8 @@ pub enum Request {
     Upkeep(upkeep::Asked),
     /// What dispatches came to, in numbers.
     Stats(StatsFilter),
+    /// Take the audit trail elsewhere, or bring one from there.
+    Trail(trail::Asked),
 }
 
 /// What the daemon answers. Variants are only ever added at the end.
@@ -112,6 +115,8 @@ pub enum Reply {
     Upkeep(upkeep::Told),
     /// What dispatches came to, in numbers.
     Stats(Box<Stats>),
+    /// The audit trail as a whole, or a part of it.
+    Trail(trail::Told),
 }
 
 /// A worker, presenting itself.

@@ -56,6 +56,8 @@ pub const FORMAT: &[u8] = b"m/format";
 pub const HEAD: &[u8] = b"m/head";
 /// When old jobs were last removed without anybody asking.
 pub const LAST_GC: &[u8] = b"m/gc";
+/// What was imported, in a store whose trail is not its own.
+pub const IMPORTED: &[u8] = b"m/imported";
 
 /// Returns the key of a job's record.
 pub fn job(id: JobId) -> Vec<u8> {

@@ -243,7 +243,9 @@ impl Reader {
             faults: Vec::new(),
             notes: Vec::new(),
         };
-        let mut verifier = Verifier::from(Head::EMPTY);
+        let imported = self.imported()?;
+        report.notes.extend(imported.as_ref().map(|imported| imported.told(claimed)));
+        let mut verifier = Verifier::from(imported.map_or(Head::EMPTY, |imported| imported.before));
         for entry in self.database.scan(keys::under(keys::AUDIT), Direction::Forward) {
             let (key, bytes) = entry?;
             let seq = keys::seq_of(&key).unwrap_or(0);
