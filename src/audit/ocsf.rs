@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::audit::chain::Link;
 use crate::audit::export::time_of;
+use crate::model::Timestamp;
 
 /// The version of the schema: the first one with `ai_agent`.
 const SCHEMA: &str = "1.9.0";
@@ -34,7 +35,7 @@ pub fn event(link: &Link, program: &str) -> Value {
     let agent = rest.text("/agent");
     let conversation = rest.text("/session");
     let client = rest.text("/caller/client");
-    let time = time_of(&link.body).map(|time| time.as_millis());
+    let time = time_of(&link.body).map(Timestamp::as_millis);
     let duration = rest.take("/end/duration_ms");
     let event = json!({
         "category_uid": CATEGORY,
@@ -125,12 +126,11 @@ fn activity(code: &str) -> (u32, &'static str) {
 /// Returns how it went: a run as it ended, everything else by what it is.
 fn status(code: &str, success: Option<bool>) -> (u32, &'static str) {
     match (success, code) {
-        (Some(true), _) => (1, "Success"),
         (Some(false), _) | (None, "refused" | "interrupted" | "gap" | "quarantined" | "verify_failed") => {
             (2, "Failure")
         }
         (None, "cancelled") => (99, "cancelled"),
-        (None, _) => (1, "Success"),
+        (Some(true) | None, _) => (1, "Success"),
     }
 }
 

@@ -158,7 +158,7 @@ pub(super) fn refuse_if_imported(txn: &Txn<'_>) -> Result<(), Fault> {
     match txn.get(keys::IMPORTED)? {
         None => Ok(()),
         Some(bytes) => Err(Fault::Conflict(format!(
-            "this state directory holds an audit trail for review, {}",
+            "this state directory holds an audit trail for review, {}; name another one in AGENT_DISPATCH_STATE_DIR",
             decode::<Imported>(&bytes)?.told(txn.head())
         ))),
     }

@@ -31,6 +31,8 @@ fn read(lines: &[String]) -> Result<(Vec<Link>, Manifest, Option<u64>), BadExpor
     Ok((links, checker.finish()?, missing))
 }
 
+type Damage = dyn Fn(&mut Vec<String>);
+
 #[test]
 fn nothing_makes_no_file() {
     assert_eq!(written(&[]), Vec::<String>::new());
@@ -68,9 +70,9 @@ fn every_kind_of_damage_has_a_name() {
         change(&mut lines);
         read(&lines).unwrap_err().to_string()
     };
-    let cases: [(&dyn Fn(&mut Vec<String>), &str); 7] = [
+    let cases: [(&Damage, &str); 7] = [
         (&|lines| lines.swap(0, 1), "record 3 is missing"),
-        (&|lines| lines[1] = lines[1].replace("a", "b"), "line 2 is no line of an export"),
+        (&|lines| lines[1] = lines[1].replace('a', "b"), "line 2 is no line of an export"),
         (
             &|lines| lines[1] = lines[1].replace("1}", "2}"),
             "record 2 was changed: its hash does not match what it says",
