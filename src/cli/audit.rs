@@ -24,6 +24,13 @@ use crate::document::{JobDocument, Measure};
 use crate::error::{Kind, Report};
 use crate::model::{JobId, Timestamp};
 
+#[cfg(feature = "otlp")]
+mod collector;
+pub(super) mod export;
+pub(super) mod import;
+#[cfg(feature = "otlp")]
+mod otlp;
+
 /// Most records of one dispatch that are shown: a dispatch has about four.
 const RECORDS_MAX: u32 = 1000;
 

@@ -44,7 +44,16 @@ pub(super) fn line<'a>(
 
 /// Carries out `work`, telling a person meanwhile that it goes on.
 pub(super) async fn during<T>(environment: &Environment, what: &str, work: impl Future<Output = T>) -> T {
-    let said = |elapsed: Duration| format!("{what} ({} s)", elapsed.as_secs());
+    telling(environment, || what.to_owned(), work).await
+}
+
+/// Carries out `work`, telling a person meanwhile how far it is.
+pub(super) async fn telling<T>(
+    environment: &Environment,
+    what: impl Fn() -> String,
+    work: impl Future<Output = T>,
+) -> T {
+    let said = |elapsed: Duration| format!("{} ({} s)", what(), elapsed.as_secs());
     tokio::select! {
         outcome = work => outcome,
         never = draw(is_wanted(environment), said) => match never {},

@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use crate::cli::args::export::{EXPORT_HELP, ExportArguments, IMPORT_HELP, ImportArguments};
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AuditArguments {
     /// At most so many records, 1 to 1000
@@ -31,6 +33,12 @@ pub(in crate::cli) enum AuditCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Export the trail to keep or check it elsewhere, all of it or what is new
+    #[command(after_help = EXPORT_HELP)]
+    Export(ExportArguments),
+    /// Take an exported trail into an empty store, to review it
+    #[command(after_help = IMPORT_HELP)]
+    Import(ImportArguments),
     /// Check that no record was changed, removed or added behind the log's back; exits with 1 if one was
     Verify {
         /// Print JSON
