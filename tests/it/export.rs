@@ -6,6 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use agent_dispatch::audit::chain::{Head, Link};
+use agent_dispatch::audit::export::Writer;
+use agent_dispatch::model::Timestamp;
 use serde_json::{Value, json};
 
 use crate::world::{Done, World};
@@ -273,4 +276,53 @@ fn an_imported_trail_is_the_same_trail_and_takes_nothing_more() {
     };
     assert_eq!(records(&again), records(&text));
     elsewhere(&["daemon", "stop"]).ok();
+}
+
+/// Returns an export of so many records, without the record of this number.
+fn made(records: u64, without: u64) -> String {
+    let (mut writer, mut text, mut head) = (Writer::default(), String::new(), Head::EMPTY);
+    for seq in 1..=records {
+        let time = Timestamp::from_millis(1_790_000_000_000 + seq).rfc3339();
+        let body = json!({"time": time, "event": "hit", "agent": "docs", "task_preview": "x".repeat(300)});
+        let link = Link::after(head, body.to_string().into_bytes());
+        head = link.head();
+        if seq != without {
+            text.push_str(&writer.line(&link).unwrap());
+        }
+    }
+    text + &writer.finish("a test".to_owned(), Timestamp::now()).unwrap()
+}
+
+#[test]
+fn a_long_trail_comes_and_goes_in_parts_and_is_the_same() {
+    let world = World::new();
+    let text = made(1300, 0);
+    fs::write(world.path("long"), &text).unwrap();
+    assert!(
+        world.run(&["audit", "import", "long"]).ok().stdout.starts_with("imported 1300 records (1 to 1300)")
+    );
+    let again = world.run(&["audit", "export"]).ok().stdout;
+    let records = |text: &str| text.lines().take(1300).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(records(&again), records(&text));
+    assert_eq!(world.run(&["audit", "verify", "--json"]).ok().json()["records"], 1300);
+    // Half of it by its time: exactly that half.
+    let half = Timestamp::from_millis(1_790_000_000_000 + 651).rfc3339();
+    let half = world.run(&["audit", "export", "--since", &half]).ok().stdout;
+    assert_eq!(half.lines().count(), 651);
+    assert!(half.starts_with("{\"seq\":651,"), "{:.80}", half);
+}
+
+#[test]
+fn what_was_lost_before_the_export_is_told_everywhere_and_keeps_nobody_from_looking_at_the_rest() {
+    let world = World::new();
+    fs::write(world.path("holed"), made(20, 7)).unwrap();
+    let done = verify(&[], &world.path("holed")).exits(2);
+    assert!(done.stdout.contains("record 7 was missing already"), "{done:?}");
+    let done = world.run(&["audit", "import", "holed"]).ok();
+    assert!(done.stderr.contains("record 7 was missing already"), "{done:?}");
+    let done = world.run(&["audit", "verify"]);
+    assert!(done.status != 0 && done.stdout.contains("record 7 is missing"), "{done:?}");
+    let done = world.run(&["audit", "export"]).ok();
+    assert_eq!(done.stderr, "note: record 7 is missing\n");
+    assert_eq!(done.stdout.lines().count(), 20);
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::audit::chain::Head;
 use crate::audit::export::{Checker, LINE_BYTES_MAX, Manifest};
 use crate::cli::args::ImportArguments;
-use crate::cli::audit::export::{PAGE_RECORDS, trail};
+use crate::cli::audit::export::trail;
 use crate::cli::progress;
 use crate::cli::render::{note, print_text};
 use crate::daemon::ClientError;
@@ -16,6 +16,10 @@ use crate::daemon::protocol::trail::{Asked, Imported, Told};
 use crate::dispatch::Frontend;
 use crate::error::{Kind, Report};
 use crate::model::{Digest, Timestamp, with_causes};
+
+/// Most bytes of records that are sent, and made durable, at once: what one flush may carry where the store has to sync its
+/// file by itself.
+const BATCH_BYTES: usize = 96 * 1024;
 
 /// Takes an exported file in.
 pub(in crate::cli) async fn import(frontend: &Frontend, asked: ImportArguments) -> Result<(), Report> {
@@ -49,11 +53,13 @@ async fn take_in(frontend: &Frontend, path: &Path, next: u64, count: &Cell<u64>)
     let mut lines = Lines::open(path)?;
     let mut checker = Checker::default();
     loop {
-        let mut links = Vec::new();
-        while links.len() < PAGE_RECORDS as usize
+        let (mut links, mut bytes) = (Vec::new(), 0);
+        while bytes < BATCH_BYTES
             && let Some(line) = lines.next()?
         {
+            let line_bytes = line.len();
             let link = checker.line(line).map_err(|bad| broken(path, &bad))?;
+            bytes += line_bytes;
             links.extend(link.filter(|link| link.seq >= next));
         }
         if links.is_empty() {
