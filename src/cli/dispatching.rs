@@ -129,7 +129,8 @@ pub(super) async fn carry_out(
     }
 }
 
-fn interrupts() -> Result<Signal, Report> {
+/// Returns what hears Ctrl-C; it no longer ends this process from then on.
+pub(super) fn interrupts() -> Result<Signal, Report> {
     signal(SignalKind::interrupt()).map_err(|error| {
         let message = format!("interrupts cannot be received: {}", with_causes(&error));
         Report::new(Kind::Unavailable, "runtime", message, "Close programs that hold many files open.")

@@ -1,7 +1,5 @@
 //! Records sent to a collector: a stand-in on this machine that answers what it is told.
 
-#![expect(clippy::disallowed_methods, reason = "tests start the program in an environment of their choice")]
-
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -9,6 +7,7 @@ use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::world::{SOON, World};
@@ -161,4 +160,21 @@ fn following_goes_on_when_the_daemon_is_another_one_and_when_it_itself_was_kille
         seen = collector.next();
     }
     assert!(seen == [6] || seen == [5, 6], "{seen:?}");
+}
+
+#[test]
+fn an_interrupt_ends_the_following_in_peace() {
+    let world = world();
+    let collector = Collector::new(&[]);
+    let arguments = ["audit", "export", "--follow", "--otlp", &collector.endpoint];
+    let mut command = world.agent_dispatch(&arguments);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    assert_eq!(collector.next(), [1, 2, 3]);
+    // The answer is on its way; an interrupt before it came would count nothing, and exit with 1.
+    world.run(&["dispatch", "worker", "one"]).ok();
+    assert_eq!(collector.next(), [4]);
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("records sent to http://127.0.0.1:"));
 }

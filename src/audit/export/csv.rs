@@ -83,11 +83,12 @@ fn row(cells: impl Iterator<Item = String>) -> String {
     cells.map(|text| cell(&text)).collect::<Vec<_>>().join(",") + "\r\n"
 }
 
-/// Returns a text as a cell of RFC 4180. What a spreadsheet would compute gets an apostrophe in front, which makes it a text.
+/// Returns a text as a cell of RFC 4180. What a spreadsheet would compute gets an apostrophe in front, which makes it a text;
+/// control characters other than line breaks become spaces, as a table may be looked at on a terminal.
 fn cell(text: &str) -> String {
-    let computes = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = if computes { format!("'{text}") } else { text.to_owned() };
-    if text.contains(['"', ',', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+    let text = text.replace(|c: char| c.is_control() && c != '\n', " ");
+    let text = if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text };
+    if text.contains(['"', ',', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
 #[cfg(test)]

@@ -22,6 +22,10 @@ pub(in crate::cli) struct ExportArguments {
     #[arg(long, value_name = "FILE", conflicts_with = "since")]
     pub(in crate::cli) cursor: Option<PathBuf>,
     /// Send the records to this collector as OpenTelemetry logs (OTLP/HTTP, JSON): `http://127.0.0.1:4318`
+    ///
+    /// Each is sent at least once, and again while the collector is busy or away; `log.record.uid` tells one that came
+    /// twice. With --cursor the next run goes on where this one ended. There is no TLS: a collector on this machine takes
+    /// the records further.
     #[cfg(feature = "otlp")]
     #[arg(long, value_name = "ENDPOINT", conflicts_with_all = ["out", "format", "until"])]
     pub(in crate::cli) otlp: Option<String>,

@@ -3,8 +3,10 @@
 //! OTLP over HTTP/1.1 with JSON, without TLS: a collector on this machine takes it further. A cursor file moves when the
 //! collector has said that it has the records, so after a crash some may be sent again; `log.record.uid` tells which.
 
+use std::cell::Cell;
+use std::io;
+use std::process::ExitCode;
 use std::time::Duration;
-use std::{io, process::ExitCode};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -14,6 +16,7 @@ use crate::audit::export::Cursor;
 use crate::cli::args::ExportArguments;
 use crate::cli::audit::export::{PAGE_RECORDS, Start, page, write_cursor};
 use crate::cli::audit::otlp;
+use crate::cli::dispatching::interrupts;
 use crate::cli::render::{harmless, note};
 use crate::daemon::ClientError;
 use crate::daemon::protocol::trail::{Asked, Page, Told};
@@ -50,11 +53,28 @@ pub(super) async fn send(
     endpoint: &str,
 ) -> Result<ExitCode, Report> {
     let endpoint = Endpoint::read(endpoint)?;
-    let mut next = match Start::find(frontend, asked).await? {
+    let next = match Start::find(frontend, asked).await? {
         Ok(start) => start.next,
         Err(code) => return Ok(ExitCode::from(code)),
     };
-    let mut sent: u64 = 0;
+    let sent = Cell::new(0);
+    let mut interrupts = interrupts()?;
+    tokio::select! {
+        done = send_from(frontend, asked, &endpoint, next, &sent) => done?,
+        _ = interrupts.recv() => {}
+    }
+    note(&format!("{} records sent to {}\n", sent.get(), endpoint.name));
+    Ok(ExitCode::from(u8::from(sent.get() == 0)))
+}
+
+/// Sends the records from number `next` on; with `--follow` for ever.
+async fn send_from(
+    frontend: &Frontend,
+    asked: &ExportArguments,
+    endpoint: &Endpoint,
+    mut next: u64,
+    sent: &Cell<u64>,
+) -> Result<(), Report> {
     let mut news = Some(page(frontend, next, PAGE_RECORDS).await?);
     loop {
         if let Some(page) = news {
@@ -63,12 +83,12 @@ pub(super) async fn send(
             }
             if let Some(last) = page.links.last() {
                 let body = serde_json::to_vec(&otlp::request(&page.links, Timestamp::now()));
-                let body = body.map_err(|error| refused(&endpoint, &error.to_string()))?;
-                deliver(&endpoint, &body, asked.follow).await?;
-                sent += page.links.len() as u64;
+                let body = body.map_err(|error| refused(endpoint, &error.to_string()))?;
+                deliver(endpoint, &body, asked.follow).await?;
                 if let Some(cursor) = &asked.cursor {
                     write_cursor(cursor, Cursor::at(last.head()))?;
                 }
+                sent.set(sent.get() + page.links.len() as u64);
             }
             next = page.next;
             if next <= page.head.seq {
@@ -77,8 +97,7 @@ pub(super) async fn send(
             }
         }
         if !asked.follow {
-            note(&format!("{sent} records sent to {}\n", endpoint.name));
-            return Ok(ExitCode::from(u8::from(sent == 0)));
+            return Ok(());
         }
         sleep(LOOK_EVERY).await;
         news = new_ones(frontend, next).await?;

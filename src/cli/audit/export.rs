@@ -9,6 +9,7 @@ use crate::audit::chain::{Link, Verifier};
 use crate::audit::export::{Cursor, Writer, csv, follow, time_of};
 use crate::audit::ocsf;
 use crate::cli::args::{ExportArguments, Format};
+use crate::cli::dispatching::interrupts;
 use crate::cli::progress;
 use crate::cli::render::{harmless, note};
 use crate::daemon::ClientError;
@@ -25,6 +26,9 @@ pub(super) const PAGE_RECORDS: u32 = 500;
 const NOTHING: u8 = 1;
 const BAD_CURSOR: u8 = 10;
 const CURSOR_GONE: u8 = 11;
+
+/// What a shell says of a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
 
 /// The version of this program, as exports name it.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -47,7 +51,15 @@ pub(in crate::cli) async fn export(frontend: &Frontend, asked: ExportArguments) 
     let count = Cell::new(0);
     let said = || format!("{} records exported", count.get());
     let work = copy(frontend, start, until, &mut output, &count);
-    progress::telling(&frontend.environment, said, work).await?;
+    let mut interrupts = interrupts()?;
+    tokio::select! {
+        done = progress::telling(&frontend.environment, said, work) => done?,
+        // Not left to the signal's own way, which would leave a part of the file behind under a name of no meaning.
+        _ = interrupts.recv() => {
+            note("Stopped: nothing was exported.\n");
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+    }
     let Some(end) = output.writer.head() else {
         note(if asked.cursor.is_some() {
             "Nothing new to export.\n"

@@ -24,7 +24,8 @@ fn cells_are_quoted_where_they_must_be_and_formulas_are_defused() {
         ("+1", "'+1"),
         ("-1", "'-1"),
         ("@sum", "'@sum"),
-        ("\tx", "'\tx"),
+        ("\u{1b}[2Jx\ty", " [2Jx y"),
+        ("\t=1", " =1"),
         ("=a,b", "\"'=a,b\""),
         ("it's", "it's"),
     ];
