@@ -12,6 +12,8 @@ use crate::model::{Caller, Timestamp, ToolUse, Usage};
 
 pub mod chain;
 pub mod checkpoint;
+pub mod export;
+pub mod ocsf;
 pub mod query;
 pub mod redact;
 pub mod stats;

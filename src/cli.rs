@@ -148,6 +148,12 @@ fn run(command: Command, environment: Environment) -> Result<ExitCode, Report> {
         Command::Audit { command: Some(AuditCommand::Anchor { git_note, json }), .. } => {
             wait(audit::anchor(&frontend, git_note.as_deref(), json)).map(done)
         }
+        Command::Audit { command: Some(AuditCommand::Export(asked)), .. } => {
+            wait(audit::export::export(&frontend, asked))
+        }
+        Command::Audit { command: Some(AuditCommand::Import(asked)), .. } => {
+            wait(audit::import::import(&frontend, asked)).map(done)
+        }
         Command::Daemon { command: DaemonCommand::Status { json } } => {
             wait(daemon::status(&frontend, json)).map(done)
         }

@@ -14,6 +14,7 @@ pub mod protocol;
 pub mod recover;
 pub mod serve;
 pub mod session;
+mod trail;
 mod upkeep;
 pub mod wire;
 pub mod workers;

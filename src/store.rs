@@ -21,6 +21,7 @@ pub mod database;
 pub mod durability;
 pub mod gc;
 pub mod head;
+pub mod import;
 pub mod keys;
 pub mod ledger;
 mod opening;

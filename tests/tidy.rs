@@ -102,6 +102,7 @@ const CAPABILITIES: &[(&str, &[&str])] = &[
     ("clap_complete::", &["cli/args/"]),
     ("clap_mangen::", &["cli/args/"]),
     ("comfy_table::", &["cli/render/"]),
+    ("opentelemetry_proto::", &["cli/audit/otlp.rs"]),
     ("bincode::", &["store/schema.rs"]),
     ("chrono::", &["model/clock.rs"]),
     ("serde_yaml::", &["config/"]),

@@ -33,7 +33,7 @@ impl Head {
 }
 
 /// A record in its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Link {
     /// Its number.
     pub seq: u64,

@@ -25,6 +25,12 @@ mod verify;
 
 pub(super) use anchor::{anchor, parse as parse_anchor};
 pub(super) use verify::verify;
+#[cfg(feature = "otlp")]
+mod collector;
+pub(super) mod export;
+pub(super) mod import;
+#[cfg(feature = "otlp")]
+mod otlp;
 
 /// Most records of one dispatch that are shown: a dispatch has about four.
 const RECORDS_MAX: u32 = 1000;

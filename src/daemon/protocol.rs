@@ -16,6 +16,7 @@ use crate::daemon::permits::Crowd;
 use crate::job::{Admission, Considered, JobFilter, JobRecord, OpenRequest, ProcessId, RequestTexts};
 use crate::model::{Answer, JobId, RunResult, Session, SessionId, Timestamp};
 
+pub mod trail;
 pub mod upkeep;
 
 /// What is asked of the daemon. Variants are only ever added at the end: bincode numbers them by position.
@@ -78,6 +79,8 @@ pub enum Request {
     Consider(Box<OpenRequest>),
     /// Check the audit trail, from an anchor on if there is one; how far that is, is told meanwhile.
     Check(Option<Head>),
+    /// Take the audit trail elsewhere, or bring one from there.
+    Trail(trail::Asked),
 }
 
 /// What the daemon answers. Variants are only ever added at the end.
@@ -130,6 +133,8 @@ pub enum Reply {
         /// Records there are.
         of: u64,
     },
+    /// The audit trail as a whole, or a part of it.
+    Trail(trail::Told),
 }
 
 /// What a dispatch would come to, were it asked for now.

@@ -17,7 +17,7 @@ use crate::daemon::protocol::{
 use crate::daemon::serve::Daemon;
 use crate::daemon::wire::{Connection, WireError};
 use crate::daemon::workers::pump;
-use crate::daemon::{checking, recover, upkeep};
+use crate::daemon::{checking, recover, trail, upkeep};
 use crate::job::{Admission, JobRecord, OpenRequest, State};
 use crate::model::{JobId, OnDisconnect};
 use crate::store::ledger;
@@ -303,6 +303,7 @@ impl Talk<'_> {
                 store.record(id, body).await.map_err(fault)?;
                 Reply::Done
             }
+            Request::Trail(asked) => Reply::Trail(trail::answer(self.daemon, asked).await?),
             Request::Upkeep(asked) => Reply::Upkeep(upkeep::answer(self.daemon, asked).await?),
             Request::Cancel { job, by } => self.cancel(job, by).await?,
             Request::Leave(job) => {

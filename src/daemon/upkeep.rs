@@ -35,7 +35,7 @@ pub(super) async fn answer(daemon: &Arc<Daemon>, asked: Asked) -> Result<Told, W
 }
 
 /// Reads on a thread of its own: what takes long must not hold up those who are served on this one.
-async fn aside<T: Send + 'static>(
+pub(super) async fn aside<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, ReadError> + Send + 'static,
 ) -> Result<T, WireFault> {
     let read = tokio::task::spawn_blocking(read).await;

@@ -64,6 +64,8 @@ pub const CLOSED: &[u8] = b"m/closed";
 pub const CHECKPOINT: &[u8] = b"m/checkpoint";
 /// `m/finding/<digest>`: faults of the trail that are recorded.
 pub const FINDING: &[u8] = b"m/finding/";
+/// What was imported, in a store whose trail is not its own.
+pub const IMPORTED: &[u8] = b"m/imported";
 
 /// Returns the key of a job's record.
 pub fn job(id: JobId) -> Vec<u8> {

@@ -16,6 +16,7 @@ use crate::store::admit::Decision;
 use crate::store::cached::Slot;
 use crate::store::chunks::VALUE_BYTES_MAX;
 use crate::store::gc::{LastGc, Unrecorded};
+use crate::store::import::Imported;
 use crate::store::ledger::{ProgressLines, Spent};
 
 /// Format of the store as a whole: which prefixes there are and what they mean. Kept under `m/format`.
@@ -54,6 +55,7 @@ stored! {
     Counters: 1, "set of cache counters";
     LastGc: 1, "time of the last clean-up";
     Unrecorded: 1, "count of removed jobs";
+    Imported: 1, "note of an import";
 }
 
 impl Stored for Head {

@@ -110,8 +110,14 @@ impl Reader {
         report.notes.extend(walk.notes.iter().take(NOTES_MAX).cloned());
         report.remarks.extend(walk.remarks.iter().take(NOTES_MAX).cloned());
         report.faults.extend(self.beyond(claimed)?);
-        report.faults.extend(self.unsealed(&start, &walk)?);
-        if report.faults.iter().all(|fault| fault.kind.is_loss()) {
+        let imported = self.imported()?;
+        if imported.is_none() {
+            report.faults.extend(self.unsealed(&start, &walk)?);
+        }
+        if let Some(imported) = imported {
+            // What it was checked against where it came from did not come along: its jobs, its checkpoints.
+            report.remarks.push(imported.told(claimed));
+        } else if report.faults.iter().all(|fault| fault.kind.is_loss()) {
             if walk.expected != indexed {
                 report.faults.extend(self.misplaced(start.base, claimed)?);
             }
@@ -155,7 +161,7 @@ impl Reader {
             faults: Vec::new(),
         };
         match self.checkpoint()? {
-            None => {}
+            None => start.base = self.imported()?.map_or(Head::EMPTY, |imported| imported.before),
             Some(Ok((kept, seal))) => {
                 (start.base, start.excused) = (kept.head(), kept.until);
                 start.kept = Some((kept, seal));

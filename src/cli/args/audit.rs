@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::audit::chain::Head;
+use crate::cli::args::export::{EXPORT_HELP, ExportArguments, IMPORT_HELP, ImportArguments};
 use crate::cli::audit::parse_anchor;
 
 #[derive(Debug, Args)]
@@ -36,6 +37,12 @@ pub(in crate::cli) enum AuditCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Export the trail to keep or check it elsewhere, all of it or what is new
+    #[command(after_help = EXPORT_HELP)]
+    Export(ExportArguments),
+    /// Take an exported trail into an empty store, to review it
+    #[command(after_help = IMPORT_HELP)]
+    Import(ImportArguments),
     /// Check that no record was changed, removed or added behind the program's back
     #[command(after_help = VERIFY_HELP)]
     Verify {
