@@ -10,6 +10,7 @@ pub mod permits;
 pub mod place;
 pub mod protocol;
 pub mod recover;
+mod review;
 pub mod serve;
 pub mod session;
 mod upkeep;

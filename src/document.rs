@@ -11,6 +11,7 @@ use crate::job::{JobRecord, RequestTexts, State};
 use crate::model::{Answer, Retry, RunResult};
 
 pub(super) mod agents;
+pub(super) mod audit;
 pub(super) mod groups;
 pub(super) mod progress;
 pub(super) mod summary;

@@ -31,7 +31,7 @@ pub mod txn;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::audit::query::VerifyReport;
 use crate::audit::{Code, Record};
@@ -140,6 +140,11 @@ impl Store {
     pub fn verify(&self) -> Result<VerifyReport, ReadError> {
         let outside = head::newest(&self.facts.heads).unwrap_or(None);
         self.reader.verify(outside)
+    }
+
+    /// Returns what changes whenever audit records have reached the disk.
+    pub fn appended(&self) -> watch::Receiver<u64> {
+        self.committer.appended()
     }
 
     /// Returns what was repaired or found missing when the store was opened, in words.

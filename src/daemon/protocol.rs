@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::audit::query::{AuditEntry, AuditFilter, VerifyReport};
+use crate::audit::query::{AuditEntry, AuditFilter, Page, Search, VerifyReport};
 use crate::audit::stats::{Stats, StatsFilter};
 use crate::job::{Admission, JobFilter, JobRecord, OpenRequest, ProcessId, RequestTexts};
 use crate::model::{Answer, JobId, RunResult, Session, SessionId, Timestamp};
@@ -69,6 +69,8 @@ pub enum Request {
     Upkeep(upkeep::Asked),
     /// What dispatches came to, in numbers.
     Stats(StatsFilter),
+    /// A part of a search for audit records; waits for one if it is told to.
+    Search(Box<Search>),
 }
 
 /// What the daemon answers. Variants are only ever added at the end.
@@ -112,6 +114,8 @@ pub enum Reply {
     Upkeep(upkeep::Told),
     /// What dispatches came to, in numbers.
     Stats(Box<Stats>),
+    /// What a part of a search found.
+    Page(Page),
 }
 
 /// A worker, presenting itself.

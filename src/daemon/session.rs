@@ -17,6 +17,7 @@ use crate::daemon::protocol::{
 use crate::daemon::serve::Daemon;
 use crate::daemon::wire::{Connection, WireError};
 use crate::daemon::workers::pump;
+use crate::daemon::review::apart;
 use crate::daemon::{recover, upkeep};
 use crate::job::{Admission, JobRecord, OpenRequest, State};
 use crate::model::{JobId, OnDisconnect};
@@ -126,6 +127,10 @@ impl Talk<'_> {
             let reply = match request {
                 Request::Worker(hello) => return self.worker(hello).await,
                 Request::Wait(wait) => match self.wait(wait).await? {
+                    Some(reply) => reply,
+                    None => return Ok(()),
+                },
+                Request::Search(search) => match self.search(*search).await? {
                     Some(reply) => reply,
                     None => return Ok(()),
                 },
@@ -280,7 +285,9 @@ impl Talk<'_> {
             Request::Answer(job) => Reply::Answer(store.answer(job).map_err(read)?),
             Request::Texts(job) => Reply::Texts(store.texts(job).map_err(read)?),
             Request::Session(id) => Reply::Session(store.session(&id).map_err(read)?),
-            Request::Audit(filter) => Reply::Audit(store.audit(&filter).map_err(read)?),
+            Request::Audit(filter) => {
+                Reply::Audit(apart(store.clone(), move |store| store.audit(&filter)).await?)
+            }
             Request::AuditRecord(seq) => {
                 Reply::Audit(store.audit_record(seq).map_err(read)?.into_iter().collect())
             }
@@ -293,11 +300,8 @@ impl Talk<'_> {
                 Reply::Verified(report.map_err(read)?)
             }
             Request::Stats(filter) => {
-                let store = store.clone();
-                // As above: it reads every record.
-                let counted = tokio::task::spawn_blocking(move || store.stats(&filter)).await;
-                let stats = counted.map_err(|panicked| WireFault::Store(panicked.to_string()))?;
-                Reply::Stats(Box::new(stats.map_err(read)?))
+                let stats = apart(store.clone(), move |store| store.stats(&filter)).await?;
+                Reply::Stats(Box::new(stats))
             }
             Request::Record { id, body } => {
                 store.record(id, body).await.map_err(fault)?;
@@ -313,7 +317,9 @@ impl Talk<'_> {
                 recover::launch_failed(self.daemon, job, &error).await.map_err(fault)?;
                 Reply::Done
             }
-            Request::Open(_) | Request::Wait(_) | Request::Worker(_) => return Err(WireFault::Unsupported),
+            Request::Open(_) | Request::Wait(_) | Request::Worker(_) | Request::Search(_) => {
+                return Err(WireFault::Unsupported);
+            }
         })
     }
 
