@@ -14,6 +14,7 @@ pub mod chain;
 pub mod query;
 pub mod redact;
 pub mod stats;
+pub mod typical;
 
 /// What happened. The texts are stable: other programs match on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

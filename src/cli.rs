@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
-use crate::cli::args::{Arguments, Command, DaemonCommand, Status};
+use crate::cli::args::{Arguments, Command, DaemonCommand, DispatchArguments, Status};
 use crate::cli::dispatching::Manner;
 use crate::cli::jobs::Until;
 use crate::cli::render::Screen;
@@ -31,12 +31,15 @@ mod groups;
 mod init;
 mod jobs;
 mod manual;
+mod plan;
 mod progress;
 mod registration;
 mod render;
 mod settings;
+mod several;
 mod shell;
 mod stats;
+mod tail;
 mod upkeep;
 
 /// What records call this door.
@@ -105,9 +108,17 @@ fn run(command: Command, environment: Environment) -> Result<ExitCode, Report> {
         Command::Settings { command: Some(command), .. } => {
             wait(settings::change(&frontend, command)).map(done)
         }
-        Command::Test { agent, task, timeout, json } => {
+        Command::Test { agent, task, timeout, stream, json } => {
             let request = dispatching::test_request(agent, task, timeout)?;
-            wait(dispatching::run(&frontend, screen, &request, Manner { detached: false, json }))
+            wait(dispatching::run(&frontend, screen, &request, Manner { detached: false, stream, json }))
+        }
+        Command::Dispatch(DispatchArguments { parallel: Some(file), aggregate, json, .. }) => {
+            let several = several::read(&frontend, &file, &aggregate)?;
+            wait(several::run(&frontend, screen, &several, json))
+        }
+        Command::Dispatch(asked) if asked.plan => {
+            let (request, manner) = dispatching::request(&frontend, asked)?;
+            wait(plan::show(&frontend, &request, manner.json))
         }
         Command::Dispatch(asked) => {
             // Read before anything is started: standard input may take its time.
@@ -122,6 +133,7 @@ fn run(command: Command, environment: Environment) -> Result<ExitCode, Report> {
         Command::Wait { ids, timeout, any, json } => {
             wait(jobs::wait(&frontend, screen, &ids, Until { seconds: timeout, any }, json))
         }
+        Command::Tail { id, json } => wait(tail::follow(&frontend, &id, json)),
         Command::Cancel { id, json } => wait(jobs::cancel(&frontend, &id, json)).map(done),
         Command::Sessions(asked) => wait(upkeep::sessions(&frontend, screen, asked)).map(done),
         Command::Cache { command } => wait(upkeep::cache(&frontend, command)).map(done),

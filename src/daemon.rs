@@ -4,6 +4,7 @@
 //! its death kills no work: front ends start workers, workers find the next daemon.
 
 pub mod client;
+mod consider;
 pub mod handshake;
 pub mod hub;
 pub mod permits;

@@ -179,7 +179,13 @@ impl From<ChangeError> for Report {
 
 impl From<ClientError> for Report {
     fn from(error: ClientError) -> Self {
-        let (kind, code, hint) = match &error {
+        Self::from(&error)
+    }
+}
+
+impl From<&ClientError> for Report {
+    fn from(error: &ClientError) -> Self {
+        let (kind, code, hint) = match error {
             ClientError::Place(PlaceError::Open { path, .. }) => {
                 (Kind::Unavailable, "state_directory", format!("Run: chmod 700 '{}'", path.display()))
             }
@@ -215,20 +221,27 @@ impl From<ClientError> for Report {
                 (Kind::Unavailable, "version", "Replace the older daemon: agent-dispatch daemon stop".to_owned())
             }
         };
-        Self::new(kind, code, with_causes(&error), hint)
+        Self::new(kind, code, with_causes(error), hint)
     }
 }
 
 impl From<DispatchError> for Report {
     fn from(error: DispatchError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&DispatchError> for Report {
+    fn from(error: &DispatchError) -> Self {
         match error {
-            DispatchError::Config(error) => Self::from(&*error),
+            DispatchError::Config(error) => Self::from(&**error),
             DispatchError::Client(error) => Self::from(error),
-            DispatchError::Refused(refusal) => Self::from(&refusal),
+            DispatchError::Refused(refusal) => Self::from(refusal),
+            DispatchError::Invalid(problems) => Self::from(problems.clone()),
             DispatchError::Folder(_) | DispatchError::Launch { .. } => Self::new(
                 Kind::Unavailable,
                 "run_folder",
-                with_causes(&error),
+                with_causes(error),
                 "Check free space and permissions of the state directory.",
             ),
             DispatchError::Cancelled => Self::new(

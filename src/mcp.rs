@@ -33,6 +33,7 @@ mod agents;
 mod answering;
 mod arguments;
 mod completion;
+mod dialogue;
 mod dispatching;
 mod editing;
 #[cfg(feature = "conformance")]
@@ -41,6 +42,8 @@ mod groups;
 mod jobs;
 mod lines;
 mod listeners;
+pub(crate) mod parallel;
+mod planning;
 mod progress;
 mod prompts;
 mod resources;
@@ -179,6 +182,9 @@ impl Server {
             + Self::group_tools()
             + Self::editing_tools()
             + Self::dispatch_tools()
+            + Self::parallel_tools()
+            + Self::dialogue_tools()
+            + Self::planning_tools()
             + Self::job_tools()
             + Self::upkeep_tools()
     }

@@ -8,6 +8,7 @@ pub mod ending;
 pub mod id;
 pub mod request;
 pub mod result;
+pub mod schema;
 pub mod session;
 
 pub use agent::{Agent, BudgetLimit, EnvProfile, Group, GroupMember, OnDisconnect, Settings, SpendLimit};

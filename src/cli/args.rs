@@ -126,6 +126,9 @@ pub(super) enum Command {
         /// Seconds it may take, 10 to 7200
         #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(10..=7200))]
         timeout: Option<i64>,
+        /// Show every step on standard error
+        #[arg(long)]
+        stream: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -169,6 +172,15 @@ pub(super) enum Command {
         #[arg(long)]
         any: bool,
         /// Print JSON: an object for one id, an array for several
+        #[arg(long)]
+        json: bool,
+    },
+    /// Follow a job: its steps as they happen, then what came of it
+    #[command(after_help = TAIL_HELP)]
+    Tail {
+        /// Its id, or the beginning of it (8 characters or more)
+        id: String,
+        /// Print JSON, an object a line: the steps, then the job
         #[arg(long)]
         json: bool,
     },
@@ -241,6 +253,11 @@ const UPDATE_HELP: &str = "\
 const DISPATCH_HELP: &str = "\
 The answer goes to standard output, cost and duration to standard error. Ctrl-C stops the dispatch. \
 Asking the same again joins the one that is under way, or is answered from the cache.";
+
+/// What stands below the options of `tail`.
+const TAIL_HELP: &str = "\
+Exits as `wait` does: with 1 when the job did not succeed. Ctrl-C ends the looking, not the job. The answer is printed by \
+`agent-dispatch wait ID`.";
 
 /// What stands below the options of `wait`.
 const WAIT_HELP: &str = "\

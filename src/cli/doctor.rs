@@ -57,7 +57,7 @@ async fn live(frontend: &Frontend, agent: String) -> Finding {
         Ok(request) => request,
         Err(report) => return failed(report.message, report.hints),
     };
-    match dispatching::carry_out(frontend, &request, Patience::ToTheEnd).await {
+    match dispatching::carry_out(frontend, &request, Patience::ToTheEnd, false).await {
         Ok(Dispatched::Ended(ended)) if ended.job.state == State::Done => {
             let said = one_line(&ended.answer.text, 200);
             let message = format!("{shown} answered ({})", took(&ended.job));
@@ -72,7 +72,7 @@ async fn live(frontend: &Frontend, agent: String) -> Finding {
                 vec![error, hint],
             )
         }
-        Ok(Dispatched::Running(view)) => {
+        Ok(Dispatched::Running(view, _)) => {
             failed(format!("{shown} has not answered yet"), vec![format!("job {}", view.record.id)])
         }
         Err(report) => failed(report.message, report.hints),

@@ -84,8 +84,8 @@ pub(super) async fn wait(
         inside: frontend.environment.run,
     };
     let label = if wait.jobs.len() == 1 { "job".to_owned() } else { format!("{} jobs", wait.jobs.len()) };
-    let (line, shown) = progress::line(&frontend.environment, &label);
-    let mut step = |_, view: &ProgressView| line.step(view);
+    let (line, shown) = progress::line(&frontend.environment, true);
+    let mut step = |_, view: &ProgressView| line.step(&label, view);
     let (views, end) = tokio::select! {
         // An interrupt ends this process, and with it nothing but the waiting.
         waited = frontend.wait(&wait, &mut step, std::future::pending()) => waited?,

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::query::{AuditEntry, AuditFilter, Page, Search, VerifyReport};
 use crate::audit::stats::{Stats, StatsFilter};
-use crate::job::{Admission, JobFilter, JobRecord, OpenRequest, ProcessId, RequestTexts};
+use crate::audit::typical::Typical;
+use crate::budget::Cap;
+use crate::daemon::permits::Crowd;
+use crate::job::{Admission, Considered, JobFilter, JobRecord, OpenRequest, ProcessId, RequestTexts};
 use crate::model::{Answer, JobId, RunResult, Session, SessionId, Timestamp};
 
 pub mod upkeep;
@@ -69,6 +72,8 @@ pub enum Request {
     Upkeep(upkeep::Asked),
     /// What dispatches came to, in numbers.
     Stats(StatsFilter),
+    /// What a dispatch would come to. Nothing runs, and nothing is recorded.
+    Consider(Box<OpenRequest>),
     /// A part of a search for audit records; waits for one if it is told to.
     Search(Box<Search>),
 }
@@ -114,8 +119,23 @@ pub enum Reply {
     Upkeep(upkeep::Told),
     /// What dispatches came to, in numbers.
     Stats(Box<Stats>),
+    /// What a dispatch would come to.
+    Considered(Box<Outlook>),
     /// What a part of a search found.
     Page(Page),
+}
+
+/// What a dispatch would come to, were it asked for now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outlook {
+    /// What would be decided.
+    pub verdict: Considered,
+    /// The spending caps it falls under.
+    pub caps: Vec<Cap>,
+    /// How full it is.
+    pub crowd: Crowd,
+    /// What dispatches to this agent took so far, when there were enough of them.
+    pub typical: Option<Typical>,
 }
 
 /// A worker, presenting itself.

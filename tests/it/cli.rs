@@ -9,6 +9,7 @@ use crate::world::{Done, World};
 mod auditing;
 mod configuring;
 mod printing;
+mod several;
 mod stopping;
 
 /// Returns a value without what differs from run to run.

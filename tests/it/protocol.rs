@@ -13,5 +13,6 @@ mod ends;
 mod eras;
 mod jobs;
 mod reading;
+mod several;
 mod shape;
 mod tools;
