@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::world::{Done, World};
 
-fn events(records: &Value) -> Vec<&str> {
+pub(super) fn events(records: &Value) -> Vec<&str> {
     records.as_array().unwrap().iter().map(|record| record["event"].as_str().unwrap()).collect()
 }
 
