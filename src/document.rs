@@ -18,6 +18,7 @@ mod jobs;
 pub(super) mod parallel;
 pub(super) mod plan;
 pub(super) mod progress;
+pub(super) mod record;
 pub(super) mod summary;
 pub(super) mod upkeep;
 

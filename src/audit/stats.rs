@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::Code;
 use crate::audit::query::AuditFilter;
-use crate::model::Timestamp;
+use crate::audit::typical::Sample;
+use crate::model::{Outcome, Timestamp};
 
 /// Which dispatches to count, and how to sort them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -89,6 +90,18 @@ impl Line {
     /// Returns what it cost, if it is about a run that ended.
     pub fn cost_usd(&self) -> Option<f64> {
         self.end.as_ref()?.cost_usd.filter(|cost| (0.0..COST_USD_MAX).contains(cost))
+    }
+
+    /// Returns the run that ended by itself, if it is about one, as a sample of what is usual.
+    pub fn sample(&self) -> Option<Sample> {
+        let end = self.end.as_ref().filter(|_| self.event == Code::Finished)?;
+        let verdict = |it: &Outcome| Some(it.as_str()) == end.outcome.as_deref();
+        Some(Sample {
+            millis: end.duration_ms,
+            cost_usd: end.cost_usd,
+            success: end.success,
+            outcome: Outcome::ALL.into_iter().find(verdict),
+        })
     }
 
     /// Returns what it is counted under.

@@ -14,6 +14,7 @@ use crate::daemon::protocol::{Reply, Request};
 use crate::dispatch::Frontend;
 use crate::error::{Kind, Report};
 
+mod blame;
 mod diff;
 mod filter;
 mod list;
@@ -35,6 +36,9 @@ pub(super) async fn run(
         }
         Some(AuditCommand::Diff { first, second, json }) => {
             diff::diff(frontend, screen, [&first, &second], json).await
+        }
+        Some(AuditCommand::Blame { path, limit, json }) => {
+            blame::blame(frontend, screen, &path, limit, json).await
         }
         Some(AuditCommand::Stats { by, filter, json }) => {
             numbers::stats(frontend, screen, by, filter, json).await

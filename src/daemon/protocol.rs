@@ -4,6 +4,8 @@
 //! the request streams, then the final reply. A connection that said [`Request::Worker`] belongs to that worker from
 //! then on: orders come one way, reports go the other. Closing a connection is how either side leaves.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::audit::query::{AuditEntry, AuditFilter, Page, Search, VerifyReport};
@@ -76,6 +78,8 @@ pub enum Request {
     Consider(Box<OpenRequest>),
     /// A part of a search for audit records; waits for one if it is told to.
     Search(Box<Search>),
+    /// What dispatches to these agents usually take.
+    Typical(Vec<String>),
 }
 
 /// What the daemon answers. Variants are only ever added at the end.
@@ -123,6 +127,8 @@ pub enum Reply {
     Considered(Box<Outlook>),
     /// What a part of a search found.
     Page(Page),
+    /// What dispatches to agents usually take, by their names; those of which too little is known are left out.
+    Typical(BTreeMap<String, Typical>),
 }
 
 /// What a dispatch would come to, were it asked for now.

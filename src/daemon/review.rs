@@ -1,10 +1,12 @@
 //! Questions about the audit trail: answered on threads of their own, a part at a time, and waited for if need be.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
 use crate::audit::query::{Page, Place, Search};
+use crate::audit::typical::Typical;
 use crate::daemon::protocol::{Reply, Request, WireFault};
 use crate::daemon::session::Talk;
 use crate::daemon::wire::WireError;
@@ -12,6 +14,9 @@ use crate::store::{ReadError, Store};
 
 /// How long one request may wait for a record; who wants more asks again.
 const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// Most agents of one question: more than anybody configures.
+const AGENTS_MAX: usize = 1000;
 
 impl Talk<'_> {
     /// Answers a part of a search. Nothing when the caller has gone.
@@ -47,6 +52,16 @@ impl Talk<'_> {
             }
         }
     }
+}
+
+/// Returns what dispatches to these agents usually take.
+pub(super) fn typical(store: &Store, agents: Vec<String>) -> Result<BTreeMap<String, Typical>, ReadError> {
+    let mut known = BTreeMap::new();
+    for agent in agents.into_iter().take(AGENTS_MAX) {
+        let typical = store.typical(&agent)?;
+        known.extend(typical.map(|typical| (agent, typical)));
+    }
+    Ok(known)
 }
 
 /// Reads much, not on the thread that serves everybody else.

@@ -18,7 +18,7 @@ use crate::daemon::serve::Daemon;
 use crate::daemon::wire::{Connection, WireError};
 use crate::daemon::workers::pump;
 use crate::daemon::review::apart;
-use crate::daemon::{recover, upkeep};
+use crate::daemon::{recover, review, upkeep};
 use crate::job::{Admission, JobRecord, OpenRequest, State};
 use crate::model::{JobId, OnDisconnect};
 use crate::store::ledger;
@@ -307,6 +307,9 @@ impl Talk<'_> {
             Request::Stats(filter) => {
                 let stats = apart(store.clone(), move |store| store.stats(&filter)).await?;
                 Reply::Stats(Box::new(stats))
+            }
+            Request::Typical(agents) => {
+                Reply::Typical(apart(store.clone(), move |store| review::typical(store, agents)).await?)
             }
             Request::Record { id, body } => {
                 store.record(id, body).await.map_err(fault)?;

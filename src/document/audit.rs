@@ -82,12 +82,13 @@ fn known(what: &str, given: &[String], names: &[&str]) -> Result<(), Report> {
 /// Records asked for at once.
 const PAGE: u32 = 500;
 
-/// Shows `each` the newest `limit` records that fit, the newest first, part by part.
+/// Shows `each` the newest `limit` records that fit, the newest first, part by part, until it has seen enough. Returns how
+/// many there were.
 pub(crate) async fn search(
     frontend: &Frontend,
     mut filter: AuditFilter,
     limit: usize,
-    mut each: impl FnMut(Vec<AuditEntry>) -> Result<(), Report>,
+    mut each: impl FnMut(Vec<AuditEntry>) -> Result<bool, Report>,
 ) -> Result<usize, Report> {
     let mut found = 0;
     let mut from = Place::Newest;
@@ -98,8 +99,8 @@ pub(crate) async fn search(
             return Err(ClientError::Confused.into());
         };
         found += page.entries.len();
-        if !page.entries.is_empty() {
-            each(page.entries)?;
+        if !page.entries.is_empty() && !each(page.entries)? {
+            break;
         }
         let Some(next) = page.next else { break };
         from = next;
@@ -116,7 +117,7 @@ pub(crate) async fn records(
     let mut all = Vec::new();
     search(frontend, filter, limit, |entries| {
         all.extend(entries);
-        Ok(())
+        Ok(true)
     })
     .await?;
     Ok(all)

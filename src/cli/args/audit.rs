@@ -1,5 +1,7 @@
 //! What can be typed about the audit trail.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Args)]
@@ -128,6 +130,17 @@ pub(in crate::cli) enum AuditCommand {
         first: String,
         /// The other's
         second: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show which dispatches changed a file last, as far as their records name the files
+    Blame {
+        /// The file; it need not exist any more
+        path: PathBuf,
+        /// At most so many dispatches, 1 to 1000
+        #[arg(short = 'n', long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
         /// Print JSON
         #[arg(long)]
         json: bool,

@@ -52,10 +52,10 @@ pub(super) async fn list(
     let looked = audit::search(frontend, filter, limit, |entries| {
         let rows = entries.iter().map(document);
         if streams {
-            return print_text(&printer.text(&rows.collect::<Vec<_>>())?);
+            return print_text(&printer.text(&rows.collect::<Vec<_>>())?).map(|()| true);
         }
         kept.extend(rows);
-        Ok(())
+        Ok(true)
     });
     let count = progress::during(environment, "looking", looked).await?;
     if asked.reverse {

@@ -7,6 +7,7 @@ use crate::audit::Record;
 use crate::audit::chain::{Link, body};
 use crate::audit::query::{AuditEntry, AuditFilter, BadPattern, Matcher, Page, Place, Search};
 use crate::audit::stats::{Counter, Line, Stats, StatsFilter};
+use crate::audit::typical::Typical;
 use crate::model::{AgentName, JobId, Timestamp};
 use crate::store::database::Direction;
 use crate::store::keys::{self, KeyRange};
@@ -15,6 +16,10 @@ use crate::store::txn::Fault;
 
 /// Most records that one part of a search looks at: a fraction of a second, so that whoever asked can still leave.
 const LOOKED_MAX: usize = 20_000;
+
+/// How many runs say what is usual, and how many records are looked at for them: a run has about three.
+const SAMPLES: usize = 50;
+const SAMPLED_MAX: usize = 500;
 
 /// How deep call trees are followed: deeper than any dispatch is nested.
 const DEPTH_MAX: usize = 64;
@@ -114,6 +119,21 @@ impl Reader {
         }
         counter.save(|run| self.cost_of(run))?;
         Ok(counter.finish())
+    }
+
+    /// Returns what dispatches to an agent usually take: the last ones that ended by themselves.
+    pub fn typical(&self, agent: &str) -> Result<Option<Typical>, Fault> {
+        let filter = AuditFilter { agents: vec![agent.to_owned()], ..AuditFilter::default() };
+        let mut samples = Vec::new();
+        for found in self.records(&filter, 1, self.head()?.seq, Direction::Backward).take(SAMPLED_MAX) {
+            let (_, bytes) = found?;
+            let text = body(&bytes).and_then(|body| std::str::from_utf8(body).ok());
+            samples.extend(text.and_then(Line::read).and_then(|line| line.sample()));
+            if samples.len() >= SAMPLES {
+                break;
+            }
+        }
+        Ok(Typical::of(samples))
     }
 
     /// Returns what the run of a dispatch cost.
