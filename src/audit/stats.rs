@@ -110,9 +110,10 @@ impl Line {
         let known = match by {
             By::Agent => self.agent.clone(),
             By::Caller => self.caller.as_ref().map(|caller| {
-                caller.declared.clone().unwrap_or_else(|| {
-                    caller.client.split([' ', '/']).next().unwrap_or_default().to_owned()
-                })
+                caller
+                    .declared
+                    .clone()
+                    .unwrap_or_else(|| caller.client.split([' ', '/']).next().unwrap_or_default().to_owned())
             }),
             By::Model => end.and_then(|end| end.model.clone()),
             By::Day => self.time.local().get(..10).map(str::to_owned),

@@ -108,4 +108,3 @@ fn checked(report: &VerifyReport) -> String {
     }
     text
 }
-

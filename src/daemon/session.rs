@@ -14,10 +14,10 @@ use crate::daemon::hub::{Abandoned, ConnectionId, Signal};
 use crate::daemon::protocol::{
     CancelEffect, DaemonStatus, JobView, Order, Reply, Request, WaitEnd, WaitRequest, WireFault,
 };
+use crate::daemon::review::apart;
 use crate::daemon::serve::Daemon;
 use crate::daemon::wire::{Connection, WireError};
 use crate::daemon::workers::pump;
-use crate::daemon::review::apart;
 use crate::daemon::{recover, review, upkeep};
 use crate::job::{Admission, JobRecord, OpenRequest, State};
 use crate::model::{JobId, OnDisconnect};

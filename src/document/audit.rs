@@ -47,7 +47,11 @@ impl Question {
             filter.slower_than_ms = Some(millis);
         }
         if let Some(cost) = filter.min_cost_usd.filter(|cost| !(0.0..f64::INFINITY).contains(cost)) {
-            return Err(wrong("invalid_cost", format!("`{cost}` is no sum of money"), "Say it in US dollars."));
+            return Err(wrong(
+                "invalid_cost",
+                format!("`{cost}` is no sum of money"),
+                "Say it in US dollars.",
+            ));
         }
         for event in self.events {
             let code = serde_json::from_value::<Code>(Value::from(event));
@@ -63,8 +67,9 @@ impl Question {
             let message = format!("a pattern has more than {PATTERN_CHARS_MAX} characters");
             return Err(wrong("invalid_pattern", message, "Look for less."));
         }
-        Matcher::new(&filter)
-            .map_err(|bad| wrong("invalid_pattern", bad.to_string(), "Put a backslash before ( [ { * + ? . |"))?;
+        Matcher::new(&filter).map_err(|bad| {
+            wrong("invalid_pattern", bad.to_string(), "Put a backslash before ( [ { * + ? . |")
+        })?;
         Ok(filter)
     }
 }

@@ -173,7 +173,12 @@ impl Server {
         };
         if found.is_empty() {
             let hint = "Search for it with audit_search.";
-            return Err(Report::new(Kind::NotFound, "not_found", format!("nothing is on record of `{what}`"), hint));
+            return Err(Report::new(
+                Kind::NotFound,
+                "not_found",
+                format!("nothing is on record of `{what}`"),
+                hint,
+            ));
         }
         let most = usize::try_from(RECORDS_MAX).unwrap_or(1);
         let more = found.len() > most;

@@ -65,7 +65,12 @@ fn each_part_takes_what_it_names() {
         ("status", |it, to| it.statuses = texts(to), &["failed"], &["done", "refused", "timeout"]),
         ("outcome", |it, to| it.outcomes = texts(to), &["partial"], &["done", "timeout"]),
         ("error type", |it, to| it.error_types = texts(to), &["timeout"], &["budget", "partial"]),
-        ("session", |it, to| it.sessions = texts(to), &["11112222-3333-4444", "11112222"], &["1111", "aaaabbbb"]),
+        (
+            "session",
+            |it, to| it.sessions = texts(to),
+            &["11112222-3333-4444", "11112222"],
+            &["1111", "aaaabbbb"],
+        ),
         ("tool", |it, to| it.tools = texts(to), &["Bash", "bash", "WebFetch"], &["Web", "Read"]),
         ("model", |it, to| it.models = texts(to), &["opus", "claude-OPUS-4-5"], &["sonnet"]),
         (
@@ -111,7 +116,10 @@ fn times_and_events_and_ids_narrow_it_down() {
     assert!(fits(&filter(|it| it.events = vec![Code::Gc, Code::Finished]), &record()));
     assert!(!fits(&filter(|it| it.events = vec![Code::Gc]), &record()));
     let (root, run) = (ROOT.parse().ok(), RUN.parse().ok());
-    assert!(fits(&filter(|it| it.dispatch = run), &record()) && !fits(&filter(|it| it.dispatch = root), &record()));
+    assert!(
+        fits(&filter(|it| it.dispatch = run), &record())
+            && !fits(&filter(|it| it.dispatch = root), &record())
+    );
     assert!(fits(&filter(|it| it.tree = root), &record()));
     // The root itself, and one whose own tree another is.
     let outermost = Record { dispatch: Some(ROOT.to_owned()), root: None, parent: None, ..record() };
@@ -130,9 +138,8 @@ fn refusals_and_what_was_stopped_have_a_status_and_a_class() {
 
 #[test]
 fn parts_are_joined_by_and() {
-    let both = |agent: &str, tool: &str| {
-        filter(|it| (it.agents, it.tools) = (texts(&[agent]), texts(&[tool])))
-    };
+    let both =
+        |agent: &str, tool: &str| filter(|it| (it.agents, it.tools) = (texts(&[agent]), texts(&[tool])));
     assert!(fits(&both("infra", "Bash"), &record()));
     assert!(!fits(&both("infra", "Read"), &record()) && !fits(&both("other", "Bash"), &record()));
 }

@@ -143,9 +143,8 @@ fn dispatches_are_counted_under_whatever_is_asked_for() {
     second["time"] = json!("2026-11-25T10:00:00.000Z");
     second["caller"] = json!({"client": "cli", "declared": "nightly", "pid": 1});
     let records = [second, first];
-    let keys = |by| -> Vec<String> {
-        counted_by(by, &records).parts.into_iter().map(|(key, _)| key).collect()
-    };
+    let keys =
+        |by| -> Vec<String> { counted_by(by, &records).parts.into_iter().map(|(key, _)| key).collect() };
     assert_eq!(keys(By::Caller), ["nightly", "claude-code"]);
     assert_eq!(keys(By::Model), ["unknown", "opus"]);
     assert_eq!(keys(By::Error), ["timeout", "none"]);

@@ -107,7 +107,7 @@ pub(in crate::cli) struct FilterArguments {
     /// With a text that fits this pattern; upper and lower case are the same
     #[arg(short, long, value_name = "PATTERN", allow_hyphen_values = true)]
     pub(in crate::cli) grep: Vec<String>,
-    /// Of this event: requested, refused, hit, joined, started, finished, cancelled, config_changed, ...
+    /// Of this event: requested, refused, hit, joined, started, finished, cancelled, gc, `config_changed`, ...
     #[arg(long, value_name = "CODE")]
     pub(in crate::cli) event: Vec<String>,
 }
@@ -167,6 +167,7 @@ pub(in crate::cli) enum AuditCommand {
 /// What of a dispatch is shown; all that is known of it without one of these.
 #[derive(Debug, Clone, Copy, Args)]
 #[group(multiple = false)]
+#[expect(clippy::struct_excessive_bools, reason = "flags as they are typed, of which one may be given")]
 pub(in crate::cli) struct ShowPart {
     /// Only the tools it used, and those it was denied
     #[arg(long)]

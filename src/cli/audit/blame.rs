@@ -65,9 +65,9 @@ fn changed(row: &Row, file: &Path) -> bool {
     let files = value_at(row, "end.changes.files").and_then(Value::as_array);
     let named = files.into_iter().flatten().filter_map(Value::as_str);
     // The name alone first: most records speak of other files, and directories are looked at on the disk.
-    named.filter(|name| file.ends_with(name)).any(|name| {
-        resolved(directory).ancestors().any(|top| top.join(name) == file)
-    })
+    named
+        .filter(|name| file.ends_with(name))
+        .any(|name| resolved(directory).ancestors().any(|top| top.join(name) == file))
 }
 
 /// Returns a path without links and dots, as far as it exists: the file itself may be gone.

@@ -67,7 +67,9 @@ pub(super) async fn diff(
     if as_json {
         let facts: serde_json::Map<String, Value> = facts
             .iter()
-            .map(|(word, [one, other])| ((*word).to_owned(), json!({"a": one, "b": other, "same": one == other})))
+            .map(|(word, [one, other])| {
+                ((*word).to_owned(), json!({"a": one, "b": other, "same": one == other}))
+            })
             .collect();
         print_json(&json!({"facts": facts, "same_answer": same, "answer_diff": told(before, after)}))?;
     } else {

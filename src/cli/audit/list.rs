@@ -44,8 +44,12 @@ pub(super) async fn list(
     let environment = &frontend.environment;
     if asked.dispatches || (filter.tree.is_some() && printer.format == Format::Table) {
         let is_tree = filter.tree.is_some();
-        let all = progress::during(environment, "looking", audit::dispatches(frontend, filter, limit)).await?;
-        return print_dispatches(&mut printer, all, is_tree, asked.reverse);
+        let looked = audit::dispatches(frontend, filter, limit);
+        let mut all = progress::during(environment, "looking", looked).await?;
+        if asked.reverse {
+            all.reverse();
+        }
+        return print_dispatches(&mut printer, all, is_tree);
     }
     let streams = printer.streams() && !asked.reverse;
     let mut kept: Vec<Map<String, Value>> = Vec::new();
@@ -69,20 +73,17 @@ pub(super) async fn list(
 
 fn print_dispatches(
     printer: &mut Printer,
-    mut all: Vec<Map<String, Value>>,
+    all: Vec<Map<String, Value>>,
     is_tree: bool,
-    reverse: bool,
 ) -> Result<ExitCode, Report> {
     let anything = !all.is_empty();
-    if reverse {
-        all.reverse();
-    }
     if printer.format != Format::Table || printer.has_fields() {
         if anything || printer.says_nothing_whole(0) {
             print_text(&printer.text(&all)?)?;
         }
     } else if anything {
-        let placed = if is_tree { audit::in_tree(all) } else { all.into_iter().map(|one| (0, one)).collect() };
+        let placed =
+            if is_tree { audit::in_tree(all) } else { all.into_iter().map(|one| (0, one)).collect() };
         print_text(&output::dispatches(printer.screen, &placed, printer.now))?;
     }
     Ok(found(anything))
@@ -99,7 +100,11 @@ async fn follow(
     // The table of a listing would need to know what comes.
     printer.in_lines();
     // The end first: what comes while the newest are looked for is not missed.
-    let end = Search { filter: AuditFilter { limit: 1, ..AuditFilter::default() }, from: Place::Newest, wait_ms: 0 };
+    let end = Search {
+        filter: AuditFilter { limit: 1, ..AuditFilter::default() },
+        from: Place::Newest,
+        wait_ms: 0,
+    };
     let Reply::Page(page) = frontend.client.ask(&Request::Search(Box::new(end))).await? else {
         return Err(ClientError::Confused.into());
     };

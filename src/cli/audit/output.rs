@@ -18,15 +18,51 @@ pub(super) type Row = Map<String, Value>;
 
 /// Fields that can be named, or whose parts can.
 const FIELDS: [&str; 22] = [
-    "seq", "hash", "time", "ended", "event", "dispatch", "answered_by", "parent", "root", "caller", "agent", "group",
-    "directory", "git_head", "request_digest", "task_preview", "profile", "session", "status", "end", "reason", "details",
+    "seq",
+    "hash",
+    "time",
+    "ended",
+    "event",
+    "dispatch",
+    "answered_by",
+    "parent",
+    "root",
+    "caller",
+    "agent",
+    "group",
+    "directory",
+    "git_head",
+    "request_digest",
+    "task_preview",
+    "profile",
+    "session",
+    "status",
+    "end",
+    "reason",
+    "details",
 ];
 
 /// The columns of comma-separated values when no fields are named.
 const CSV_FIELDS: [&str; 19] = [
-    "seq", "time", "event", "dispatch", "root", "agent", "caller.client", "caller.declared", "status", "end.success",
-    "end.outcome", "end.error_type", "end.cost_usd", "end.duration_ms", "end.turns", "end.model", "directory",
-    "task_preview", "reason",
+    "seq",
+    "time",
+    "event",
+    "dispatch",
+    "root",
+    "agent",
+    "caller.client",
+    "caller.declared",
+    "status",
+    "end.success",
+    "end.outcome",
+    "end.error_type",
+    "end.cost_usd",
+    "end.duration_ms",
+    "end.turns",
+    "end.model",
+    "directory",
+    "task_preview",
+    "reason",
 ];
 
 /// Longest line about a record, in characters.
@@ -51,7 +87,8 @@ impl Printer {
         let known = |name: &String| FIELDS.contains(&name.split('.').next().unwrap_or_default());
         if let Some(unknown) = fields.iter().find(|name| !known(name)) {
             let message = format!("no record has a field `{}`", one_line(unknown, 60));
-            let hint = format!("Fields: {}; parts of them with a dot, as in end.cost_usd.", FIELDS.join(", "));
+            let hint =
+                format!("Fields: {}; parts of them with a dot, as in end.cost_usd.", FIELDS.join(", "));
             return Err(Report::new(Kind::Usage, "invalid_field", message, hint));
         }
         if fields.is_empty() && format == Format::Csv {
@@ -206,7 +243,8 @@ pub(super) fn plain(value: &Value) -> String {
 /// have written it.
 fn csv_cell(value: Option<&Value>) -> String {
     let text = value.map(plain).unwrap_or_default();
-    let is_formula = value.is_some_and(Value::is_string) && text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let is_formula =
+        value.is_some_and(Value::is_string) && text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     if is_formula { format!("'{text}") } else { text }
 }
 
@@ -233,8 +271,7 @@ fn id(record: &Record) -> Option<JobId> {
 
 /// Returns short names for the dispatches of these rows.
 fn names(rows: &[&Row]) -> BTreeMap<JobId, String> {
-    let ids: Vec<JobId> =
-        rows.iter().filter_map(|row| row.get("dispatch")?.as_str()?.parse().ok()).collect();
+    let ids: Vec<JobId> = rows.iter().filter_map(|row| row.get("dispatch")?.as_str()?.parse().ok()).collect();
     ids.iter().copied().zip(short(&ids)).collect()
 }
 

@@ -32,7 +32,10 @@ fn each_mistake_is_named() {
     let text = |text: &str| vec![text.to_owned()];
     let none = AuditFilter::default;
     for (got, want) in [
-        (said(Question { since: Some("soon".to_owned()), ..Question::default() }).unwrap_err(), "`soon` is not a time"),
+        (
+            said(Question { since: Some("soon".to_owned()), ..Question::default() }).unwrap_err(),
+            "`soon` is not a time",
+        ),
         (
             said(Question { slower_than: Some("long".to_owned()), ..Question::default() }).unwrap_err(),
             "`long` is no length of time",

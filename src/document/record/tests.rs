@@ -23,7 +23,9 @@ fn a_record_is_flat_short_and_without_secrets() {
     });
     let brief = serde_json::to_value(RecordDocument::brief(&entry(&body))).unwrap();
     let reason = brief["reason"].as_str().unwrap();
-    assert!(reason.chars().count() <= BRIEF_CHARS + 1 && !reason.contains("ghp_a1") && !reason.contains('\u{1b}'));
+    assert!(
+        reason.chars().count() <= BRIEF_CHARS + 1 && !reason.contains("ghp_a1") && !reason.contains('\u{1b}')
+    );
     assert_eq!((&brief["caller"], &brief["error_type"]), (&json!("nightly"), &json!("timeout")));
     assert_eq!((&brief["tools"], &brief["duration_ms"]), (&json!({"Bash": 2}), &json!(5)));
     assert!(brief.get("hash").is_none() && brief.get("details").is_none());

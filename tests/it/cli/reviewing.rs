@@ -66,7 +66,10 @@ fn records_come_in_every_form() {
     world.run(&["dispatch", "worker", "look, \"here\""]).ok();
     let fields = ["--fields", "seq,event,task_preview"];
     let text = |form: &str| world.run(&[&["audit", "-o", form], &fields[..]].concat()).ok().stdout;
-    assert_eq!(text("csv"), "seq,event,task_preview\r\n3,finished,\r\n2,started,\r\n1,requested,\"look, \"\"here\"\"\"\r\n");
+    assert_eq!(
+        text("csv"),
+        "seq,event,task_preview\r\n3,finished,\r\n2,started,\r\n1,requested,\"look, \"\"here\"\"\"\r\n"
+    );
     assert_eq!(text("jsonl").lines().next(), Some(r#"{"seq":3,"event":"finished","task_preview":null}"#));
     assert_eq!(text("table").lines().nth(3), Some("1    requested  look, \"here\""));
     assert_eq!(text("oneline").lines().nth(1), Some("2 started"));
@@ -74,7 +77,10 @@ fn records_come_in_every_form() {
     assert_eq!(lines.lines().count(), 3, "{lines}");
     let dispatches = world.run(&["audit", "--dispatches", "--json"]).ok().json();
     let [one] = dispatches.as_array().unwrap().as_slice() else { panic!("{dispatches}") };
-    assert_eq!((&one["event"], &one["seq"], &one["task_preview"]), (&json!("finished"), &json!(3), &json!("look, \"here\"")));
+    assert_eq!(
+        (&one["event"], &one["seq"], &one["task_preview"]),
+        (&json!("finished"), &json!(3), &json!("look, \"here\""))
+    );
     assert!(one["time"].as_str() <= one["ended"].as_str(), "{one}");
     let table = world.run(&["audit", "--dispatches"]).ok().stdout;
     assert_eq!(table.lines().count(), 2, "{table}");
@@ -96,7 +102,10 @@ fn parts_of_a_dispatch_are_shown_alone() {
         assert_eq!(part(id, "--result"), "it is blue\n");
         let session = job["session_id"].as_str().unwrap();
         let directory = world.path("worker");
-        assert_eq!(part(id, "--resume"), format!("cd {} && claude --resume {session}\n", directory.display()));
+        assert_eq!(
+            part(id, "--resume"),
+            format!("cd {} && claude --resume {session}\n", directory.display())
+        );
         assert!(part(id, "--tree").lines().count() == 2);
     }
     let tools = part(id, "--tools");
@@ -121,7 +130,10 @@ fn two_dispatches_are_compared() {
     assert!(text.ends_with("\n\n-it is blue\n+it is red\n"), "{text}");
     let value = world.run(&["audit", "diff", &second, &third, "--json"]).ok().json();
     assert_eq!((&value["same_answer"], &value["answer_diff"]), (&json!(true), &json!("")));
-    assert_eq!((&value["facts"]["agent"]["same"], &value["facts"]["dispatch"]["same"]), (&json!(true), &json!(false)));
+    assert_eq!(
+        (&value["facts"]["agent"]["same"], &value["facts"]["dispatch"]["same"]),
+        (&json!(true), &json!(false))
+    );
 }
 
 #[test]
@@ -143,7 +155,10 @@ fn dispatches_are_counted_by_what_is_asked_for() {
     assert_eq!(keys("day").len(), 1);
     assert_eq!(keys("error").len(), 2);
     let total = &stats("caller")["total"];
-    assert_eq!((&total["dispatches"], &total["ok"], &total["cached_hits"]), (&json!(2), &json!(1), &json!(1)));
+    assert_eq!(
+        (&total["dispatches"], &total["ok"], &total["cached_hits"]),
+        (&json!(2), &json!(1), &json!(1))
+    );
     assert!(total["saved_usd"].as_f64() > Some(0.0), "{total}");
     let narrow = world.run(&["audit", "stats", "--by", "caller", "--cached", "--json"]).ok().json();
     assert_eq!((&narrow["total"]["dispatches"], &narrow["total"]["cached_hits"]), (&json!(0), &json!(1)));
@@ -155,7 +170,8 @@ fn dispatches_are_counted_by_what_is_asked_for() {
 fn who_follows_the_trail_sees_what_comes_also_from_the_next_daemon() {
     let world = World::with_worker();
     world.run(&["dispatch", "worker", "first"]).ok();
-    let mut command = world.agent_dispatch(&["audit", "-f", "-n", "1", "-o", "jsonl", "--fields", "seq,event"]);
+    let mut command =
+        world.agent_dispatch(&["audit", "-f", "-n", "1", "-o", "jsonl", "--fields", "seq,event"]);
     let mut following = command.stdout(Stdio::piped()).spawn().unwrap();
     let (said, heard) = mpsc::channel();
     let output = BufReader::new(following.stdout.take().unwrap());

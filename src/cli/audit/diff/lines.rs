@@ -15,7 +15,8 @@ const PAIRS_MAX: usize = 4_000_000;
 pub(super) fn steps<'a>(first: &[&'a str], second: &[&'a str]) -> Vec<Step<'a>> {
     let shared = |pairs: &mut dyn Iterator<Item = (&&str, &&str)>| pairs.take_while(|(a, b)| a == b).count();
     let head = shared(&mut first.iter().zip(second));
-    let (first_rest, second_rest) = (first.get(head..).unwrap_or_default(), second.get(head..).unwrap_or_default());
+    let (first_rest, second_rest) =
+        (first.get(head..).unwrap_or_default(), second.get(head..).unwrap_or_default());
     let tail = shared(&mut first_rest.iter().rev().zip(second_rest.iter().rev()));
     let middle = |rest: &[&'a str]| rest.get(..rest.len() - tail).unwrap_or_default().to_vec();
     let mut steps: Vec<Step<'a>> = first.iter().take(head).map(|line| Step::Both(line)).collect();

@@ -33,7 +33,8 @@ fn either_text_can_be_put_together_again_from_the_steps() {
                 let kept = steps.iter().filter(|step| !not(step));
                 kept.map(|step| match step {
                     Step::Both(line) | Step::First(line) | Step::Second(line) => *line,
-                }).collect()
+                })
+                .collect()
             };
             assert_eq!(take(|step| matches!(step, Step::Second(_))), first, "{steps:?}");
             assert_eq!(take(|step| matches!(step, Step::First(_))), second, "{steps:?}");

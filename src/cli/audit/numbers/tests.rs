@@ -23,7 +23,10 @@ fn a_program_gets_every_number_under_the_name_of_what_was_asked_for() {
     assert_eq!(value["by"], "caller");
     let part = &value["parts"][0];
     assert_eq!((&part["caller"], &part["success_rate"]), (&"nightly".into(), &0.667.into()));
-    assert_eq!((&part["saved_usd"], &part["p99_ms"], &part["p90_ms"]), (&0.25.into(), &60_000.into(), &().into()));
+    assert_eq!(
+        (&part["saved_usd"], &part["p99_ms"], &part["p90_ms"]),
+        (&0.25.into(), &60_000.into(), &().into())
+    );
     assert!(part["success_rate"].is_number() && value["total"]["success_rate"].is_number());
     let none = document(&Stats::default(), "day");
     assert_eq!((&none["parts"], &none["total"]["success_rate"]), (&serde_json::json!([]), &().into()));

@@ -82,7 +82,8 @@ fn a_line_says_all_and_cannot_be_forged() {
 
 #[test]
 fn a_field_that_no_record_has_is_a_mistake() {
-    let refused = Printer::new(Screen::plain(), &arguments(Format::Table, &["agnet"]), Timestamp::from_millis(0));
+    let refused =
+        Printer::new(Screen::plain(), &arguments(Format::Table, &["agnet"]), Timestamp::from_millis(0));
     let report = refused.unwrap_err();
     assert_eq!((report.kind, report.message.as_str()), (Kind::Usage, "no record has a field `agnet`"));
 }
@@ -91,10 +92,13 @@ fn a_field_that_no_record_has_is_a_mistake() {
 fn what_a_dispatch_called_stands_below_it() {
     let mut child = row();
     child.insert("event".to_owned(), json!("hit"));
-    let text = dispatches(Screen::plain(), &[(0, row()), (1, child.clone()), (2, child)], Timestamp::from_millis(0));
+    let text =
+        dispatches(Screen::plain(), &[(0, row()), (1, child.clone()), (2, child)], Timestamp::from_millis(0));
     let lines: Vec<&str> = text.lines().collect();
     assert!(lines[0].starts_with("DISPATCH"), "{text}");
-    assert!(lines[1].starts_with("0197a3f2c4d1 ") && lines[1].contains("answered") && lines[1].contains("1.5 s"));
+    assert!(
+        lines[1].starts_with("0197a3f2c4d1 ") && lines[1].contains("answered") && lines[1].contains("1.5 s")
+    );
     assert!(lines[2].starts_with("└─0197a3f2c4d1") && lines[2].contains("cached"), "{text}");
     assert!(lines[3].starts_with("··└─0197a3f2c4d1"), "{text}");
 }

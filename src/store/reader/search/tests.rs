@@ -65,7 +65,11 @@ fn every_search_finds_what_looking_at_all_finds() {
         AuditFilter { agents: vec!["no such/name".to_owned()], ..AuditFilter::default() },
         AuditFilter { dispatch: Some(JobId::from_bytes([3; 16])), ..AuditFilter::default() },
         AuditFilter { events: vec![Code::Finished], min_cost_usd: Some(2.0), ..AuditFilter::default() },
-        AuditFilter { since: Some(first.plus_millis(40)), until: Some(first.plus_millis(70)), ..AuditFilter::default() },
+        AuditFilter {
+            since: Some(first.plus_millis(40)),
+            until: Some(first.plus_millis(70)),
+            ..AuditFilter::default()
+        },
         AuditFilter { since: Some(first.plus_millis(100_000)), ..AuditFilter::default() },
         AuditFilter {
             agents: vec!["agent-0".to_owned()],
@@ -77,7 +81,8 @@ fn every_search_finds_what_looking_at_all_finds() {
     for mut filter in filters {
         let matcher = Matcher::new(&filter).unwrap();
         let numbered = (1_u64..).zip(&records);
-        let mut want: Vec<u64> = numbered.filter(|(_, record)| matcher.matches(record)).map(|it| it.0).collect();
+        let mut want: Vec<u64> =
+            numbered.filter(|(_, record)| matcher.matches(record)).map(|it| it.0).collect();
         for (limit, looked_max) in [(1000, 1000), (1, 1000), (7, 3), (1000, 1)] {
             filter.limit = limit;
             assert_eq!(all(&reader, &filter, Place::After(0), looked_max), want, "{filter:?}");
@@ -96,9 +101,11 @@ fn the_place_of_a_time_is_found_also_where_records_are_missing() {
     let dir = tempfile::tempdir().unwrap();
     let (room, records) = room(dir.path(), 60);
     let gone: Vec<u64> = (1..=20).chain(30..=40).chain([60]).collect();
-    let keys = gone.clone();
+    let missing = gone.clone();
     room.commit(move |txn| {
-        keys.iter().for_each(|seq| txn.delete(keys::audit(*seq)));
+        for seq in &missing {
+            txn.delete(keys::audit(*seq));
+        }
         Ok(())
     })
     .unwrap();
@@ -168,6 +175,7 @@ fn numbers_are_of_what_fits_and_saved_is_what_the_run_had_cost() {
     // The run itself may lie before the time that is asked for.
     let late = numbers(AuditFilter { since: Some(since), ..AuditFilter::default() });
     assert_eq!((late.total.dispatches, late.total.saved_usd), (0, 0.5));
-    let named = numbers(AuditFilter { agents: vec!["infra".to_owned()], cached: true, ..AuditFilter::default() });
+    let named =
+        numbers(AuditFilter { agents: vec!["infra".to_owned()], cached: true, ..AuditFilter::default() });
     assert_eq!((named.parts.len(), named.total.cached_hits, named.total.dispatches), (1, 2, 0));
 }
