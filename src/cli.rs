@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
-use crate::cli::args::{Arguments, AuditCommand, Command, DaemonCommand, DispatchArguments, Status};
+use crate::cli::args::{Arguments, Command, DaemonCommand, DispatchArguments, Status};
 use crate::cli::dispatching::Manner;
 use crate::cli::jobs::Until;
 use crate::cli::render::Screen;
@@ -138,22 +138,7 @@ fn run(command: Command, environment: Environment) -> Result<ExitCode, Report> {
         Command::Sessions(asked) => wait(upkeep::sessions(&frontend, screen, asked)).map(done),
         Command::Cache { command } => wait(upkeep::cache(&frontend, command)).map(done),
         Command::Gc(asked) => wait(upkeep::gc(&frontend, screen, asked)).map(done),
-        Command::Audit { command: None, list } => wait(audit::list(&frontend, screen, list)).map(done),
-        Command::Audit { command: Some(AuditCommand::Show { what, json }), .. } => {
-            wait(audit::show(&frontend, &what, json)).map(done)
-        }
-        Command::Audit { command: Some(AuditCommand::Verify { from_anchor, json }), .. } => {
-            wait(audit::verify(&frontend, from_anchor, json))
-        }
-        Command::Audit { command: Some(AuditCommand::Anchor { git_note, json }), .. } => {
-            wait(audit::anchor(&frontend, git_note.as_deref(), json)).map(done)
-        }
-        Command::Audit { command: Some(AuditCommand::Export(asked)), .. } => {
-            wait(audit::export::export(&frontend, asked))
-        }
-        Command::Audit { command: Some(AuditCommand::Import(asked)), .. } => {
-            wait(audit::import::import(&frontend, asked)).map(done)
-        }
+        Command::Audit { command, list } => wait(audit::run(&frontend, screen, command, list)),
         Command::Daemon { command: DaemonCommand::Status { json } } => {
             wait(daemon::status(&frontend, json)).map(done)
         }

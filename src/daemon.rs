@@ -12,6 +12,7 @@ pub mod permits;
 pub mod place;
 pub mod protocol;
 pub mod recover;
+mod review;
 pub mod serve;
 pub mod session;
 mod trail;

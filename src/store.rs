@@ -35,7 +35,7 @@ pub mod verify;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::audit::chain::{Fault as Finding, Head};
 use crate::audit::verdict::VerifyReport;
@@ -169,6 +169,11 @@ impl Store {
     /// Records that a check found a fault: each fault once, and only if the store can still write.
     pub async fn record_finding(&self, finding: Finding) -> Result<(), CommitError> {
         self.commit(move |txn| ledger::record_finding(txn, finding)).await
+    }
+
+    /// Returns what changes whenever audit records have reached the disk.
+    pub fn appended(&self) -> watch::Receiver<u64> {
+        self.committer.appended()
     }
 
     /// Returns what was repaired or found missing when the store was opened, in words.

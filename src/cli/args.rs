@@ -15,9 +15,11 @@ mod setup;
 mod upkeep;
 
 pub(super) use agents::{Budget, FieldArguments};
-pub(super) use audit::{AuditArguments, AuditCommand};
+pub(super) use audit::{
+    AuditArguments, AuditCommand, FilterArguments, Format, OutputArguments, ShowPart, StatsBy,
+};
 pub(super) use dispatching::{DispatchArguments, Status};
-pub(super) use export::{ExportArguments, Format, ImportArguments};
+pub(super) use export::{ExportArguments, ExportFormat, ImportArguments};
 pub(super) use groups::{GroupCommand, GroupTexts};
 pub(super) use manual::{Shell, completions, pages};
 pub(super) use settings::SettingsCommand;

@@ -4,10 +4,12 @@
 //! [`Reply::Checking`] frames where the request streams, then the final reply. A connection that said [`Request::Worker`] belongs to that worker from
 //! then on: orders come one way, reports go the other. Closing a connection is how either side leaves.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::audit::chain::Head;
-use crate::audit::query::{AuditEntry, AuditFilter};
+use crate::audit::query::{AuditEntry, AuditFilter, Page, Search};
 use crate::audit::stats::{Stats, StatsFilter};
 use crate::audit::typical::Typical;
 use crate::audit::verdict::VerifyReport;
@@ -81,6 +83,10 @@ pub enum Request {
     Check(Option<Head>),
     /// Take the audit trail elsewhere, or bring one from there.
     Trail(trail::Asked),
+    /// A part of a search for audit records; waits for one if it is told to.
+    Search(Box<Search>),
+    /// What dispatches to these agents usually take.
+    Typical(Vec<String>),
 }
 
 /// What the daemon answers. Variants are only ever added at the end.
@@ -135,6 +141,10 @@ pub enum Reply {
     },
     /// The audit trail as a whole, or a part of it.
     Trail(trail::Told),
+    /// What a part of a search found.
+    Page(Page),
+    /// What dispatches to agents usually take, by their names; those of which too little is known are left out.
+    Typical(BTreeMap<String, Typical>),
 }
 
 /// What a dispatch would come to, were it asked for now.

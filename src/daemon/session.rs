@@ -14,10 +14,11 @@ use crate::daemon::hub::{Abandoned, ConnectionId, Signal};
 use crate::daemon::protocol::{
     CancelEffect, DaemonStatus, JobView, Order, Reply, Request, WaitEnd, WaitRequest, WireFault,
 };
+use crate::daemon::review::apart;
 use crate::daemon::serve::Daemon;
 use crate::daemon::wire::{Connection, WireError};
 use crate::daemon::workers::pump;
-use crate::daemon::{checking, recover, trail, upkeep};
+use crate::daemon::{checking, recover, review, trail, upkeep};
 use crate::job::{Admission, JobRecord, OpenRequest, State};
 use crate::model::{JobId, OnDisconnect};
 use crate::store::ledger;
@@ -126,6 +127,10 @@ impl Talk<'_> {
             let reply = match request {
                 Request::Worker(hello) => return self.worker(hello).await,
                 Request::Wait(wait) => match self.wait(wait).await? {
+                    Some(reply) => reply,
+                    None => return Ok(()),
+                },
+                Request::Search(search) => match self.search(*search).await? {
                     Some(reply) => reply,
                     None => return Ok(()),
                 },
@@ -286,17 +291,19 @@ impl Talk<'_> {
             Request::Answer(job) => Reply::Answer(store.answer(job).map_err(read)?),
             Request::Texts(job) => Reply::Texts(store.texts(job).map_err(read)?),
             Request::Session(id) => Reply::Session(store.session(&id).map_err(read)?),
-            Request::Audit(filter) => Reply::Audit(store.audit(&filter).map_err(read)?),
+            Request::Audit(filter) => {
+                Reply::Audit(apart(store.clone(), move |store| store.audit(&filter)).await?)
+            }
             Request::AuditRecord(seq) => {
                 Reply::Audit(store.audit_record(seq).map_err(read)?.into_iter().collect())
             }
             Request::Find(first, last) => Reply::Found(store.dispatches_between(first, last).map_err(read)?),
             Request::Stats(filter) => {
-                let store = store.clone();
-                // It reads every record: not on the thread that serves everybody else.
-                let counted = tokio::task::spawn_blocking(move || store.stats(&filter)).await;
-                let stats = counted.map_err(|panicked| WireFault::Store(panicked.to_string()))?;
-                Reply::Stats(Box::new(stats.map_err(read)?))
+                let stats = apart(store.clone(), move |store| store.stats(&filter)).await?;
+                Reply::Stats(Box::new(stats))
+            }
+            Request::Typical(agents) => {
+                Reply::Typical(apart(store.clone(), move |store| review::typical(store, agents)).await?)
             }
             Request::Verify => Reply::Verified(checking::check(self.daemon, None, Arc::default()).await?),
             Request::Record { id, body } => {
@@ -315,7 +322,11 @@ impl Talk<'_> {
                 Reply::Done
             }
             Request::Consider(request) => Reply::Considered(Box::new(self.consider(*request).await?)),
-            Request::Open(_) | Request::Wait(_) | Request::Worker(_) | Request::Check(_) => {
+            Request::Open(_)
+            | Request::Wait(_)
+            | Request::Worker(_)
+            | Request::Check(_)
+            | Request::Search(_) => {
                 return Err(WireFault::Unsupported);
             }
         })

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::audit::chain::Head;
 use crate::model::Timestamp;
@@ -64,6 +64,8 @@ enum Request {
 struct Fate {
     stopping: AtomicBool,
     failure: OnceLock<String>,
+    /// Number of the last audit record on disk, for those who follow the trail.
+    appended: watch::Sender<u64>,
 }
 
 impl Fate {
@@ -153,6 +155,11 @@ impl Committer {
         }
     }
 
+    /// Returns what changes whenever audit records have reached the disk.
+    pub fn appended(&self) -> watch::Receiver<u64> {
+        self.fate.appended.subscribe()
+    }
+
     /// Finishes what waits, makes it durable, and ends the thread. Blocks until then; later changes are refused.
     pub fn stop(&self) {
         self.fate.stopping.store(true, Ordering::SeqCst);
@@ -227,6 +234,9 @@ impl Writer {
         }
         match self.write(&group, must_flush) {
             Ok(()) => {
+                if group.head() != self.head {
+                    self.fate.appended.send_replace(group.head().seq);
+                }
                 self.head = group.head();
                 for answer in answers {
                     answer(Ok(()));

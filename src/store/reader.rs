@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::audit::chain::{Head, Link, body};
-use crate::audit::query::{AuditEntry, AuditFilter};
-use crate::audit::stats::{Counter, Line, Stats, StatsFilter};
+use crate::audit::chain::{Head, Link};
+use crate::audit::query::AuditEntry;
 use crate::job::{JobFilter, JobRecord, RequestTexts, State};
 use crate::model::{Answer, JobId, Session, SessionId, Timestamp};
 use crate::store::database::{Database, Direction};
@@ -12,6 +11,8 @@ use crate::store::keys;
 use crate::store::ledger::{ProgressLines, decode};
 use crate::store::schema::Stored;
 use crate::store::txn::Fault;
+
+mod search;
 
 /// Longest listing.
 pub const LIST_MAX: u32 = 1000;
@@ -167,70 +168,8 @@ impl Reader {
         }
         Ok(found)
     }
-
-    /// Returns one audit record, as it is listed.
-    pub fn audit_record(&self, seq: u64) -> Result<Option<AuditEntry>, Fault> {
-        Ok(self.link(seq)?.map(|link| entry_of(&link)))
-    }
-
-    /// Returns audit records, newest first.
-    pub fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditEntry>, Fault> {
-        let prefix = match (&filter.dispatch, &filter.agent) {
-            (Some(dispatch), _) => keys::audit_of_dispatch(*dispatch),
-            (None, Some(agent)) => keys::audit_of_agent(agent),
-            (None, None) => keys::AUDIT.to_vec(),
-        };
-        let limit = filter.limit.clamp(1, LIST_MAX) as usize;
-        let mut found = Vec::new();
-        for entry in self.database.scan(keys::under(&prefix), Direction::Backward) {
-            let (key, _) = entry?;
-            let Some(link) = keys::seq_of(&key).map(|seq| self.link(seq)).transpose()?.flatten() else {
-                continue;
-            };
-            let found_one = entry_of(&link);
-            let time = serde_json::from_str::<Time>(&found_one.body).map(|record| record.time).ok();
-            // Records are in the order of time: the first that is too old ends the search.
-            if filter.since.is_some_and(|since| time.is_some_and(|time| time < since)) {
-                break;
-            }
-            found.push(found_one);
-            if found.len() >= limit {
-                break;
-            }
-        }
-        Ok(found)
-    }
-
-    /// Counts what dispatches came to. Only as much of each record is decoded as counts; unreadable ones are passed over.
-    pub fn stats(&self, filter: &StatsFilter) -> Result<Stats, Fault> {
-        let prefix =
-            filter.agent.as_ref().map_or_else(|| keys::AUDIT.to_vec(), |agent| keys::audit_of_agent(agent));
-        let mut counter = Counter::default();
-        for entry in self.database.scan(keys::under(&prefix), Direction::Backward) {
-            let (key, mut bytes) = entry?;
-            if filter.agent.is_some() {
-                let found = keys::seq_of(&key).map(|seq| self.database.get(&keys::audit(seq))).transpose()?;
-                let Some(found) = found.flatten() else { continue };
-                bytes = found;
-            }
-            let Some(line) = body(&bytes).and_then(|body| serde_json::from_slice::<Line>(body).ok()) else {
-                continue;
-            };
-            // Records are in the order of time: the first that is too old ends the search.
-            if filter.since.is_some_and(|since| line.time < since) {
-                break;
-            }
-            counter.count(&line);
-        }
-        Ok(counter.finish())
-    }
 }
 
 fn entry_of(link: &Link) -> AuditEntry {
     AuditEntry { head: link.head(), body: String::from_utf8_lossy(&link.body).into_owned() }
-}
-
-#[derive(serde::Deserialize)]
-struct Time {
-    time: Timestamp,
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use crate::audit::chain::Head;
 use crate::cli::args::export::{EXPORT_HELP, ExportArguments, IMPORT_HELP, ImportArguments};
@@ -10,21 +10,110 @@ use crate::cli::audit::parse_anchor;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AuditArguments {
-    /// At most so many records, 1 to 1000
-    #[arg(short = 'n', long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[command(flatten)]
+    pub(in crate::cli) filter: FilterArguments,
+    /// At most so many records, the newest; 0 for all
+    #[arg(short = 'n', long, default_value_t = 20)]
     pub(in crate::cli) limit: u32,
-    /// Only records of this agent
+    /// The oldest of them first
+    #[arg(short, long)]
+    pub(in crate::cli) reverse: bool,
+    /// Go on with new records as they come, until Ctrl-C; also over a restart of the daemon
+    #[arg(short, long, conflicts_with_all = ["reverse", "dispatches"])]
+    pub(in crate::cli) follow: bool,
+    /// One line for each dispatch, with its end, instead of one for each record
     #[arg(long)]
-    pub(in crate::cli) agent: Option<String>,
-    /// Only records not older than this: `2h ago`, `yesterday`, `2026-11-21 10:15`, RFC 3339
+    pub(in crate::cli) dispatches: bool,
+    #[command(flatten)]
+    pub(in crate::cli) output: OutputArguments,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct OutputArguments {
+    /// How to print them
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub(in crate::cli) output: Format,
+    /// Only these fields, in this order: dotted names such as `agent,end.cost_usd`
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(in crate::cli) fields: Vec<String>,
+    /// Print JSON: short for `-o json`
+    #[arg(long, conflicts_with = "output")]
+    pub(in crate::cli) json: bool,
+}
+
+/// How records are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum Format {
+    /// Columns that fit the terminal
+    Table,
+    /// One whole line each
+    Oneline,
+    /// One array
+    Json,
+    /// One object a line
+    Jsonl,
+    /// Comma-separated values (RFC 4180)
+    Csv,
+}
+
+/// Which records are meant. Several of one kind: any of them.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Which records (all that are given must hold; of a repeated one, any)")]
+pub(in crate::cli) struct FilterArguments {
+    /// Not older than this: `2h ago`, `yesterday`, `monday`, `2026-11-21 10:15`, RFC 3339
     #[arg(long, value_name = "TIME")]
     pub(in crate::cli) since: Option<String>,
-    /// Only records of this dispatch (the beginning of its id is enough)
+    /// Not newer than this
+    #[arg(long, value_name = "TIME")]
+    pub(in crate::cli) until: Option<String>,
+    /// Of this agent
+    #[arg(long)]
+    pub(in crate::cli) agent: Vec<String>,
+    /// Asked for by this one: a declared name, a client, or a session's id
+    #[arg(long, value_name = "WHO")]
+    pub(in crate::cli) caller: Vec<String>,
+    /// That say the job became this: done, failed, cancelled, interrupted, refused, pending, running
+    #[arg(long)]
+    pub(in crate::cli) status: Vec<String>,
+    /// With this verdict of the agent: done, partial, blocked
+    #[arg(long)]
+    pub(in crate::cli) outcome: Vec<String>,
+    /// Of failures of this class: timeout, permission, budget, ...
+    #[arg(long, value_name = "CLASS")]
+    pub(in crate::cli) error_type: Vec<String>,
+    /// Of this conversation (the beginning of its id is enough)
+    #[arg(long, value_name = "ID")]
+    pub(in crate::cli) session: Vec<String>,
+    /// Of runs that used this tool, or were denied it
+    #[arg(long)]
+    pub(in crate::cli) tool: Vec<String>,
+    /// Of runs that were denied a tool
+    #[arg(long)]
+    pub(in crate::cli) denied: bool,
+    /// Of answers from the cache
+    #[arg(long)]
+    pub(in crate::cli) cached: bool,
+    /// Of runs with such a model; a part of its name is enough
+    #[arg(long)]
+    pub(in crate::cli) model: Vec<String>,
+    /// Of runs that cost this many US dollars or more
+    #[arg(long, value_name = "USD")]
+    pub(in crate::cli) min_cost: Option<f64>,
+    /// Of runs that took this long or longer: `90s`, `5 min`
+    #[arg(long, value_name = "TIME")]
+    pub(in crate::cli) slower_than: Option<String>,
+    /// Of this dispatch (the beginning of its id is enough)
     #[arg(long, value_name = "ID")]
     pub(in crate::cli) dispatch: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub(in crate::cli) json: bool,
+    /// Of the whole call tree to which this dispatch belongs
+    #[arg(long, value_name = "ID")]
+    pub(in crate::cli) tree: Option<String>,
+    /// With a text that fits this pattern; upper and lower case are the same
+    #[arg(short, long, value_name = "PATTERN", allow_hyphen_values = true)]
+    pub(in crate::cli) grep: Vec<String>,
+    /// Of this event: requested, refused, hit, joined, started, finished, cancelled, gc, `config_changed`, ...
+    #[arg(long, value_name = "CODE")]
+    pub(in crate::cli) event: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -33,6 +122,40 @@ pub(in crate::cli) enum AuditCommand {
     Show {
         /// A dispatch's id (the beginning is enough) or a record's number
         what: String,
+        #[command(flatten)]
+        part: ShowPart,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Compare two dispatches: circumstances, numbers, and the answers line by line
+    Diff {
+        /// A dispatch's id (the beginning is enough)
+        first: String,
+        /// The other's
+        second: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show which dispatches changed a file last, as far as their records name the files
+    Blame {
+        /// The file; it need not exist any more
+        path: PathBuf,
+        /// At most so many dispatches, 1 to 1000
+        #[arg(short = 'n', long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        limit: u32,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Count dispatches: success, time, money, and what the cache and joining saved
+    Stats {
+        /// What each line is about
+        #[arg(long, default_value = "agent")]
+        by: StatsBy,
+        #[command(flatten)]
+        filter: FilterArguments,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -80,3 +203,34 @@ Exit codes of this command:
 const ANCHOR_HELP: &str = "\
 Later, this proves that the record is still the same and that everything after it follows from it:
   agent-dispatch audit verify --from-anchor SEQ:HASH";
+/// What of a dispatch is shown; all that is known of it without one of these.
+#[derive(Debug, Clone, Copy, Args)]
+#[group(multiple = false)]
+#[expect(clippy::struct_excessive_bools, reason = "flags as they are typed, of which one may be given")]
+pub(in crate::cli) struct ShowPart {
+    /// Only the tools it used, and those it was denied
+    #[arg(long)]
+    pub(in crate::cli) tools: bool,
+    /// Only its place in the tree of calls
+    #[arg(long)]
+    pub(in crate::cli) tree: bool,
+    /// Only what it was asked
+    #[arg(long)]
+    pub(in crate::cli) prompt: bool,
+    /// Only what it answered
+    #[arg(long)]
+    pub(in crate::cli) result: bool,
+    /// Only the command that goes on with its conversation in a terminal
+    #[arg(long, conflicts_with = "json")]
+    pub(in crate::cli) resume: bool,
+}
+
+/// What a line of numbers is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum StatsBy {
+    Agent,
+    Caller,
+    Model,
+    Day,
+    Error,
+}

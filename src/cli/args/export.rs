@@ -11,7 +11,7 @@ pub(in crate::cli) struct ExportArguments {
     pub(in crate::cli) out: PathBuf,
     /// What to write
     #[arg(long, default_value = "jsonl")]
-    pub(in crate::cli) format: Format,
+    pub(in crate::cli) format: ExportFormat,
     /// Only records not older than this: `2h ago`, `yesterday`, `2026-11-21 10:15`, RFC 3339
     #[arg(long, value_name = "TIME")]
     pub(in crate::cli) since: Option<String>,
@@ -37,7 +37,7 @@ pub(in crate::cli) struct ExportArguments {
 
 /// The form of an exported file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum Format {
+pub(in crate::cli) enum ExportFormat {
     /// One JSON object a line, each with its hash, and a manifest at the end: what `verify-export` and `audit import` take
     Jsonl,
     /// A table for spreadsheets

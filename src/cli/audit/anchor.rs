@@ -10,9 +10,9 @@ use serde::Serialize;
 use crate::audit::Record;
 use crate::audit::chain::Head;
 use crate::audit::query::AuditFilter;
-use crate::cli::audit::records;
 use crate::cli::render::{note, print_json, print_text};
-use crate::daemon::protocol::Request;
+use crate::daemon::ClientError;
+use crate::daemon::protocol::{Reply, Request};
 use crate::dispatch::Frontend;
 use crate::error::{Kind, Report};
 use crate::model::{Digest, Timestamp, with_causes};
@@ -43,7 +43,10 @@ pub(in crate::cli) async fn anchor(
     as_json: bool,
 ) -> Result<(), Report> {
     let newest = AuditFilter { limit: 1, ..AuditFilter::default() };
-    let newest = records(frontend, Request::Audit(newest)).await?.pop();
+    let Reply::Audit(mut newest) = frontend.client.ask(&Request::Audit(newest)).await? else {
+        return Err(ClientError::Confused.into());
+    };
+    let newest = newest.pop();
     let newest = newest.ok_or_else(|| {
         let hint = "The first dispatch makes the first record: agent-dispatch dispatch AGENT TASK";
         Report::new(Kind::NotFound, "not_found", "there is no audit record yet", hint)

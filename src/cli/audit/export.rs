@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use crate::audit::chain::{Link, Verifier};
 use crate::audit::export::{Cursor, Writer, csv, follow, time_of};
 use crate::audit::ocsf;
-use crate::cli::args::{ExportArguments, Format};
+use crate::cli::args::{ExportArguments, ExportFormat};
 use crate::cli::dispatching::interrupts;
 use crate::cli::progress;
 use crate::cli::render::{harmless, note};
@@ -205,7 +205,7 @@ fn time(text: Option<&str>) -> Result<Option<Timestamp>, Report> {
 struct Output {
     sink: Sink,
     path: PathBuf,
-    format: Format,
+    format: ExportFormat,
     writer: Writer,
 }
 
@@ -215,7 +215,7 @@ enum Sink {
 }
 
 impl Output {
-    fn open(path: &Path, format: Format) -> Result<Self, Report> {
+    fn open(path: &Path, format: ExportFormat) -> Result<Self, Report> {
         let sink = if path.as_os_str() == "-" {
             Sink::Standard(BufWriter::new(io::stdout()))
         } else {
@@ -229,10 +229,10 @@ impl Output {
         // Counted in every format; what a page holds is text.
         let line = self.writer.line(link).unwrap_or_default();
         match self.format {
-            Format::Jsonl => self.put(&line),
-            Format::Csv if first => self.put(&(csv::header() + &csv::line(link))),
-            Format::Csv => self.put(&csv::line(link)),
-            Format::Ocsf => self.put(&format!("{}\n", ocsf::event(link, VERSION))),
+            ExportFormat::Jsonl => self.put(&line),
+            ExportFormat::Csv if first => self.put(&(csv::header() + &csv::line(link))),
+            ExportFormat::Csv => self.put(&csv::line(link)),
+            ExportFormat::Ocsf => self.put(&format!("{}\n", ocsf::event(link, VERSION))),
         }
     }
 
@@ -245,7 +245,7 @@ impl Output {
     }
 
     fn finish(mut self) -> Result<(), Report> {
-        if self.format == Format::Jsonl {
+        if self.format == ExportFormat::Jsonl {
             let program = format!("agent-dispatch {VERSION}");
             let last = std::mem::take(&mut self.writer).finish(program, Timestamp::now());
             self.put(&last.unwrap_or_default())?;
