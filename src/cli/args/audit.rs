@@ -10,8 +10,6 @@ use crate::cli::audit::parse_anchor;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AuditArguments {
-    #[command(flatten)]
-    pub(in crate::cli) filter: FilterArguments,
     /// At most so many records, the newest; 0 for all
     #[arg(short = 'n', long, default_value_t = 20)]
     pub(in crate::cli) limit: u32,
@@ -26,6 +24,9 @@ pub(in crate::cli) struct AuditArguments {
     pub(in crate::cli) dispatches: bool,
     #[command(flatten)]
     pub(in crate::cli) output: OutputArguments,
+    // Last: its heading stands over all that follows.
+    #[command(flatten)]
+    pub(in crate::cli) filter: FilterArguments,
 }
 
 #[derive(Debug, Args)]
@@ -128,7 +129,7 @@ pub(in crate::cli) enum AuditCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Compare two dispatches: circumstances, numbers, and the answers line by line
+    /// Compare two dispatches: circumstances, numbers, and the answers line by line; exits with 1 if those differ
     Diff {
         /// A dispatch's id (the beginning is enough)
         first: String,
@@ -154,11 +155,11 @@ pub(in crate::cli) enum AuditCommand {
         /// What each line is about
         #[arg(long, default_value = "agent")]
         by: StatsBy,
-        #[command(flatten)]
-        filter: FilterArguments,
         /// Print JSON
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        filter: FilterArguments,
     },
     /// Export the trail to keep or check it elsewhere, all of it or what is new
     #[command(after_help = EXPORT_HELP)]

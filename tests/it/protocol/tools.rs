@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use crate::client::{Client, Home};
 
 /// Tools that only read or wait: clients run those side by side.
-const READING: [&str; 11] = [
+const READING: [&str; 13] = [
+    "audit_search",
+    "audit_show",
     "cache_stats",
     "dispatch_jobs",
     "dispatch_plan",
