@@ -13,6 +13,7 @@ use crate::model::{Caller, Timestamp, ToolUse, Usage};
 pub mod chain;
 pub mod query;
 pub mod redact;
+pub mod report;
 pub mod stats;
 
 /// What happened. The texts are stable: other programs match on them.

@@ -34,6 +34,7 @@ mod manual;
 mod progress;
 mod registration;
 mod render;
+mod report;
 mod settings;
 mod shell;
 mod stats;
@@ -129,6 +130,9 @@ fn run(command: Command, environment: Environment) -> Result<ExitCode, Report> {
         Command::Audit { command: None, list } => wait(audit::list(&frontend, screen, list)).map(done),
         Command::Audit { command: Some(AuditCommand::Show { what, json }), .. } => {
             wait(audit::show(&frontend, &what, json)).map(done)
+        }
+        Command::Audit { command: Some(AuditCommand::Report(asked)), .. } => {
+            wait(report::report(&frontend, asked)).map(done)
         }
         Command::Audit { command: Some(AuditCommand::Verify { json }), .. } => {
             wait(audit::verify(&frontend, json))

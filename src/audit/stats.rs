@@ -100,8 +100,8 @@ struct Tally {
 }
 
 /// Longer runs and larger sums are mistakes of whoever wrote them down.
-const DURATION_MS_MAX: u64 = 1_000_000_000;
-const COST_USD_MAX: f64 = 1_000_000.0;
+pub(super) const DURATION_MS_MAX: u64 = 1_000_000_000;
+pub(super) const COST_USD_MAX: f64 = 1_000_000.0;
 
 impl Counter {
     /// Counts what a record tells of.
@@ -153,7 +153,9 @@ impl Tally {
             numbers.ok += 1;
         } else {
             numbers.failed += 1;
-            *numbers.errors.entry(why(line).to_owned()).or_default() += 1;
+            let class = end.and_then(|end| end.error_type.as_deref());
+            let class = why(line.event, class, line.reason.as_deref());
+            *numbers.errors.entry(class.to_owned()).or_default() += 1;
         }
         let Some(end) = end else { return };
         if let Some(outcome) = &end.outcome {
@@ -181,19 +183,19 @@ impl Tally {
 }
 
 /// Returns why a dispatch failed, in one word.
-fn why(line: &Line) -> &str {
-    match (line.event, &line.end, &line.reason) {
+pub(super) fn why<'a>(event: Code, error_type: Option<&'a str>, reason: Option<&'a str>) -> &'a str {
+    match (event, error_type, reason) {
         (Code::Cancelled, ..) => "cancelled",
         (Code::Interrupted, ..) => "interrupted",
         // `class: message`.
         (Code::Refused, _, Some(reason)) => reason.split(':').next().unwrap_or_default(),
-        (_, Some(LineEnd { error_type: Some(class), .. }), _) => class,
+        (_, Some(class), _) => class,
         _ => "unknown",
     }
 }
 
 /// Returns the `percent`th percentile of sorted values: the one whose rank is nearest, halves to the even one.
-fn percentile<T: Copy>(sorted: &[T], percent: usize) -> Option<T> {
+pub(super) fn percentile<T: Copy>(sorted: &[T], percent: usize) -> Option<T> {
     let hundredths = percent * sorted.len() + 50;
     let (whole, rest) = (hundredths / 100, hundredths % 100);
     let up = rest > 50 || (rest == 50 && whole % 2 == 1);

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::audit::query::{AuditEntry, AuditFilter, VerifyReport};
+use crate::audit::report::{Overview, Period};
 use crate::audit::stats::{Stats, StatsFilter};
 use crate::job::{Admission, JobFilter, JobRecord, OpenRequest, ProcessId, RequestTexts};
 use crate::model::{Answer, JobId, RunResult, Session, SessionId, Timestamp};
@@ -69,6 +70,8 @@ pub enum Request {
     Upkeep(upkeep::Asked),
     /// What dispatches came to, in numbers.
     Stats(StatsFilter),
+    /// What a page about a period shows.
+    Overview(Period),
 }
 
 /// What the daemon answers. Variants are only ever added at the end.
@@ -112,6 +115,8 @@ pub enum Reply {
     Upkeep(upkeep::Told),
     /// What dispatches came to, in numbers.
     Stats(Box<Stats>),
+    /// What a page about a period shows.
+    Overview(Box<Overview>),
 }
 
 /// A worker, presenting itself.

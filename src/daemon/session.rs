@@ -299,6 +299,13 @@ impl Talk<'_> {
                 let stats = counted.map_err(|panicked| WireFault::Store(panicked.to_string()))?;
                 Reply::Stats(Box::new(stats.map_err(read)?))
             }
+            Request::Overview(period) => {
+                let store = store.clone();
+                // As above.
+                let counted = tokio::task::spawn_blocking(move || store.overview(period)).await;
+                let overview = counted.map_err(|panicked| WireFault::Store(panicked.to_string()))?;
+                Reply::Overview(Box::new(overview.map_err(read)?))
+            }
             Request::Record { id, body } => {
                 store.record(id, body).await.map_err(fault)?;
                 Reply::Done

@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use crate::cli::args::ReportArguments;
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AuditArguments {
     /// At most so many records, 1 to 1000
@@ -31,6 +33,8 @@ pub(in crate::cli) enum AuditCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Write a page about a period, with charts, for a browser; it loads nothing from anywhere
+    Report(ReportArguments),
     /// Check that no record was changed, removed or added behind the log's back; exits with 1 if one was
     Verify {
         /// Print JSON
