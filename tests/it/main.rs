@@ -23,6 +23,7 @@ mod real;
 mod real_claude;
 mod real_dispatch;
 mod real_setup;
+mod report;
 mod runner;
 mod scene;
 mod setup;

@@ -10,7 +10,7 @@ use crate::model::{JobId, Timestamp};
 
 /// Most trees, and most dispatches that are shown of one.
 const TREES_MAX: usize = 5;
-const NODES_MAX: usize = 16;
+const NODES_MAX: usize = 12;
 
 /// Deepest indent.
 const DEPTH_MAX: u32 = 8;

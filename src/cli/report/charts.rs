@@ -30,7 +30,7 @@ pub(super) fn over_time(html: &mut Html, step: Step, columns: &[Column], shown: 
     let scale = Scale::of(most, shown);
     let label = match shown {
         Shown::Spend => "Spend over time, as columns",
-        Shown::Dispatches => "Dispatches over time, as stacked columns: answered, failed, given again",
+        Shown::Dispatches => "Dispatches over time, as stacked columns: answered, failed, reused",
     };
     html.raw("<div class=\"chart\"><div class=\"y\" aria-hidden=\"true\">");
     for tick in &scale.ticks {
@@ -109,7 +109,7 @@ fn tip(step: Step, column: &Column, shown: Shown) -> String {
     match shown {
         Shown::Spend => format!("{name}: {}", money(sums.cost_usd)),
         Shown::Dispatches => format!(
-            "{name}: {} answered, {} failed, {} given again",
+            "{name}: {} answered, {} failed, {} reused",
             number(sums.ok),
             number(sums.failed),
             number(sums.cached + sums.joined)
@@ -150,25 +150,34 @@ pub(super) fn histogram(html: &mut Html, durations: &Durations) {
             &[&short(x + room * 0.06), &short(100.0 - height), &short(room * 0.88), &short(height)],
         );
     }
-    let marks = [("p50", durations.p50_ms), ("p90", durations.p90_ms), ("p99", durations.p99_ms)];
-    for (row, (name, millis)) in marks.into_iter().enumerate() {
-        let Some(millis) = millis else { continue };
-        let x = (place(millis) - real(first as u64)) * room;
-        let baseline = 11 + row * 15;
-        let (anchor, aside) = if x > 60.0 { ("end", "-5") } else { ("start", "5") };
+    marks(html, durations, |millis| (place(millis) - real(first as u64)) * room);
+    html.raw("</svg>");
+    let ends = BIN_ENDS_MS.iter().enumerate().filter(|(bin, _)| (first..last).contains(bin));
+    x_axis(html, ends.map(|(bin, end)| (real((bin - first) as u64 + 1) * room, brief(*end))));
+    html.raw("</div>");
+}
+
+/// Draws the marks: all lines first, so that no line crosses a text; the longest time on top, so that no text has to stand
+/// between lines.
+fn marks(html: &mut Html, durations: &Durations, place: impl Fn(u64) -> f64) {
+    let marks = [("p99", durations.p99_ms), ("p90", durations.p90_ms), ("p50", durations.p50_ms)];
+    let marks = marks.into_iter().enumerate().filter_map(|(row, (name, millis))| {
+        let millis = millis?;
+        Some((11 + row * 16, name, millis, place(millis)))
+    });
+    for (baseline, _, _, x) in marks.clone() {
         html.fill(
             "<line class=\"mark\" x1=\"{}%\" x2=\"{}%\" y1=\"{}\" y2=\"100%\"/>",
             &[&short(x), &short(x), &(baseline - 9)],
         );
+    }
+    for (baseline, name, millis, x) in marks {
+        let (anchor, aside) = if x > 35.0 { ("end", "-5") } else { ("start", "5") };
         html.fill(
             "<text class=\"mark\" x=\"{}%\" y=\"{}\" dx=\"{}\" text-anchor=\"{}\">{} {}</text>",
             &[&short(x), &baseline, &aside, &anchor, &name, &brief(millis)],
         );
     }
-    html.raw("</svg>");
-    let ends = BIN_ENDS_MS.iter().enumerate().filter(|(bin, _)| (first..last).contains(bin));
-    x_axis(html, ends.map(|(bin, end)| (real((bin - first) as u64 + 1) * room, brief(*end))));
-    html.raw("</div>");
 }
 
 /// Returns where a length of time stands, counted in bins.
@@ -180,11 +189,10 @@ fn place(millis: u64) -> f64 {
     real(bin as u64) + (real(millis - from) / real(to - from)).min(0.95)
 }
 
-/// Draws a bar whose parts are shares of all the room it has.
-pub(super) fn bar(html: &mut Html, parts: &[(f64, &'static str)]) {
-    html.raw(
-        "<svg class=\"bar\" aria-hidden=\"true\"><rect class=\"track\" width=\"100%\" height=\"100%\"/>",
-    );
+/// Writes the cell of a table with a value, and a bar whose parts are shares of all the room it has.
+pub(super) fn meter(html: &mut Html, value: &str, parts: &[(f64, &'static str)]) {
+    html.raw("<td class=\"n meter\"><div><svg class=\"bar\" aria-hidden=\"true\">");
+    html.raw("<rect class=\"track\" width=\"100%\" height=\"100%\"/>");
     let mut x = 0.0;
     for (share, class) in parts {
         let width = if share.is_finite() { (share * 100.0).clamp(0.0, 100.0 - x) } else { 0.0 };
@@ -197,7 +205,7 @@ pub(super) fn bar(html: &mut Html, parts: &[(f64, &'static str)]) {
         }
         x += width;
     }
-    html.raw("</svg>");
+    html.fill("</svg><span>{}</span></div></td>", &[&value]);
 }
 
 fn grid(html: &mut Html, ticks: usize) {

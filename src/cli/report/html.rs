@@ -70,9 +70,9 @@ pub(super) fn number(number: u64) -> String {
     text
 }
 
-/// Returns a sum of money as people write it: `$12,345.60`.
+/// Returns a sum of money as people write it: `$12,345.60`; less than a cent is not rounded to nothing.
 pub(super) fn money(amount: f64) -> String {
-    let text = usd(amount);
+    let text = if amount >= 0.01 { format!("${amount:.2}") } else { usd(amount) };
     match text.strip_prefix('$').and_then(|sum| sum.split_once('.')) {
         Some((dollars, cents)) if dollars.len() > 3 => {
             let dollars = dollars.parse().map_or_else(|_| dollars.to_owned(), number);
@@ -84,10 +84,17 @@ pub(super) fn money(amount: f64) -> String {
 
 /// Returns a part of a whole, as people write it: `97.5 %`; nothing when there is no whole.
 pub(super) fn percent(part: u64, whole: u64) -> Option<String> {
-    let tenths = u128::from(part) * 1000 / u128::from(whole.max(1));
-    // All is only said of all.
-    let text = if tenths == 1000 { "100".to_owned() } else { format!("{}.{}", tenths / 10, tenths % 10) };
-    (whole > 0).then(|| format!("{text} %"))
+    let (part, whole) = (u128::from(part), u128::from(whole));
+    let rounded = (part * 2000 + whole).checked_div(whole * 2)?;
+    Some(match rounded {
+        _ if part == whole => "100 %".to_owned(),
+        _ if part == 0 => "0 %".to_owned(),
+        // All is only said of all, and nothing of nothing.
+        tenths => {
+            let tenths = tenths.clamp(1, 999);
+            format!("{}.{} %", tenths / 10, tenths % 10)
+        }
+    })
 }
 
 /// Returns `one` or `many`, behind how many there are.
@@ -95,18 +102,16 @@ pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", number(count), if count == 1 { one } else { many })
 }
 
-/// Returns a length of time in few characters: `41 s`, `3 min`, `1.5 h`.
+/// Returns a length of time in few characters: `850 ms`, `4.1 s`, `41 s`, `1.7 min`, `3 h`.
 pub(super) fn brief(millis: u64) -> String {
-    match millis {
-        0..1000 => format!("{millis} ms"),
-        1000..10_000 if !millis.is_multiple_of(1000) => {
-            format!("{}.{} s", millis / 1000, millis % 1000 / 100)
-        }
-        1000..60_000 => format!("{} s", millis / 1000),
-        60_000..3_600_000 => format!("{} min", millis / 60_000),
-        _ if millis.is_multiple_of(3_600_000) || millis >= 36_000_000 => format!("{} h", millis / 3_600_000),
-        _ => format!("{}.{} h", millis / 3_600_000, millis % 3_600_000 / 360_000),
-    }
+    let (unit, name) = match millis {
+        0..1000 => return format!("{millis} ms"),
+        1000..60_000 => (1000, "s"),
+        60_000..3_600_000 => (60_000, "min"),
+        _ => (3_600_000, "h"),
+    };
+    let (whole, tenths) = (millis / unit, millis % unit * 10 / unit);
+    if whole >= 10 || tenths == 0 { format!("{whole} {name}") } else { format!("{whole}.{tenths} {name}") }
 }
 
 /// Returns a local time such as `2026-11-21 10:15` as people write it, as far as it goes: `21 Nov 2026, 10:15`.

@@ -4,7 +4,7 @@ use crate::audit::report::{Detail, Node, Tree};
 use crate::audit::{Code, Record};
 use crate::cli::jobs::SHORT_CHARS;
 use crate::cli::render::duration;
-use crate::cli::report::charts::{bar, real};
+use crate::cli::report::charts::{meter, real};
 use crate::cli::report::html::{Html, counted, date, foreign, money, number};
 use crate::cli::report::page::{NAME_CHARS, Told};
 use crate::model::agent::ProfileInForce;
@@ -39,17 +39,14 @@ pub(super) fn trees(html: &mut Html, trees: &[Tree]) {
         for node in &tree.nodes {
             html.fill("<tr><th scope=\"row\" class=\"d{}\">", &[&node.depth]);
             name(html, &node.agent, &node.task, (node.depth == 0).then_some(node.id));
+            html.raw("</th>");
             let cost = node.cost_usd.map_or_else(|| "–".to_owned(), money);
-            html.fill("</th><td class=\"n meter\">{}", &[&cost]);
-            bar(html, &[(node.cost_usd.unwrap_or(0.0) / dearest, "money")]);
-            html.fill(
-                "</td><td class=\"n meter\">{}",
-                &[&node.duration_ms.map_or_else(|| "–".to_owned(), duration)],
-            );
+            meter(html, &cost, &[(node.cost_usd.unwrap_or(0.0) / dearest, "money")]);
+            let time = node.duration_ms.map_or_else(|| "–".to_owned(), duration);
             let class = if node.success == Some(false) { "bad" } else { "ok" };
             let before = real(begin(node).millis_since(from)) / span;
-            bar(html, &[(before, ""), (real(node.duration_ms.unwrap_or(0)) / span, class)]);
-            html.raw("</td></tr>\n");
+            meter(html, &time, &[(before, ""), (real(node.duration_ms.unwrap_or(0)) / span, class)]);
+            html.raw("</tr>\n");
         }
         let left = tree.dispatches.saturating_sub(tree.nodes.len() as u64);
         if left > 0 {
@@ -79,15 +76,10 @@ pub(super) fn slowest(html: &mut Html, ids: &[JobId], told: &Told<'_>) {
         row(html, detail, record);
         let end = record.end.as_ref();
         let millis = end.map_or(0, |end| end.duration_ms);
-        html.fill("<td class=\"n\">{}</td><td class=\"n meter\">{}", &[&spent(record), &duration(millis)]);
-        bar(
-            html,
-            &[(
-                real(millis) / real(longest.unwrap_or(1).max(1)),
-                if succeeded(record) { "ok" } else { "bad" },
-            )],
-        );
-        html.raw("</td></tr>\n");
+        html.fill("<td class=\"n\">{}</td>", &[&spent(record)]);
+        let class = if succeeded(record) { "ok" } else { "bad" };
+        meter(html, &duration(millis), &[(real(millis) / real(longest.unwrap_or(1).max(1)), class)]);
+        html.raw("</tr>\n");
     }
     html.raw("</tbody></table></div>\n</section>\n");
 }

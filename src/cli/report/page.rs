@@ -6,7 +6,7 @@ use crate::audit::Record;
 use crate::audit::query::VerifyReport;
 use crate::audit::report::{Detail, Overview, Period, Ranked, Row, Step, Sums, Who};
 use crate::cli::render::duration;
-use crate::cli::report::charts::{self, Shown, bar, real};
+use crate::cli::report::charts::{self, Shown, meter, real};
 use crate::cli::report::html::{Html, brief, counted, date, foreign, money, number, percent};
 use crate::cli::report::lists;
 use crate::model::{JobId, Timestamp};
@@ -52,11 +52,7 @@ pub(in crate::cli) fn page(overview: &Overview, setting: &Setting<'_>) -> String
         sections(&mut html, overview);
     }
     html.raw("</main>\n<footer>\n");
-    html.fill(
-        "<p>Made {} by agent-dispatch {} from its audit trail. Times are local. This page loads nothing from \
-         anywhere.</p>\n",
-        &[&date(&setting.now.local()), &env!("CARGO_PKG_VERSION")],
-    );
+    html.raw("<p>From the audit trail of agent-dispatch. Times are local. This page loads nothing from anywhere.</p>\n");
     html.raw("</footer>\n</div>\n</body>\n</html>\n");
     html.finish()
 }
@@ -88,10 +84,14 @@ fn head(html: &mut Html, overview: &Overview, setting: &Setting<'_>) {
         None => html.raw("All agents"),
     }
     if let Some((first, last)) = overview.range {
-        for (word, time) in [(" · first ended ", first), (" · last ended ", last)] {
+        for (word, time) in [(", from ", first), (" to ", last)] {
             html.fill("{}<time datetime=\"{}\">{}</time>", &[&word, &time, &date(&time.local())]);
         }
     }
+    html.fill(
+        "</p>\n<p class=\"soft\">Made <time datetime=\"{}\">{}</time> by agent-dispatch {}",
+        &[&setting.now, &date(&setting.now.local()), &env!("CARGO_PKG_VERSION")],
+    );
     html.raw("</p>\n</header>\n");
 }
 
@@ -124,7 +124,7 @@ fn tiles(html: &mut Html, overview: &Overview, verified: Option<&VerifyReport>) 
     let all = if again == 0 {
         format!("{} ran or were refused", number(total.ended()))
     } else {
-        format!("{} on their own, {} given again", number(total.ended()), number(again))
+        format!("{} on their own, {} reused", number(total.ended()), number(again))
     };
     tile("Dispatches", &number(total.all()), &all, "");
     let rate = percent(total.ok, total.ended()).unwrap_or_else(|| "–".to_owned());
@@ -200,13 +200,13 @@ fn over_time(html: &mut Html, overview: &Overview) {
     html.fill("<figcaption>Spend by {}</figcaption>", &[&each]);
     charts::over_time(html, overview.step, &overview.columns, Shown::Spend);
     html.fill("</figure>\n<figure><figcaption>Dispatches by {}", &[&each]);
-    html.raw("<span class=\"legend\"><i class=\"ok\"></i>answered <i class=\"bad\"></i>failed <i class=\"again\"></i>given again</span></figcaption>");
+    html.raw("<span class=\"legend\"><i class=\"ok\"></i>answered <i class=\"bad\"></i>failed <i class=\"again\"></i>reused</span></figcaption>");
     charts::over_time(html, overview.step, &overview.columns, Shown::Dispatches);
     html.raw("</figure>\n</div>\n<details><summary>The numbers as a table</summary>\n");
     html.raw(
         "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Numbers over time\"><table>\n",
     );
-    html.raw("<thead><tr><th scope=\"col\">Period</th><th scope=\"col\" class=\"n\">Answered</th><th scope=\"col\" class=\"n\">Failed</th><th scope=\"col\" class=\"n\">Given again</th><th scope=\"col\" class=\"n\">Spend</th></tr></thead>\n<tbody>\n");
+    html.raw("<thead><tr><th scope=\"col\">Period</th><th scope=\"col\" class=\"n\">Answered</th><th scope=\"col\" class=\"n\">Failed</th><th scope=\"col\" class=\"n\">Reused</th><th scope=\"col\" class=\"n\">Spend</th></tr></thead>\n<tbody>\n");
     for column in overview.columns.iter().filter(|column| column.sums.all() > 0) {
         let sums = &column.sums;
         html.fill(
@@ -229,7 +229,7 @@ fn ranking<T>(
         return;
     }
     html.fill("<section class=\"card\">\n<h2>{}</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{}\"><table class=\"ranking\">\n", &[&title, &title]);
-    html.fill("<thead><tr><th scope=\"col\">{}</th><th scope=\"col\" class=\"n\">Spend</th><th scope=\"col\" class=\"n\">Dispatches</th><th scope=\"col\" class=\"n\">Success</th><th scope=\"col\" class=\"n wide\">Median</th><th scope=\"col\" class=\"n wide\">p90</th></tr></thead>\n<tbody>\n", &[&one]);
+    html.fill("<thead><tr><th scope=\"col\">{}</th><th scope=\"col\" class=\"n\">Spend</th><th scope=\"col\" class=\"n\">Dispatches</th><th scope=\"col\" class=\"n wide\">Success</th><th scope=\"col\" class=\"n wide\">Median</th><th scope=\"col\" class=\"n wide\">p90</th></tr></thead>\n<tbody>\n", &[&one]);
     let rest = Row { sums: ranked.rest, ..Row::default() };
     let rows = || ranked.top.iter().map(|(_, row)| row).chain((ranked.others > 0).then_some(&rest));
     let dearest = rows().map(|row| row.sums.cost_usd).fold(0.0, f64::max);
@@ -252,18 +252,15 @@ fn ranking<T>(
 
 fn cells(html: &mut Html, row: &Row, dearest: f64, busiest: f64) {
     let sums: &Sums = &row.sums;
-    html.fill("<td class=\"n meter\">{}", &[&money(sums.cost_usd)]);
-    bar(html, &[(sums.cost_usd / dearest, "money")]);
-    html.fill("</td><td class=\"n meter\">{}", &[&number(sums.all())]);
     let share = |count: u64| real(count) / busiest;
-    bar(
-        html,
-        &[(share(sums.ok), "ok"), (share(sums.failed), "bad"), (share(sums.cached + sums.joined), "again")],
-    );
+    let parts =
+        [(share(sums.ok), "ok"), (share(sums.failed), "bad"), (share(sums.cached + sums.joined), "again")];
+    meter(html, &money(sums.cost_usd), &[(sums.cost_usd / dearest, "money")]);
+    meter(html, &number(sums.all()), &parts);
     let rate = percent(sums.ok, sums.ended()).unwrap_or_else(|| "–".to_owned());
     let time = |millis: Option<u64>| millis.map_or_else(|| "–".to_owned(), brief);
     html.fill(
-        "</td><td class=\"n\">{}</td><td class=\"n wide\">{}</td><td class=\"n wide\">{}</td></tr>\n",
+        "<td class=\"n wide\">{}</td><td class=\"n wide\">{}</td><td class=\"n wide\">{}</td></tr>\n",
         &[&rate, &time(row.p50_ms), &time(row.p90_ms)],
     );
 }
@@ -294,12 +291,9 @@ fn failures(html: &mut Html, overview: &Overview) {
     };
     html.raw("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Failures by class\"><table class=\"ranking\">\n<thead><tr><th scope=\"col\">Class</th><th scope=\"col\" class=\"n\">How often</th><th scope=\"col\" class=\"n\">Spend</th></tr></thead>\n<tbody>\n");
     for failure in overview.failures.iter().take(CLASSES_MAX) {
-        html.fill(
-            "<tr><th scope=\"row\"><bdi>{}</bdi></th><td class=\"n meter\">{}",
-            &[&foreign(Some(&failure.class), 40), &number(failure.count)],
-        );
-        bar(html, &[(real(failure.count) / most, "bad")]);
-        html.fill("</td><td class=\"n\">{}</td></tr>\n", &[&money(failure.cost_usd)]);
+        html.fill("<tr><th scope=\"row\"><bdi>{}</bdi></th>", &[&foreign(Some(&failure.class), 40)]);
+        meter(html, &number(failure.count), &[(real(failure.count) / most, "bad")]);
+        html.fill("<td class=\"n\">{}</td></tr>\n", &[&money(failure.cost_usd)]);
     }
     html.raw("</tbody></table></div>\n</section>\n");
 }
