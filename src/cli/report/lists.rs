@@ -70,13 +70,13 @@ pub(super) fn slowest(html: &mut Html, ids: &[JobId], told: &Told<'_>) {
     if rows.is_empty() {
         return;
     }
-    html.raw("<section class=\"card\">\n<h2>Slowest</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"The slowest dispatches\"><table class=\"list\">\n<thead><tr><th scope=\"col\">Dispatch</th><th scope=\"col\" class=\"wide\">When</th><th scope=\"col\">Result</th><th scope=\"col\" class=\"n\">Spend</th><th scope=\"col\" class=\"n\">Took</th></tr></thead>\n<tbody>\n");
+    html.raw("<section class=\"card\">\n<h2>Slowest</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"The slowest dispatches\"><table class=\"list\">\n<thead><tr><th scope=\"col\">Dispatch</th><th scope=\"col\" class=\"wide\">When</th><th scope=\"col\">Result</th><th scope=\"col\" class=\"n wide\">Spend</th><th scope=\"col\" class=\"n\">Took</th></tr></thead>\n<tbody>\n");
     let longest = rows.iter().filter_map(|(_, record)| Some(record.end.as_ref()?.duration_ms)).max();
     for (detail, record) in rows {
         row(html, detail, record);
         let end = record.end.as_ref();
         let millis = end.map_or(0, |end| end.duration_ms);
-        html.fill("<td class=\"n\">{}</td>", &[&spent(record)]);
+        html.fill("<td class=\"n wide\">{}</td>", &[&spent(record)]);
         let class = if succeeded(record) { "ok" } else { "bad" };
         meter(html, &duration(millis), &[(real(millis) / real(longest.unwrap_or(1).max(1)), class)]);
         html.raw("</tr>\n");
