@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::counting::{FAILED_MAX, NAMES_KEPT, NAMES_SHOWN, SLOWEST_MAX};
 use super::*;
+use crate::audit::Code;
 use crate::model::Caller;
 
 const HOUR_MS: u64 = 3_600_000;

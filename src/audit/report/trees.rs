@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::cut;
-use crate::audit::report::{Found, Run};
+use crate::audit::report::Found;
+use crate::audit::report::counting::Run;
 use crate::model::{JobId, Timestamp};
 
 /// Most trees, and most dispatches that are shown of one.
@@ -82,7 +83,7 @@ impl Tree {
             let found = look_up(id);
             let parent = found.as_ref().and_then(|found| found.record.parent.as_ref()?.parse().ok());
             parents.insert(id, parent.unwrap_or(root));
-            nodes.insert(id, Node::of(id, found));
+            nodes.insert(id, Node::of(id, found.as_ref()));
         }
         let mut children: BTreeMap<JobId, Vec<JobId>> = BTreeMap::new();
         for (id, parent) in parents.iter().filter(|(id, _)| **id != root) {
@@ -104,11 +105,11 @@ impl Tree {
 }
 
 impl Node {
-    fn of(id: JobId, found: Option<Found>) -> Self {
-        let record = found.as_ref().map(|found| &found.record);
+    fn of(id: JobId, found: Option<&Found>) -> Self {
+        let record = found.map(|found| &found.record);
         let end = record.and_then(|record| record.end.as_ref());
         let text = |text: Option<&String>, chars| cut(text.map_or("", String::as_str), chars);
-        let asked = found.as_ref().map_or(id.created(), |found| found.asked);
+        let asked = found.map_or(id.created(), |found| found.asked);
         Self {
             id,
             depth: 0,

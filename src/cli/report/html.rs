@@ -124,10 +124,9 @@ pub(super) fn date(iso: &str) -> String {
     let month = parts.next().and_then(|month| MONTHS.get(month.parse::<usize>().ok()?.checked_sub(1)?));
     let day = parts.next().map(|day| day.trim_start_matches('0'));
     let mut text = [day, month.copied(), Some(year)].into_iter().flatten().collect::<Vec<_>>().join(" ");
-    match time.len() {
-        0 => {}
-        2 => text.push_str(&format!(", {time}:00")),
-        _ => text.push_str(&format!(", {}", time.get(..5).unwrap_or(time))),
+    let time = if time.len() == 2 { format!("{time}:00") } else { time.chars().take(5).collect() };
+    if !time.is_empty() {
+        let _infallible = write!(text, ", {time}");
     }
     text
 }

@@ -136,10 +136,11 @@ fn tiles(html: &mut Html, overview: &Overview, verified: Option<&VerifyReport>) 
     );
     let each = if total.ended() > 0 { total.cost_usd / real(total.ended()) } else { 0.0 };
     tile("Spend", &money(total.cost_usd), &format!("{} a dispatch", money(each)), "");
-    let mut saved = format!("{} from the cache, {} joined", number(total.cached), number(total.joined));
-    if overview.unpriced > 0 {
-        saved.push_str(&format!("; {} of unknown price", number(overview.unpriced)));
-    }
+    let again = format!("{} from the cache, {} joined", number(total.cached), number(total.joined));
+    let saved = match overview.unpriced {
+        0 => again,
+        unpriced => format!("{again}; {} of unknown price", number(unpriced)),
+    };
     tile("Saved", &money(overview.saved_usd), &saved, "");
     let median = overview.durations.p50_ms.map_or_else(|| "–".to_owned(), brief);
     let most = overview

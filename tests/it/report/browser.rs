@@ -33,7 +33,7 @@ impl Browser {
             .find(|program| program.exists());
         let Some(program) = program else {
             // Past the test harness, which would keep it to itself.
-            writeln!(std::io::stdout(), "skipped: there is no chromium").unwrap();
+            writeln!(std::io::stdout(), "skipped: there is no chromium").expect("it takes a line");
             return None;
         };
         let profile = tempfile::tempdir().unwrap();
@@ -60,11 +60,11 @@ impl Browser {
             events: Vec::new(),
             _profile: profile,
         };
-        let target = browser.ask("Target.createTarget", json!({"url": "about:blank"}))["targetId"].clone();
-        let attached = browser.ask("Target.attachToTarget", json!({"targetId": target, "flatten": true}));
+        let target = browser.ask("Target.createTarget", &json!({"url": "about:blank"}))["targetId"].clone();
+        let attached = browser.ask("Target.attachToTarget", &json!({"targetId": target, "flatten": true}));
         attached["sessionId"].as_str().unwrap().clone_into(&mut browser.page);
         for domain in ["Page", "Runtime", "Log", "Network"] {
-            browser.ask(&format!("{domain}.enable"), json!({}));
+            browser.ask(&format!("{domain}.enable"), &json!({}));
         }
         Some(browser)
     }
@@ -72,11 +72,11 @@ impl Browser {
     /// Opens a file in a window of this width, in light or in dark colours, and waits until it is there.
     pub(super) fn open(&mut self, file: &Path, width: u32, scheme: &str) {
         let metrics = json!({"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false});
-        self.ask("Emulation.setDeviceMetricsOverride", metrics);
+        self.ask("Emulation.setDeviceMetricsOverride", &metrics);
         let features = json!([{"name": "prefers-color-scheme", "value": scheme}]);
-        self.ask("Emulation.setEmulatedMedia", json!({"features": features}));
+        self.ask("Emulation.setEmulatedMedia", &json!({"features": features}));
         self.events.clear();
-        self.ask("Page.navigate", json!({"url": format!("file://{}", file.display())}));
+        self.ask("Page.navigate", &json!({"url": format!("file://{}", file.display())}));
         while !self.events.iter().any(|event| event["method"] == "Page.loadEventFired") {
             let message = self.receive();
             self.events.push(message);
@@ -86,18 +86,18 @@ impl Browser {
     /// Returns the value of an expression in the page.
     pub(super) fn value(&mut self, expression: &str) -> Value {
         let asked = json!({"expression": expression, "returnByValue": true});
-        self.ask("Runtime.evaluate", asked)["result"]["value"].clone()
+        self.ask("Runtime.evaluate", &asked)["result"]["value"].clone()
     }
 
     /// Writes a picture of the whole page.
     pub(super) fn picture(&mut self, file: &Path) {
         let asked = json!({"format": "png", "captureBeyondViewport": true});
-        let answer = self.ask("Page.captureScreenshot", asked);
+        let answer = self.ask("Page.captureScreenshot", &asked);
         fs::write(file, base64(answer["data"].as_str().unwrap())).unwrap();
     }
 
     /// Asks for something, and returns the answer.
-    pub(super) fn ask(&mut self, method: &str, parameters: Value) -> Value {
+    pub(super) fn ask(&mut self, method: &str, parameters: &Value) -> Value {
         self.calls += 1;
         let mut call = json!({"id": self.calls, "method": method, "params": parameters});
         if !self.page.is_empty() {
