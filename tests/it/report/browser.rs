@@ -89,9 +89,12 @@ impl Browser {
         self.ask("Runtime.evaluate", &asked)["result"]["value"].clone()
     }
 
-    /// Writes a picture of the whole page.
+    /// Writes a picture of the page, from its top as far as a look at it needs.
     pub(super) fn picture(&mut self, file: &Path) {
-        let asked = json!({"format": "png", "captureBeyondViewport": true});
+        let size = self.value("[innerWidth, Math.min(document.documentElement.scrollHeight, 5000)]");
+        let clip = json!({"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1});
+        let asked =
+            json!({"format": "png", "captureBeyondViewport": true, "optimizeForSpeed": true, "clip": clip});
         let answer = self.ask("Page.captureScreenshot", &asked);
         fs::write(file, base64(answer["data"].as_str().unwrap())).unwrap();
     }
