@@ -105,6 +105,26 @@ fn hostile_texts_stay_texts_and_the_page_stays_small() {
     for never in ["<script", "<img", "onerror=alert(1)>", "\u{202e}", "\u{2066}", "\0", "\u{1b}", "\u{7}"] {
         assert!(!page.contains(never), "{never:?}");
     }
+    // Every field is there, with what it says.
+    for name in [
+        "Error",
+        "Asked by",
+        "Inside",
+        "Directory",
+        "Commit",
+        "Profile",
+        "Model",
+        "Tools",
+        "Denied",
+        "Conversation",
+    ] {
+        let field = format!("<dt>{name}</dt><dd><bdi>");
+        let begins = |said: &&str| {
+            let said = said.trim_start_matches(|char: char| char.is_ascii_digit() || char == '“');
+            said.starts_with("&lt;/td&gt;")
+        };
+        assert!(page.split(&field).skip(1).filter(begins).count() > 20, "{name}");
+    }
     let Some(mut browser) = Browser::start() else { return };
     let file = world.path("hostile.html");
     fs::write(&file, &page).unwrap();

@@ -12,7 +12,7 @@ use crate::model::{Caller, JobId};
 
 /// Longest text of a task, an error or a hint: in a list, and where everything is told.
 const LINE_CHARS: usize = 90;
-const TEXT_CHARS: usize = 350;
+const TEXT_CHARS: usize = 300;
 
 /// Most tools that are named.
 const TOOLS_MAX: usize = 20;
@@ -264,7 +264,7 @@ fn ran(html: &mut Html, record: &Record) {
     let tools = end.tools.iter().take(TOOLS_MAX);
     let tools: Vec<String> =
         tools.map(|(name, used)| format!("{name} ×{} ({})", used.count, duration(used.millis))).collect();
-    fact(html, "Tools", Some(&tools.join(", ")), TEXT_CHARS * 2);
+    fact(html, "Tools", Some(&tools.join(", ")), TEXT_CHARS);
     fact(html, "Denied", Some(&named(&end.denied_tools)), TEXT_CHARS);
     if end.recovered {
         fact(html, "Note", Some("its worker died; the answer was found in the run folder"), TEXT_CHARS);

@@ -5,6 +5,9 @@ use proptest::prelude::*;
 use super::charts::{Scale, Shown};
 use super::html::{Html, brief, date, foreign, money, number, percent};
 use super::*;
+use crate::audit::report::{Column, Detail, Failure, Node, Ranked, Row, Sums, Tree, Who};
+use crate::audit::{Code, Record};
+use crate::model::{Caller, JobId, ToolUse};
 
 #[test]
 fn numbers_are_written_for_people() {
@@ -70,4 +73,70 @@ fn a_page_about_nothing_says_what_to_do() {
         empty.contains("<bdi>&lt;b&gt;</bdi>") && empty.contains("everything that is on record"),
         "{empty}"
     );
+}
+
+#[test]
+fn the_longest_texts_in_the_longest_lists_stay_under_a_mebibyte() {
+    // No text grows more when it is escaped.
+    let text = || "&".repeat(4000);
+    let id = |number: u8| JobId::from_bytes([number; 16]);
+    let now = Timestamp::from_millis(1_795_132_800_000);
+    let sums = Sums { ok: 1_000_000, failed: 1_000_000, cached: 1_000_000, joined: 1, cost_usd: 123_456.7 };
+    let ranked = || vec![(text(), Row { sums, p50_ms: Some(1), p90_ms: Some(1) }); 12];
+    let who = |(name, row): (String, Row)| (Who { name: name.clone(), directory: Some(name) }, row);
+    let mut record = Record::new(now, Code::Finished);
+    let caller =
+        Caller { client: text(), session: Some(text()), directory: Some(text()), ..Caller::default() };
+    record.caller = Some(Caller { declared: Some(text()), ..caller });
+    for field in [
+        &mut record.agent,
+        &mut record.directory,
+        &mut record.task_preview,
+        &mut record.session,
+        &mut record.parent,
+    ] {
+        *field = Some(text());
+    }
+    let tools = std::collections::BTreeMap::from([(text(), ToolUse::default())]);
+    let end = crate::audit::End {
+        error: Some(text()),
+        tools,
+        denied_tools: vec![text()],
+        model: Some(text()),
+        ..Default::default()
+    };
+    record.end = Some(end);
+    record.profile = Some(crate::model::agent::ProfileInForce { model: Some(text()), ..Default::default() });
+    let detail = |number| Detail {
+        id: id(number),
+        asked: now,
+        record: serde_json::to_string(&record).unwrap(),
+        hint: Some(text()),
+    };
+    let node = Node {
+        id: id(1),
+        depth: 8,
+        agent: text(),
+        task: text(),
+        asked: now,
+        last: now,
+        duration_ms: Some(1),
+        cost_usd: Some(1.0),
+        success: Some(true),
+    };
+    let overview = Overview {
+        range: Some((now, now)),
+        total: sums,
+        columns: vec![Column { start: "2026-11-21".to_owned(), sums }; 151],
+        agents: Ranked { top: ranked(), ..Ranked::default() },
+        callers: Ranked { top: ranked().into_iter().map(who).collect(), ..Ranked::default() },
+        failures: vec![Failure { class: text(), count: 1, cost_usd: 1.0 }; 2000],
+        trees: vec![Tree { cost_usd: 1.0, dispatches: 20, nodes: vec![node; 12] }; 5],
+        slowest: (0..12).map(id).collect(),
+        failed: (12..37).map(id).collect(),
+        details: (0..42).map(detail).collect(),
+        ..Overview::default()
+    };
+    let page = page::page(&overview, &Setting { period: &Period::default(), verified: None, now });
+    assert!((300_000..1 << 20).contains(&page.len()), "{} bytes", page.len());
 }

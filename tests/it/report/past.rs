@@ -284,12 +284,14 @@ fn ended(millis: u64, cost: f64, dice: &mut Dice) -> End {
 pub(super) const HOSTILE: &str = "</td></script><script>document.title='owned'</script><img src=x onerror=alert(1)>\"'`&lt; \
     \u{202e}drawkcab\u{2066}\u{0}\u{1b}[31mred\u{7} ]]> --> {{7*7}} https://example.org/x.png";
 
-/// Dispatches in which every text of every field is hostile and as long as it may be.
+/// Dispatches in which every text of every field is hostile, in some of them also long.
 fn hostile() -> Vec<Record> {
     let mut dice = Dice(5);
     let mut records = Vec::new();
-    let long = |salt: usize| format!("{salt}{HOSTILE} ").repeat(40).chars().take(1400).collect::<String>();
-    let text = |salt: usize| Some(long(salt).chars().take(300).collect::<String>());
+    let text = |number: usize| {
+        let often = if number.is_multiple_of(5) { 3 } else { 1 };
+        Some(format!("{number}{HOSTILE} ").repeat(often))
+    };
     let mut parent = None;
     for number in 0..200_usize {
         let at = END_MS - 50 * HOUR_MS + number as u64 * 600_000;
@@ -305,7 +307,7 @@ fn hostile() -> Vec<Record> {
         record.git_head = text(number);
         record.session = text(number);
         record.reason = text(number);
-        record.task_preview = Some(long(number));
+        record.task_preview = text(number);
         let root = if number % 40 == 0 { id } else { parent.unwrap_or(id) };
         parent = Some(root);
         record.root = Some(root.to_string());
