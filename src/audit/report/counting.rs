@@ -149,7 +149,9 @@ impl Counter {
         }
         let (Some(id), Some(_)) = (line.dispatch, &line.end) else { return };
         if one.ended() > 0 {
-            self.runs.push(Run { root: line.root.unwrap_or(id), id, cost_usd: one.cost_usd });
+            // What others did inside it, or around it, is not asked for with one agent.
+            let root = line.root.filter(|_| self.period.agent.is_none()).unwrap_or(id);
+            self.runs.push(Run { root, id, cost_usd: one.cost_usd });
             self.slowest.extend(millis.map(|millis| (millis, id)));
             if self.slowest.len() > SLOWEST_MAX {
                 self.slowest.pop_first();

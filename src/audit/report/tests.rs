@@ -158,6 +158,12 @@ fn a_tree_is_told_from_its_root_down_and_a_missing_parent_is_passed_over() {
     let told = |tree: &Tree| tree.nodes.iter().map(|node| (node.id, node.depth)).collect::<Vec<_>>();
     assert_eq!(told(&trees[0]), [(id(1), 0), (id(2), 1), (id(3), 2), (id(4), 1)]);
     assert_eq!((told(&trees[1]), trees[0].dispatches, trees.len()), (vec![(id(9), 0)], 4, 2));
+    // With one agent, nothing is asked about what others did inside.
+    let period = Period { agent: Some("agent1".to_owned()), ..Period::default() };
+    assert_eq!(
+        counted(&records, period).trees.iter().map(told).collect::<Vec<_>>(),
+        [[(id(1), 0)], [(id(4), 0)]]
+    );
     // Records that claim to be inside each other are no reason to go round in circles.
     let circle = [inside(ended(2, 1, 1, 1.0, 5), 3), inside(ended(3, 1, 2, 1.0, 5), 2)];
     assert_eq!(all(&circle).trees[0].nodes.len(), 3);

@@ -248,7 +248,13 @@ impl Scale {
         while unit * 10.0 < wanted {
             unit *= 10.0;
         }
-        let steps = [1.0, 2.0, 4.0, 6.0, 8.0, 10.0];
+        // With these, half of the top is a round number of cents or of dispatches, too.
+        let fine = if shown == Shown::Dispatches { unit > 9.0 } else { unit > 0.09 };
+        let steps: &[f64] = if fine {
+            &[1.0, 1.2, 1.6, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0]
+        } else {
+            &[1.0, 2.0, 4.0, 6.0, 8.0, 10.0]
+        };
         let top = steps.iter().map(|step| step * unit).find(|top| *top >= wanted * 0.999_999);
         let top = top.unwrap_or(wanted);
         let label = |share: f64| match shown {

@@ -18,11 +18,11 @@ const TEXT_CHARS: usize = 300;
 const TOOLS_MAX: usize = 20;
 
 /// Writes the costliest dispatches with everything inside them.
-pub(super) fn trees(html: &mut Html, trees: &[Tree]) {
+pub(super) fn trees(html: &mut Html, trees: &[Tree], title: &'static str) {
     if trees.is_empty() {
         return;
     }
-    html.raw("<section class=\"card\">\n<h2>Costliest, with everything inside</h2>\n");
+    html.fill("<section class=\"card long\">\n<h2>{}</h2>\n", &[&title]);
     for tree in trees {
         let Some(root) = tree.nodes.first() else { continue };
         html.fill("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Call tree of {}\"><table class=\"tree\">\n", &[&root.id]);
@@ -70,7 +70,7 @@ pub(super) fn slowest(html: &mut Html, ids: &[JobId], told: &Told<'_>) {
     if rows.is_empty() {
         return;
     }
-    html.raw("<section class=\"card\">\n<h2>Slowest</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"The slowest dispatches\"><table class=\"list\">\n<thead><tr><th scope=\"col\">Dispatch</th><th scope=\"col\" class=\"wide\">When</th><th scope=\"col\">Result</th><th scope=\"col\" class=\"n wide\">Spend</th><th scope=\"col\" class=\"n\">Took</th></tr></thead>\n<tbody>\n");
+    html.raw("<section class=\"card long\">\n<h2>Slowest</h2>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"The slowest dispatches\"><table class=\"list\">\n<thead><tr><th scope=\"col\">Dispatch</th><th scope=\"col\" class=\"wide\">When</th><th scope=\"col\">Result</th><th scope=\"col\" class=\"n wide\">Spend</th><th scope=\"col\" class=\"n\">Took</th></tr></thead>\n<tbody>\n");
     let longest = rows.iter().filter_map(|(_, record)| Some(record.end.as_ref()?.duration_ms)).max();
     for (detail, record) in rows {
         row(html, detail, record);
@@ -90,7 +90,7 @@ pub(super) fn failed(html: &mut Html, ids: &[JobId], told: &Told<'_>, all: u64) 
     if rows.is_empty() {
         return;
     }
-    html.raw("<section class=\"card\">\n<h2>Failed</h2>\n");
+    html.raw("<section class=\"card long\">\n<h2>Failed</h2>\n");
     if all > rows.len() as u64 {
         html.fill("<p class=\"soft\">The last {} of {}.</p>\n", &[&rows.len(), &number(all)]);
     }

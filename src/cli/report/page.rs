@@ -15,7 +15,7 @@ use crate::model::{JobId, Timestamp};
 pub(super) const NAME_CHARS: usize = 100;
 
 /// What is known beside the numbers.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(in crate::cli) struct Setting<'a> {
     /// What was asked for.
     pub(in crate::cli) period: &'a Period,
@@ -38,7 +38,7 @@ pub(in crate::cli) fn page(overview: &Overview, setting: &Setting<'_>) -> String
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"referrer\" content=\"no-referrer\">\n",
     );
-    html.fill("<title>Dispatches, {}</title>\n<style>\n", &[&range(overview, setting)]);
+    html.fill("<title>{}</title>\n<style>\n", &[&title(overview, setting)]);
     html.raw(include_str!("page.css"));
     html.raw("</style>\n</head>\n<body>\n<div class=\"page\" id=\"top\">\n");
     head(&mut html, overview, setting);
@@ -49,7 +49,7 @@ pub(in crate::cli) fn page(overview: &Overview, setting: &Setting<'_>) -> String
         html.raw("<dl class=\"tiles\">\n");
         tiles(&mut html, overview, setting.verified);
         html.raw("</dl>\n");
-        sections(&mut html, overview);
+        sections(&mut html, overview, setting);
     }
     html.raw("</main>\n<footer>\n");
     html.raw("<p>From the audit trail of agent-dispatch. Times are local. This page loads nothing from anywhere.</p>\n");
@@ -57,28 +57,28 @@ pub(in crate::cli) fn page(overview: &Overview, setting: &Setting<'_>) -> String
     html.finish()
 }
 
-/// Returns the period in words.
-fn range(overview: &Overview, setting: &Setting<'_>) -> String {
+/// Returns what the page is about.
+fn title(overview: &Overview, setting: &Setting<'_>) -> String {
     let day = |time: Timestamp| date(time.local().get(..10).unwrap_or_default());
     let first = setting.period.since.or(overview.range.map(|(first, _)| first));
     let last =
         setting.period.until.map(|until| until.minus_millis(1)).or(overview.range.map(|(_, last)| last));
     match (first.map(day), last.map(day)) {
-        (Some(first), Some(last)) if first == last => first,
+        (Some(first), Some(last)) if first == last => format!("Dispatches, {first}"),
         (Some(first), Some(last)) => {
             // `1 Nov – 21 Nov 2026`: one year is said once.
             let year = last.rsplit_once(' ').map_or("", |(_, year)| year);
-            format!("{} – {last}", first.strip_suffix(year).unwrap_or(&first).trim_end())
+            format!("Dispatches, {} – {last}", first.strip_suffix(year).unwrap_or(&first).trim_end())
         }
-        (Some(first), None) => format!("since {first}"),
-        (None, Some(last)) => format!("until {last}"),
-        (None, None) => "none yet".to_owned(),
+        (Some(first), None) => format!("Dispatches since {first}"),
+        (None, Some(last)) => format!("Dispatches until {last}"),
+        (None, None) => "No dispatches yet".to_owned(),
     }
 }
 
 fn head(html: &mut Html, overview: &Overview, setting: &Setting<'_>) {
     html.raw("<header>\n<p class=\"brand\">agent-dispatch · audit report</p>\n");
-    html.fill("<h1>Dispatches, {}</h1>\n<p class=\"soft\">", &[&range(overview, setting)]);
+    html.fill("<h1>{}</h1>\n<p class=\"soft\">", &[&title(overview, setting)]);
     match &setting.period.agent {
         Some(agent) => html.fill("Only agent <bdi>{}</bdi>", &[&foreign(Some(agent), NAME_CHARS)]),
         None => html.raw("All agents"),
@@ -163,7 +163,7 @@ fn trail(verified: Option<&VerifyReport>) -> (&'static str, String, &'static str
     }
 }
 
-fn sections(html: &mut Html, overview: &Overview) {
+fn sections(html: &mut Html, overview: &Overview, setting: &Setting<'_>) {
     let told: Told<'_> = overview
         .details
         .iter()
@@ -183,7 +183,8 @@ fn sections(html: &mut Html, overview: &Overview) {
     durations(html, overview);
     failures(html, overview);
     html.raw("</div>\n");
-    lists::trees(html, &overview.trees);
+    let all = setting.period.agent.is_none();
+    lists::trees(html, &overview.trees, if all { "Costliest, with everything inside" } else { "Costliest" });
     lists::slowest(html, &overview.slowest, &told);
     lists::failed(html, &overview.failed, &told, overview.total.failed);
     lists::details(html, &told);

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::charts::{Scale, Shown};
 use super::html::{Html, brief, date, foreign, money, number, percent};
 use super::*;
+use crate::audit::chain::{Fault, FaultKind};
 use crate::audit::report::{Column, Detail, Failure, Node, Ranked, Row, Sums, Tree, Who};
 use crate::audit::{Code, Record};
 use crate::model::{Caller, JobId, ToolUse};
@@ -28,7 +29,7 @@ fn numbers_are_written_for_people() {
 fn an_axis_ends_at_a_round_number_just_above_what_it_shows() {
     let spend = [0.0, 0.013, 0.9, 1.0, 13.2, 950.0, 12_345.0]
         .map(|most| Scale::of(most, Shown::Spend).ticks.swap_remove(0));
-    assert_eq!(spend, ["$0.01", "$0.02", "$1.00", "$1.00", "$20", "$1,000", "$20,000"]);
+    assert_eq!(spend, ["$0.01", "$0.02", "$1.00", "$1.00", "$16", "$1,000", "$16,000"]);
     let counts = [0.0, 1.0, 3.0, 10.0, 61.0].map(|most| Scale::of(most, Shown::Dispatches).ticks.concat());
     assert_eq!(counts, ["210", "210", "420", "1050", "80400"]);
 }
@@ -64,9 +65,19 @@ fn a_page_about_nothing_says_what_to_do() {
     let setting = Setting { period: &period, verified: None, now };
     let empty = page::page(&Overview::default(), &setting);
     assert!(
-        empty.contains("Nothing to show yet") && empty.contains("agent-dispatch dispatch AGENT"),
+        empty.contains("<h1>No dispatches yet</h1>") && empty.contains("agent-dispatch dispatch AGENT"),
         "{empty}"
     );
+    let fault = Fault { seq: 17, kind: FaultKind::Changed };
+    let head = crate::audit::chain::Head::EMPTY;
+    let broken =
+        VerifyReport { records: 1, first: 1, head, outside: None, faults: vec![fault], notes: Vec::new() };
+    let checked = |report: &VerifyReport| {
+        page::page(&Overview::default(), &Setting { verified: Some(report), ..setting })
+    };
+    assert!(checked(&broken).contains("<strong class=\"alarm\">✗ Broken</strong>, record 17 was changed"));
+    let whole = VerifyReport { faults: Vec::new(), ..broken };
+    assert!(checked(&whole).contains("<strong class=\"fine\">✓ Whole</strong>, 1 record checked"));
     let narrowed = Period { agent: Some("<b>".to_owned()), ..Period::default() };
     let empty = page::page(&Overview::default(), &Setting { period: &narrowed, ..setting });
     assert!(
