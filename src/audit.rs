@@ -16,6 +16,7 @@ pub mod export;
 pub mod ocsf;
 pub mod query;
 pub mod redact;
+pub mod report;
 pub mod stats;
 pub mod typical;
 pub mod verdict;

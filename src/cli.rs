@@ -35,6 +35,7 @@ mod plan;
 mod progress;
 mod registration;
 mod render;
+mod report;
 mod settings;
 mod several;
 mod shell;

@@ -190,8 +190,8 @@ struct Tally {
 }
 
 /// Longer runs and larger sums are mistakes of whoever wrote them down.
-const DURATION_MS_MAX: u64 = 1_000_000_000;
-const COST_USD_MAX: f64 = 1_000_000.0;
+pub(super) const DURATION_MS_MAX: u64 = 1_000_000_000;
+pub(super) const COST_USD_MAX: f64 = 1_000_000.0;
 
 impl Counter {
     /// Returns a counter of nothing yet.
@@ -313,7 +313,7 @@ pub(in crate::audit) fn failure_class<'a>(
 }
 
 /// Returns the `percent`th percentile of sorted values: the one whose rank is nearest, halves to the even one.
-fn percentile<T: Copy>(sorted: &[T], percent: usize) -> Option<T> {
+pub(super) fn percentile<T: Copy>(sorted: &[T], percent: usize) -> Option<T> {
     let hundredths = percent * sorted.len() + 50;
     let (whole, rest) = (hundredths / 100, hundredths % 100);
     let up = rest > 50 || (rest == 50 && whole % 2 == 1);

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::cli::args::{AuditArguments, AuditCommand};
 use crate::cli::render::{Screen, note};
+use crate::cli::report;
 use crate::dispatch::Frontend;
 use crate::error::Report;
 
@@ -49,6 +50,9 @@ pub(super) async fn run(
         Some(AuditCommand::Verify { from_anchor, json }) => verify::verify(frontend, from_anchor, json).await,
         Some(AuditCommand::Anchor { git_note, json }) => {
             anchor::anchor(frontend, git_note.as_deref(), json).await.map(|()| ExitCode::SUCCESS)
+        }
+        Some(AuditCommand::Report(asked)) => {
+            report::report(frontend, asked).await.map(|()| ExitCode::SUCCESS)
         }
         Some(AuditCommand::Export(asked)) => export::export(frontend, asked).await,
         Some(AuditCommand::Import(asked)) => {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::chain::Head;
 use crate::audit::query::{AuditEntry, AuditFilter, Page, Search};
+use crate::audit::report::{Overview, Period};
 use crate::audit::stats::{Stats, StatsFilter};
 use crate::audit::typical::Typical;
 use crate::audit::verdict::VerifyReport;
@@ -87,6 +88,8 @@ pub enum Request {
     Search(Box<Search>),
     /// What dispatches to these agents usually take.
     Typical(Vec<String>),
+    /// What a page about a period shows.
+    Overview(Period),
 }
 
 /// What the daemon answers. Variants are only ever added at the end.
@@ -145,6 +148,8 @@ pub enum Reply {
     Page(Page),
     /// What dispatches to agents usually take, by their names; those of which too little is known are left out.
     Typical(BTreeMap<String, Typical>),
+    /// What a page about a period shows.
+    Overview(Box<Overview>),
 }
 
 /// What a dispatch would come to, were it asked for now.

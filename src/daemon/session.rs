@@ -302,6 +302,10 @@ impl Talk<'_> {
                 let stats = apart(store.clone(), move |store| store.stats(&filter)).await?;
                 Reply::Stats(Box::new(stats))
             }
+            Request::Overview(period) => {
+                let overview = apart(store.clone(), move |store| store.overview(period)).await?;
+                Reply::Overview(Box::new(overview))
+            }
             Request::Typical(agents) => {
                 Reply::Typical(apart(store.clone(), move |store| review::typical(store, agents)).await?)
             }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Datelike as _, Local, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike as _, Local, SecondsFormat, Timelike as _, Utc};
 use serde::{Deserialize, Serialize};
 
 /// An instant of calendar time, in milliseconds since 1970-01-01 UTC.
@@ -58,6 +58,16 @@ impl Timestamp {
     /// Returns the local calendar month as `YYYYMM`: the unit of month budgets.
     pub fn local_month(self) -> u32 {
         self.local_day() / 100
+    }
+
+    /// Returns how many days the local day is after a Monday.
+    pub fn local_weekday(self) -> u64 {
+        self.date_time().with_timezone(&Local).weekday().num_days_from_monday().into()
+    }
+
+    /// Returns the local hour of the day.
+    pub fn local_hour(self) -> u64 {
+        self.date_time().with_timezone(&Local).hour().into()
     }
 
     /// Returns the instant in RFC 3339, UTC, with milliseconds.

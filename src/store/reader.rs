@@ -12,6 +12,7 @@ use crate::store::ledger::{ProgressLines, decode};
 use crate::store::schema::Stored;
 use crate::store::txn::Fault;
 
+mod overview;
 mod search;
 
 /// Longest listing.

@@ -8,6 +8,8 @@ use crate::audit::chain::Head;
 use crate::cli::args::export::{EXPORT_HELP, ExportArguments, IMPORT_HELP, ImportArguments};
 use crate::cli::audit::parse_anchor;
 
+use crate::cli::args::ReportArguments;
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AuditArguments {
     /// At most so many records, the newest; 0 for all
@@ -167,6 +169,8 @@ pub(in crate::cli) enum AuditCommand {
     /// Take an exported trail into an empty store, to review it
     #[command(after_help = IMPORT_HELP)]
     Import(ImportArguments),
+    /// Write a page about a period, with charts, for a browser; it loads nothing from anywhere
+    Report(ReportArguments),
     /// Check that no record was changed, removed or added behind the program's back
     #[command(after_help = VERIFY_HELP)]
     Verify {
