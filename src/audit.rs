@@ -11,10 +11,14 @@ use crate::model::agent::ProfileInForce;
 use crate::model::{Caller, Timestamp, ToolUse, Usage};
 
 pub mod chain;
+pub mod checkpoint;
+pub mod export;
+pub mod ocsf;
 pub mod query;
 pub mod redact;
 pub mod stats;
 pub mod typical;
+pub mod verdict;
 
 /// What happened. The texts are stable: other programs match on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -48,6 +52,10 @@ pub enum Code {
     Gap,
     /// The store could not be opened and was set aside; a new one begins here.
     Quarantined,
+    /// Old records were removed from the beginning of the trail.
+    Retention,
+    /// A check of the trail found a fault.
+    VerifyFailed,
 }
 
 impl Code {
@@ -68,6 +76,8 @@ impl Code {
             Self::Gc => "gc",
             Self::Gap => "gap",
             Self::Quarantined => "quarantined",
+            Self::Retention => "retention",
+            Self::VerifyFailed => "verify_failed",
         }
     }
 }

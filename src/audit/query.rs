@@ -3,7 +3,7 @@
 use regex_lite::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
-use crate::audit::chain::{Fault, Head};
+use crate::audit::chain::Head;
 use crate::audit::stats::failure_class;
 use crate::audit::{Code, End, Record};
 use crate::model::{Caller, JobId, Timestamp};
@@ -99,23 +99,6 @@ pub struct Page {
     pub next: Option<Place>,
     /// The last record there was when it was looked for.
     pub head: u64,
-}
-
-/// What a check of the audit trail found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct VerifyReport {
-    /// Records checked.
-    pub records: u64,
-    /// Number of the first one kept.
-    pub first: u64,
-    /// The last one.
-    pub head: Head,
-    /// The last one that the head file outside the store knows.
-    pub outside: Option<Head>,
-    /// What is wrong, the first bad record first; empty when the trail is whole.
-    pub faults: Vec<Fault>,
-    /// What is known of records that are missing, in words.
-    pub notes: Vec<String>,
 }
 
 /// A pattern that cannot be read.

@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 mod agents;
 mod audit;
 mod dispatching;
+mod export;
 mod groups;
 mod manual;
 mod settings;
@@ -15,9 +16,10 @@ mod upkeep;
 
 pub(super) use agents::{Budget, FieldArguments};
 pub(super) use audit::{
-    AuditArguments, AuditCommand, FilterArguments, Format, OutputArguments, ShowPart, StatsBy,
+    AuditArguments, AuditCommand, FilterArguments, Layout, OutputArguments, ShowPart, StatsBy,
 };
 pub(super) use dispatching::{DispatchArguments, Status};
+pub(super) use export::{ExportArguments, Format, ImportArguments};
 pub(super) use groups::{GroupCommand, GroupTexts};
 pub(super) use manual::{Shell, completions, pages};
 pub(super) use settings::SettingsCommand;

@@ -2,25 +2,28 @@
 
 use std::process::ExitCode;
 
-use serde::Serialize;
-
-use crate::audit::chain::Head;
-use crate::audit::query::VerifyReport;
 use crate::cli::args::{AuditArguments, AuditCommand};
-use crate::cli::progress;
-use crate::cli::render::{Screen, fact, note, print_json, print_text};
-use crate::daemon::ClientError;
-use crate::daemon::protocol::{Reply, Request};
+use crate::cli::render::{Screen, note};
 use crate::dispatch::Frontend;
-use crate::error::{Kind, Report};
+use crate::error::Report;
 
+mod anchor;
 mod blame;
+#[cfg(feature = "otlp")]
+mod collector;
 mod diff;
+mod export;
 mod filter;
+mod import;
 mod list;
 mod numbers;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod output;
 mod show;
+mod verify;
+
+pub(super) use anchor::parse as parse_anchor;
 
 /// Carries out the command; without one, lists records.
 pub(super) async fn run(
@@ -29,6 +32,7 @@ pub(super) async fn run(
     command: Option<AuditCommand>,
     asked: AuditArguments,
 ) -> Result<ExitCode, Report> {
+    let done = |()| ExitCode::SUCCESS;
     match command {
         None => list::list(frontend, screen, asked).await,
         Some(AuditCommand::Show { what, part, json }) => {
@@ -43,7 +47,12 @@ pub(super) async fn run(
         Some(AuditCommand::Stats { by, filter, json }) => {
             numbers::stats(frontend, screen, by, filter, json).await
         }
-        Some(AuditCommand::Verify { json }) => verify(frontend, json).await,
+        Some(AuditCommand::Export(asked)) => export::export(frontend, asked).await,
+        Some(AuditCommand::Import(asked)) => import::import(frontend, asked).await.map(done),
+        Some(AuditCommand::Verify { from_anchor, json }) => verify::verify(frontend, from_anchor, json).await,
+        Some(AuditCommand::Anchor { git_note, json }) => {
+            anchor::anchor(frontend, git_note.as_deref(), json).await.map(done)
+        }
     }
 }
 
@@ -57,54 +66,4 @@ fn found(anything: bool) -> ExitCode {
     }
     note("There are no such records.\n");
     ExitCode::from(NOTHING_FOUND)
-}
-
-/// Checks the whole trail.
-async fn verify(frontend: &Frontend, as_json: bool) -> Result<ExitCode, Report> {
-    let asked = frontend.client.ask(&Request::Verify);
-    let Reply::Verified(report) = progress::during(&frontend.environment, "checking", asked).await? else {
-        return Err(ClientError::Confused.into());
-    };
-    let whole = report.faults.is_empty();
-    if as_json {
-        print_json(&Verified { whole, report: &report })?;
-    } else {
-        print_text(&checked(&report))?;
-        if let Some(fault) = report.faults.first() {
-            let hint =
-                "Keep the state directory as it is: what follows the bad record still has its own order.";
-            let error = Report::new(
-                Kind::Failed,
-                "audit_broken",
-                format!("the audit trail is broken: {fault}"),
-                hint,
-            );
-            note(&error.text());
-        }
-    }
-    Ok(if whole { ExitCode::SUCCESS } else { ExitCode::from(Kind::Failed.exit_code()) })
-}
-
-/// What the check found.
-#[derive(Serialize)]
-struct Verified<'a> {
-    whole: bool,
-    #[serde(flatten)]
-    report: &'a VerifyReport,
-}
-
-fn checked(report: &VerifyReport) -> String {
-    let head = |head: &Head| format!("{}:{}", head.seq, head.hash);
-    let mut text = fact("audit trail", if report.faults.is_empty() { "whole" } else { "BROKEN" });
-    text.push_str(&fact("records", &report.records.to_string()));
-    text.push_str(&fact("first", &report.first.to_string()));
-    text.push_str(&fact("head", &head(&report.head)));
-    text.push_str(&fact("outside head", &report.outside.as_ref().map_or("unknown".to_owned(), head)));
-    for fault in &report.faults {
-        text.push_str(&fact("fault", &fault.to_string()));
-    }
-    for said in &report.notes {
-        text.push_str(&fact("note", said));
-    }
-    text
 }

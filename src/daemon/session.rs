@@ -18,7 +18,7 @@ use crate::daemon::review::apart;
 use crate::daemon::serve::Daemon;
 use crate::daemon::wire::{Connection, WireError};
 use crate::daemon::workers::pump;
-use crate::daemon::{recover, review, upkeep};
+use crate::daemon::{checking, recover, review, trail, upkeep};
 use crate::job::{Admission, JobRecord, OpenRequest, State};
 use crate::model::{JobId, OnDisconnect};
 use crate::store::ledger;
@@ -135,6 +135,7 @@ impl Talk<'_> {
                     None => return Ok(()),
                 },
                 Request::Open(request) => self.open(*request).await,
+                Request::Check(anchor) => self.check(anchor).await?,
                 other => self.answer(other).await.unwrap_or_else(Reply::Fault),
             };
             self.send(&reply).await?;
@@ -297,13 +298,6 @@ impl Talk<'_> {
                 Reply::Audit(store.audit_record(seq).map_err(read)?.into_iter().collect())
             }
             Request::Find(first, last) => Reply::Found(store.dispatches_between(first, last).map_err(read)?),
-            Request::Verify => {
-                let store = store.clone();
-                // Reading a long trail takes seconds: not on the thread that serves everybody else.
-                let checked = tokio::task::spawn_blocking(move || store.verify()).await;
-                let report = checked.map_err(|panicked| WireFault::Store(panicked.to_string()))?;
-                Reply::Verified(report.map_err(read)?)
-            }
             Request::Stats(filter) => {
                 let stats = apart(store.clone(), move |store| store.stats(&filter)).await?;
                 Reply::Stats(Box::new(stats))
@@ -311,10 +305,12 @@ impl Talk<'_> {
             Request::Typical(agents) => {
                 Reply::Typical(apart(store.clone(), move |store| review::typical(store, agents)).await?)
             }
+            Request::Verify => Reply::Verified(checking::check(self.daemon, None, Arc::default()).await?),
             Request::Record { id, body } => {
                 store.record(id, body).await.map_err(fault)?;
                 Reply::Done
             }
+            Request::Trail(asked) => Reply::Trail(trail::answer(self.daemon, asked).await?),
             Request::Upkeep(asked) => Reply::Upkeep(upkeep::answer(self.daemon, asked).await?),
             Request::Cancel { job, by } => self.cancel(job, by).await?,
             Request::Leave(job) => {
@@ -326,7 +322,11 @@ impl Talk<'_> {
                 Reply::Done
             }
             Request::Consider(request) => Reply::Considered(Box::new(self.consider(*request).await?)),
-            Request::Open(_) | Request::Wait(_) | Request::Worker(_) | Request::Search(_) => {
+            Request::Open(_)
+            | Request::Wait(_)
+            | Request::Worker(_)
+            | Request::Check(_)
+            | Request::Search(_) => {
                 return Err(WireFault::Unsupported);
             }
         })

@@ -13,10 +13,11 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::audit::chain::Head;
 use crate::model::Timestamp;
-use crate::store::database::{Database, EngineError, panic_text};
+use crate::store::database::{Database, EngineError, Writes, panic_text};
 use crate::store::head::HeadFile;
-use crate::store::schema::FORMAT;
+use crate::store::schema::{self, FORMAT};
 use crate::store::txn::{Fault, Group, Txn};
+use crate::store::{chunks, keys};
 
 /// Most changes in a group: enough to share a flush, few enough that the first does not wait for the last.
 const GROUP_CHANGES_MAX: usize = 256;
@@ -275,7 +276,18 @@ impl Writer {
 
     fn finish(&self) -> Result<(), String> {
         self.database.flush().map_err(|error| error.to_string())?;
-        self.heads.sync().map_err(|error| error.to_string())
+        self.heads.sync().map_err(|error| error.to_string())?;
+        // Last of all: from then on the head file is known to be complete.
+        let closed = schema::encode(&self.head).map_err(|error| error.to_string())?;
+        let closed = Some(chunks::inline(&closed));
+        if self.head == Head::EMPTY || self.database.get_raw(keys::CLOSED).is_ok_and(|known| known == closed)
+        {
+            return Ok(());
+        }
+        self.database
+            .write(&Writes::from([(keys::CLOSED.to_vec(), closed)]))
+            .and_then(|()| self.database.flush())
+            .map_err(|error| error.to_string())
     }
 
     fn fail(&mut self, reason: &str) {

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::audit::Code;
-use crate::audit::chain::{Fault as ChainFault, FaultKind, Head, Link, Verifier};
-use crate::audit::query::{AuditEntry, VerifyReport};
+use crate::audit::chain::{Head, Link};
+use crate::audit::query::AuditEntry;
 use crate::job::{JobFilter, JobRecord, RequestTexts, State};
 use crate::model::{Answer, JobId, Session, SessionId, Timestamp};
 use crate::store::database::{Database, Direction};
@@ -20,9 +19,6 @@ pub const LIST_MAX: u32 = 1000;
 
 /// Most dispatches that one search by id finds: two are enough to say that the search was not precise.
 pub const FOUND_MAX: usize = 20;
-
-/// Most faults that a check names: the first is what matters, a few more show the extent.
-const FAULTS_MAX: usize = 20;
 
 /// Reads one store.
 #[derive(Debug, Clone)]
@@ -172,89 +168,8 @@ impl Reader {
         }
         Ok(found)
     }
-
-    /// Checks every record, the ends and the count, and compares the end with `outside`.
-    ///
-    /// What is missing where a gap was recorded stays missing: the check says so each time.
-    pub fn verify(&self, outside: Option<Head>) -> Result<VerifyReport, Fault> {
-        // Read before the scan: records appended meanwhile are no fault.
-        let claimed = self.head()?;
-        let mut report = VerifyReport {
-            records: 0,
-            first: 0,
-            head: claimed,
-            outside,
-            faults: Vec::new(),
-            notes: Vec::new(),
-        };
-        let mut verifier = Verifier::from(Head::EMPTY);
-        for entry in self.database.scan(keys::under(keys::AUDIT), Direction::Forward) {
-            let (key, bytes) = entry?;
-            let seq = keys::seq_of(&key).unwrap_or(0);
-            if seq > claimed.seq {
-                break;
-            }
-            report.records += 1;
-            report.first = if report.first == 0 { seq } else { report.first };
-            let checked = Link::decode(seq, &bytes).and_then(|link| match verifier.check(&link) {
-                Ok(()) => Ok(link),
-                Err(fault) => {
-                    // Go on from here as the record itself claims, so that one fault is not named a thousand times.
-                    verifier = Verifier::from(link.head());
-                    Err(fault)
-                }
-            });
-            match checked {
-                Ok(link) => report.notes.extend(gap_note(&link)),
-                Err(fault) => {
-                    if fault.kind == FaultKind::Unreadable {
-                        verifier = Verifier::from(Head { seq, hash: crate::model::Digest::ZERO });
-                    }
-                    if let Ok(link) = Link::decode(seq, &bytes) {
-                        report.notes.extend(gap_note(&link));
-                    }
-                    report.faults.push(fault);
-                }
-            }
-        }
-        report.faults.extend(verifier.finish(claimed).err());
-        self.compare_outside(&mut report)?;
-        report.faults.truncate(FAULTS_MAX);
-        Ok(report)
-    }
-
-    fn compare_outside(&self, report: &mut VerifyReport) -> Result<(), Fault> {
-        let Some(outside) = report.outside else {
-            if report.head.seq > 0 {
-                report.notes.push(
-                    "the head file outside the store is missing or empty: a lost end could not be told"
-                        .to_owned(),
-                );
-            }
-            return Ok(());
-        };
-        let fault = |kind| ChainFault { seq: outside.seq, kind };
-        if outside.seq > report.head.seq {
-            report.faults.push(fault(FaultKind::Truncated));
-        } else if outside.seq > 0 && self.link(outside.seq)?.is_none_or(|link| link.hash != outside.hash) {
-            report.faults.push(fault(FaultKind::Replaced));
-        }
-        Ok(())
-    }
 }
 
 fn entry_of(link: &Link) -> AuditEntry {
     AuditEntry { head: link.head(), body: String::from_utf8_lossy(&link.body).into_owned() }
-}
-
-#[derive(serde::Deserialize)]
-struct Gap {
-    event: Code,
-    reason: Option<String>,
-}
-
-fn gap_note(link: &Link) -> Option<String> {
-    let gap: Gap = serde_json::from_slice(&link.body).ok()?;
-    let tells = matches!(gap.event, Code::Gap | Code::Quarantined);
-    tells.then(|| format!("record {}: {}", link.seq, gap.reason.unwrap_or_default()))
 }

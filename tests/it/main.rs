@@ -13,9 +13,13 @@ mod cli;
 mod client;
 mod crash;
 mod daemon;
+mod export;
 mod flight;
+mod integrity;
 mod leave;
 mod mock_api;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod permits;
 mod protocol;
 mod python;

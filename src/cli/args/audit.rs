@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::audit::chain::Head;
+use crate::cli::args::export::{EXPORT_HELP, ExportArguments, IMPORT_HELP, ImportArguments};
+use crate::cli::audit::parse_anchor;
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AuditArguments {
     /// At most so many records, the newest; 0 for all
@@ -29,7 +33,7 @@ pub(in crate::cli) struct AuditArguments {
 pub(in crate::cli) struct OutputArguments {
     /// How to print them
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub(in crate::cli) output: Format,
+    pub(in crate::cli) output: Layout,
     /// Only these fields, in this order: dotted names such as `agent,end.cost_usd`
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(in crate::cli) fields: Vec<String>,
@@ -40,7 +44,7 @@ pub(in crate::cli) struct OutputArguments {
 
 /// How records are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum Format {
+pub(in crate::cli) enum Layout {
     /// Columns that fit the terminal
     Table,
     /// One whole line each
@@ -157,8 +161,28 @@ pub(in crate::cli) enum AuditCommand {
         #[command(flatten)]
         filter: FilterArguments,
     },
-    /// Check that no record was changed, removed or added behind the log's back; exits with 1 if one was
+    /// Export the trail to keep or check it elsewhere, all of it or what is new
+    #[command(after_help = EXPORT_HELP)]
+    Export(ExportArguments),
+    /// Take an exported trail into an empty store, to review it
+    #[command(after_help = IMPORT_HELP)]
+    Import(ImportArguments),
+    /// Check that no record was changed, removed or added behind the program's back
+    #[command(after_help = VERIFY_HELP)]
     Verify {
+        /// Check from this record on, which `audit anchor` once printed
+        #[arg(long, value_name = "SEQ:HASH", value_parser = parse_anchor)]
+        from_anchor: Option<Head>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print number and hash of the last record, to be kept where nobody who changes the store can change them
+    #[command(after_help = ANCHOR_HELP)]
+    Anchor {
+        /// Also add them as a note to the commit that is checked out in this git repository
+        #[arg(long, value_name = "REPO")]
+        git_note: Option<PathBuf>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -196,3 +220,19 @@ pub(in crate::cli) enum StatsBy {
     Day,
     Error,
 }
+
+/// What stands below the options of `audit verify`.
+const VERIFY_HELP: &str = "\
+Checked are the hashes and links of all records, both ends, the head file outside the store, the checkpoint of what was \
+removed on request, the indexes, and that the stored jobs say what the records say.
+
+Exit codes of this command:
+  0  the trail is whole
+  1  it is broken: the first bad record is named
+  2  it is incomplete: something is known to be missing, or the anchor names what is not there
+  3  it cannot be read";
+
+/// What stands below the options of `audit anchor`.
+const ANCHOR_HELP: &str = "\
+Later, this proves that the record is still the same and that everything after it follows from it:
+  agent-dispatch audit verify --from-anchor SEQ:HASH";
