@@ -7,6 +7,7 @@
 pub mod folder;
 pub mod launch;
 pub mod lifecycle;
+pub mod probe;
 pub mod process;
 mod readiness;
 pub mod supervise;

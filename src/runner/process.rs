@@ -295,7 +295,8 @@ fn start_error(plan: &RunPlan, source: io::Error) -> SpawnError {
     }
 }
 
-fn watch(pid: u32) -> io::Result<Leader> {
+/// Returns a handle on a child of ours that has just been started.
+pub(super) fn watch(pid: u32) -> io::Result<Leader> {
     let number = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidInput)?;
     let handle = rustix::process::pidfd_open(number, PidfdFlags::empty())?;
     let handle = readiness::register(handle)?;
