@@ -115,6 +115,9 @@ fn run(command: Command, environment: Environment) -> Result<ExitCode, Report> {
         Command::Audit { command: Some(AuditCommand::Show { what, json }), .. } => {
             wait(audit::show(&frontend, &what, json)).map(done)
         }
+        Command::Audit { command: Some(AuditCommand::Hash { value, json }), .. } => {
+            wait(audit::hash::hash(&frontend, screen, &value, json))
+        }
         Command::Audit { command: Some(AuditCommand::Verify { json }), .. } => {
             wait(audit::verify(&frontend, json))
         }

@@ -6,20 +6,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::paths::Environment;
+use crate::config::paths::{self, Environment};
 use crate::config::{Config, ConfigError, Source};
 use crate::daemon::protocol::{JobView, ProgressView, Reply, Request, WaitEnd, WaitRequest};
 use crate::daemon::wire::Connection;
 use crate::daemon::{Client, ClientError};
 use crate::job::{Admission, CachePolicy, JobRecord, OpenRequest, Places, Proposal, RequestTexts};
 use crate::model::request::Sharing;
-use crate::model::{Answer, Caller, DispatchRequest, JobId, ResponseFormat, SessionId, with_causes};
+use crate::model::trace::TRACE_VARIABLE;
+use crate::model::{Answer, Asker, Caller, DispatchRequest, JobId, ResponseFormat, SessionId, with_causes};
 use crate::plan::{self, Planned, Question, Refusal, Surroundings, UnknownAgent};
 use crate::project;
 use crate::runner::{FolderError, RunFolder, launch};
 
 mod config_change;
 mod upkeep;
+mod witness;
 pub mod worker;
 
 pub use config_change::ChangeError;
@@ -137,18 +139,23 @@ impl Frontend {
         self.source.current()
     }
 
-    /// Returns who asks: `client` as the connection says, `declared` as the request says.
-    pub fn caller(&self, client: &str, declared: &str) -> Caller {
+    /// Returns who asks: `asker` as the connection says, `declared` as the request says.
+    pub fn caller(&self, asker: impl Into<Asker>, declared: &str) -> Caller {
         let environment = &self.environment;
         let project = environment.text("CLAUDE_PROJECT_DIR").map(str::to_owned);
+        let Asker { client, tool_use, traceparent } = asker.into();
+        let inherited = || environment.text(TRACE_VARIABLE)?.parse().ok();
         Caller {
-            client: client.to_owned(),
+            client,
             session: environment.text("CLAUDE_CODE_SESSION_ID").map(str::to_owned),
             directory: project.or_else(|| environment.directory.to_str().map(str::to_owned)),
             pid: std::process::id(),
             declared: (!declared.is_empty()).then(|| declared.to_owned()),
             parent: environment.run,
             depth: environment.depth,
+            tool_use,
+            user: Some(paths::user()),
+            traceparent: traceparent.or_else(inherited),
         }
     }
 
@@ -156,13 +163,13 @@ impl Frontend {
     pub async fn dispatch(
         &self,
         request: &DispatchRequest,
-        client: &str,
+        client: impl Into<Asker>,
         patience: Patience,
         on_progress: &mut OnProgress<'_>,
         cancelled: impl Future<Output = ()> + Send,
     ) -> Result<Dispatched, DispatchError> {
         let config = self.config()?;
-        let (open, planned) = self.prepare(&config, request, client, patience);
+        let (open, planned) = self.prepare(&config, request, client.into(), patience);
         let job = open.job;
         let (mut connection, admission) = self.open(open).await?;
         let (waited_for, served) = match admission {
@@ -242,7 +249,7 @@ impl Frontend {
         &self,
         config: &Config,
         request: &DispatchRequest,
-        client: &str,
+        client: impl Into<Asker>,
         patience: Patience,
     ) -> (OpenRequest, Result<Planned, Refusal>) {
         let job = JobId::generate();

@@ -10,7 +10,7 @@ mod dispatching;
 mod upkeep;
 
 pub(super) use agents::{Budget, FieldArguments};
-pub(super) use audit::{AuditArguments, AuditCommand};
+pub(super) use audit::{AUDIT_HELP, AuditArguments, AuditCommand};
 pub(super) use dispatching::{DispatchArguments, Status};
 pub(super) use upkeep::{CacheCommand, GC_HELP, GcArguments, SessionsArguments};
 
@@ -160,7 +160,7 @@ pub(super) enum Command {
     #[command(after_help = GC_HELP)]
     Gc(GcArguments),
     /// Review what was asked, run, refused and changed, the newest first
-    #[command(args_conflicts_with_subcommands = true)]
+    #[command(args_conflicts_with_subcommands = true, after_help = AUDIT_HELP)]
     Audit {
         #[command(subcommand)]
         command: Option<AuditCommand>,

@@ -23,6 +23,8 @@ use crate::document::{JobDocument, Measure};
 use crate::error::{Kind, Report};
 use crate::model::{JobId, Timestamp};
 
+pub(super) mod hash;
+
 /// Most records of one dispatch that are shown: a dispatch has about four.
 const RECORDS_MAX: u32 = 1000;
 
@@ -198,7 +200,7 @@ const fn tone(record: &Record) -> Tone {
             Some(_) | None => Tone::Bad,
         },
         Code::Refused | Code::Interrupted | Code::Gap | Code::Quarantined => Tone::Bad,
-        Code::ConfigChanged | Code::CacheCleared | Code::Gc => Tone::Busy,
+        Code::ConfigChanged | Code::CacheCleared | Code::Gc | Code::KeyReplaced => Tone::Busy,
         Code::Requested
         | Code::Hit
         | Code::Joined

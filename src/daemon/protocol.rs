@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::query::{AuditEntry, AuditFilter, VerifyReport};
 use crate::job::{Admission, JobFilter, JobRecord, OpenRequest, ProcessId, RequestTexts};
-use crate::model::{Answer, JobId, RunResult, Session, SessionId, Timestamp};
+use crate::model::{Answer, Findings, JobId, Session, SessionId, Timestamp, ToolCall};
 
 pub mod upkeep;
 
@@ -66,6 +66,10 @@ pub enum Request {
     AuditRecord(u64),
     /// Clean up, or look at what is kept.
     Upkeep(upkeep::Asked),
+    /// The tools that a job used.
+    Calls(JobId),
+    /// Where in the audit trail this exact value passed.
+    Hash(Vec<u8>),
 }
 
 /// What the daemon answers. Variants are only ever added at the end.
@@ -107,6 +111,19 @@ pub enum Reply {
     Collected(Box<JobView>, Answer),
     /// What was cleaned up, or is kept.
     Upkeep(upkeep::Told),
+    /// The tools that a job used, one after the other, at most [`ToolCall::CALLS_MAX`].
+    Calls(Vec<ToolCall>),
+    /// Where a value passed.
+    Hashed(Traces),
+}
+
+/// Where in the audit trail a value passed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traces {
+    /// Its digest under the audit key.
+    pub mac: String,
+    /// Records that name it, newest first.
+    pub entries: Vec<AuditEntry>,
 }
 
 /// A worker, presenting itself.
@@ -141,7 +158,7 @@ pub enum Report {
     /// It goes on.
     Progress(ProgressView),
     /// It ended.
-    Ended(Box<RunResult>, Answer),
+    Ended(Box<Findings>),
 }
 
 /// How far a running job is.

@@ -12,7 +12,7 @@ use tracing::{debug, warn};
 use crate::daemon::handshake::{self, HELLO_BYTES, Intent};
 use crate::daemon::hub::{Abandoned, ConnectionId, Signal};
 use crate::daemon::protocol::{
-    CancelEffect, DaemonStatus, JobView, Order, Reply, Request, WaitEnd, WaitRequest, WireFault,
+    CancelEffect, DaemonStatus, JobView, Order, Reply, Request, Traces, WaitEnd, WaitRequest, WireFault,
 };
 use crate::daemon::serve::Daemon;
 use crate::daemon::wire::{Connection, WireError};
@@ -278,6 +278,7 @@ impl Talk<'_> {
                 Reply::Jobs(records.into_iter().map(|record| with_progress(self.daemon, record)).collect())
             }
             Request::Answer(job) => Reply::Answer(store.answer(job).map_err(read)?),
+            Request::Calls(job) => Reply::Calls(store.calls(job).map_err(read)?.unwrap_or_default()),
             Request::Texts(job) => Reply::Texts(store.texts(job).map_err(read)?),
             Request::Session(id) => Reply::Session(store.session(&id).map_err(read)?),
             Request::Audit(filter) => Reply::Audit(store.audit(&filter).map_err(read)?),
@@ -291,6 +292,14 @@ impl Talk<'_> {
                 let checked = tokio::task::spawn_blocking(move || store.verify()).await;
                 let report = checked.map_err(|panicked| WireFault::Store(panicked.to_string()))?;
                 Reply::Verified(report.map_err(read)?)
+            }
+            Request::Hash(value) => {
+                let store = store.clone();
+                // As above: it reads every record.
+                let found = tokio::task::spawn_blocking(move || store.passed(&value)).await;
+                let found = found.map_err(|panicked| WireFault::Store(panicked.to_string()))?;
+                let (mac, entries) = found.map_err(read)?;
+                Reply::Hashed(Traces { mac: mac.to_string(), entries })
             }
             Request::Record { id, body } => {
                 store.record(id, body).await.map_err(fault)?;

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::audit::redact::redact;
 use crate::audit::{Code, Record};
 use crate::config::edit::{EditError, Edited};
 use crate::daemon::ClientError;
 use crate::daemon::protocol::{Reply, Request};
 use crate::dispatch::Frontend;
-use crate::model::{JobId, Timestamp};
+use crate::model::{Asker, JobId, Timestamp};
 
 /// Why the configuration was not changed, or not as it should be.
 #[derive(Debug, thiserror::Error)]
@@ -33,7 +32,7 @@ impl Frontend {
     /// Makes an edit of the agents file on behalf of `client` and records it, with the agent before and after.
     pub async fn change_config(
         &self,
-        client: &str,
+        client: impl Into<Asker>,
         edit: impl FnOnce() -> Result<Edited, EditError> + Send + 'static,
     ) -> Result<Edited, ChangeError> {
         match self.client.ask(&Request::Status).await.map_err(ChangeError::NotMade)? {
@@ -43,13 +42,13 @@ impl Frontend {
         // It may wait for another edit: not on the thread that serves everybody else.
         let edited = tokio::task::spawn_blocking(edit).await;
         let edited = edited.map_err(|_| ChangeError::NotMade(ClientError::Confused))??;
-        match self.record_change(client, &edited).await {
+        match self.record_change(client.into(), &edited).await {
             Ok(()) => Ok(edited),
             Err(source) => Err(ChangeError::NotRecorded { name: edited.name, source }),
         }
     }
 
-    async fn record_change(&self, client: &str, edited: &Edited) -> Result<(), ClientError> {
+    async fn record_change(&self, client: Asker, edited: &Edited) -> Result<(), ClientError> {
         let what = match (&edited.before, &edited.after) {
             (None, _) => "added".to_owned(),
             (Some(_), None) => "removed".to_owned(),
@@ -60,10 +59,10 @@ impl Frontend {
         record.agent = Some(edited.name.clone());
         record.reason = Some(format!("agent {what}"));
         let texts = [("before", &edited.before), ("after", &edited.after)];
-        let texts = texts.into_iter().filter_map(|(key, text)| Some((key, redact(text.as_deref()?))));
+        let texts = texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text.clone()?)));
         let file = self.environment.config_file.display().to_string();
-        record.details =
-            texts.map(|(key, text)| (key.to_owned(), text.into_owned())).collect::<BTreeMap<_, _>>();
+        // With the secrets in them: who writes the record takes them out.
+        record.details = texts.collect::<BTreeMap<_, _>>();
         record.details.insert("file".to_owned(), file);
         let body = serde_json::to_string(&record).map_err(|_| ClientError::Confused)?;
         self.client.ask(&Request::Record { id: JobId::generate(), body }).await.map(|_| ())

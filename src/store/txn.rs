@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use std::iter::Peekable;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
-use crate::audit::Record;
 use crate::audit::chain::{Head, Link};
+use crate::audit::{AuditKey, Record, seal};
 use crate::model::{AgentName, JobId, Timestamp};
 use crate::store::body;
 use crate::store::chunks::{self, Pieces};
@@ -63,6 +64,7 @@ pub(in crate::store) struct Group {
     database: Database,
     now: Timestamp,
     head: Head,
+    key: Arc<AuditKey>,
     writes: Writes,
     bytes: usize,
     /// What the running change has overwritten in `writes`, in order.
@@ -77,11 +79,12 @@ pub(in crate::store) struct Group {
 }
 
 impl Group {
-    pub(in crate::store) fn new(database: Database, head: Head, now: Timestamp) -> Self {
+    pub(in crate::store) fn new(database: Database, head: Head, now: Timestamp, key: Arc<AuditKey>) -> Self {
         Self {
             database,
             now,
             head,
+            key,
             writes: Writes::new(),
             bytes: 0,
             undo: Vec::new(),
@@ -187,6 +190,11 @@ impl Txn<'_> {
         self.group.head
     }
 
+    /// Returns the key with which what is stored is redacted.
+    pub fn key(&self) -> Arc<AuditKey> {
+        Arc::clone(&self.group.key)
+    }
+
     /// Returns the value under `key`.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         match self.group.raw(key)? {
@@ -246,13 +254,15 @@ impl Txn<'_> {
         Ok(found)
     }
 
-    /// Appends a record to the audit chain: numbered, linked, shortened if it is too long, and found by its agent and its
-    /// dispatch. Returns the chain's new end.
+    /// Appends a record to the audit chain: without secrets of known shapes, numbered, linked, shortened if it is too long,
+    /// and found by its agent and its dispatch. Returns the chain's new end.
     pub fn append(&mut self, record: Record) -> Result<Head, Fault> {
+        let bad = |error| Fault::Invalid(format!("audit record: {error}"));
+        let record = seal::clean(record, &self.group.key).map_err(bad)?;
         // Only what can be a name is worth an index entry; anything else is found by reading the log.
         let agent = record.agent.clone().and_then(|agent| AgentName::try_from(agent).ok());
         let dispatch = record.dispatch.as_ref().and_then(|id| id.parse::<JobId>().ok());
-        let body = body::body(record).map_err(|error| Fault::Invalid(format!("audit record: {error}")))?;
+        let body = body::body(record).map_err(bad)?;
         let link = Link::after(self.group.head, body);
         let head = link.head();
         self.put(keys::audit(link.seq), link.encode());

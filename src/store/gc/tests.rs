@@ -95,6 +95,7 @@ fn job(past: &Past, number: usize) -> JobRecord {
         stopped_by: None,
         result: None,
         answer_size: Some((past.answer_bytes as u64, past.answer_bytes as u64)),
+        audit_content: crate::model::agent::AuditContent::Preview,
     }
 }
 
