@@ -19,7 +19,7 @@ use shapes::MARK;
 const BEYOND_CHARS: usize = 4000;
 
 /// How much of a text is searched for secrets that it holds, in bytes.
-const SEARCHED_BYTES: usize = 16 * 1024;
+const SEARCHED_BYTES: usize = 8 * 1024;
 
 /// Most secrets of one record that are counted.
 const SECRETS_MAX: usize = 12;
@@ -72,13 +72,13 @@ pub fn unsplit_end(text: &str, chars: usize) -> String {
     line.get(start..).unwrap_or_default().to_owned()
 }
 
-/// Returns the secrets in these texts, each as `kind:digest` and once, as far as they are searched.
+/// Returns the secrets in these texts, each as `kind digest` and once, as far as they are searched.
 pub fn secrets(texts: impl IntoIterator<Item: AsRef<str>>, key: &AuditKey) -> Vec<String> {
     let mut known = BTreeSet::new();
     for text in texts {
         let text = beginning(text.as_ref(), SEARCHED_BYTES);
         known.extend(shapes::find(text).into_iter().filter_map(|secret| {
-            Some(format!("{}:{}", secret.kind, key.mac(text.get(secret.at)?.as_bytes()).tag()))
+            Some(format!("{} {}", secret.kind, key.mac(text.get(secret.at)?.as_bytes()).tag()))
         }));
     }
     known.into_iter().take(SECRETS_MAX).collect()

@@ -219,7 +219,7 @@ impl Reader {
     pub fn naming(&self, mac: Mac) -> Result<Vec<AuditEntry>, Fault> {
         // As the whole of a text, or as a secret in one: in the mark it has left, and in the list of those that passed.
         let (whole, tag) = (format!("\"{mac}\""), mac.tag());
-        let names = [whole, format!(":{tag}]"), format!(":{tag}\"")];
+        let names = [whole, format!(":{tag}]"), format!(" {tag}\"")];
         let mut found = Vec::new();
         for entry in self.database.scan(keys::under(keys::AUDIT), Direction::Backward) {
             let (key, bytes) = entry?;

@@ -22,6 +22,7 @@ mod python;
 mod real;
 mod real_claude;
 mod real_dispatch;
+mod recording;
 mod runner;
 mod scene;
 mod upkeep;

@@ -122,8 +122,10 @@ fn secrets_are_counted_once_by_kind_and_digest() {
     let secret = made(&["ghp_", BODY]);
     let text = format!("{secret} password=hunter22");
     let tag = |secret: &str| key().mac(secret.as_bytes()).tag();
-    let want = [format!("github-token:{}", tag(&secret)), format!("secret:{}", tag("hunter22"))];
+    let want = [format!("github-token {}", tag(&secret)), format!("secret {}", tag("hunter22"))];
     assert_eq!(secrets([text.as_str(), &secret], &key()), want);
+    let listed = want.join(" ");
+    assert_eq!(redact(&listed, &key()), listed, "the list itself holds no secret");
     assert_eq!(secrets(["nothing", ""], &key()), Vec::<String>::new());
     let many: String = (0..50).map(|number| format!("password=hunter{number} ")).collect();
     assert_eq!(secrets([many.as_str()], &key()).len(), SECRETS_MAX);

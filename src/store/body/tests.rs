@@ -21,7 +21,7 @@ fn record(text: &str, count: usize) -> Record {
     record.task_mac = text();
     record.context_mac = text();
     record.trace = text();
-    record.secrets = vec!["jwt:1a2b3c4d".to_owned(); count];
+    record.secrets = vec!["jwt 1a2b3c4d".to_owned(); count];
     record.directory = text();
     record.session = text();
     record.caller = Some(Caller {
