@@ -53,7 +53,13 @@ fn scrub(tree: &mut Value, key: &AuditKey) -> bool {
             }
             changed
         }
-        Value::Array(items) => items.iter_mut().fold(false, |changed, item| scrub(item, key) || changed),
+        Value::Array(items) => {
+            let mut changed = false;
+            for item in items {
+                changed |= scrub(item, key);
+            }
+            changed
+        }
         Value::Object(fields) => {
             let mut changed = false;
             let old = std::mem::take(fields);

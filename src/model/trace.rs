@@ -68,9 +68,9 @@ impl FromStr for TraceParent {
         if !known || trace == 0 || span == 0 {
             return Err(BadTrace);
         }
-        let [.., a, b, c, d, e, f, g, h] = span.to_be_bytes();
+        let span = span.to_be_bytes().last_chunk().copied().ok_or(BadTrace)?;
         let [.., flags] = flags.to_be_bytes();
-        Ok(Self { trace: trace.to_be_bytes(), span: [a, b, c, d, e, f, g, h], flags })
+        Ok(Self { trace: trace.to_be_bytes(), span, flags })
     }
 }
 

@@ -173,7 +173,7 @@ impl Found {
     }
 
     /// Returns one secret that covers this one and others. It is called by the first that covers all by itself.
-    fn with(self, others: Vec<Self>) -> Self {
+    fn with(self, others: &[Self]) -> Self {
         let whole = others
             .iter()
             .fold(self.at.clone(), |whole, one| whole.start.min(one.at.start)..whole.end.max(one.at.end));
@@ -198,9 +198,9 @@ pub(super) fn find(text: &str) -> Vec<Found> {
         for captures in regex.captures_iter(text) {
             if let Some(at) = secret_of(text, shape.kind, &captures) {
                 let new = Found { kind: shape.kind, at };
-                let (touched, apart) = found.into_iter().partition(|one| one.overlaps(&new));
+                let (touched, apart): (Vec<_>, _) = found.into_iter().partition(|one| one.overlaps(&new));
                 found = apart;
-                found.push(new.with(touched));
+                found.push(new.with(&touched));
             }
         }
     }
