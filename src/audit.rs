@@ -15,6 +15,8 @@ pub mod key;
 pub mod query;
 pub mod redact;
 pub mod seal;
+pub mod stats;
+pub mod typical;
 
 pub use key::{AuditKey, Mac};
 

@@ -1,5 +1,53 @@
 //! Whether a run still fits a spending cap: what was spent, what running ones may spend, what this one asks for.
 
+use serde::{Deserialize, Serialize};
+
+/// A cap on what is spent in a calendar day or month, and how much of it is left.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cap {
+    /// The agent whose cap it is; `None` is that of all agents together.
+    pub agent: Option<String>,
+    /// The time it is for.
+    pub period: Period,
+    /// The cap, in US dollars.
+    pub limit: f64,
+    /// US dollars spent in the period.
+    pub spent: f64,
+    /// US dollars that running dispatches may still spend.
+    pub reserved: f64,
+}
+
+/// The time a cap is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Period {
+    /// A calendar day.
+    Day,
+    /// A calendar month.
+    Month,
+}
+
+impl Period {
+    /// Returns its name, as in the configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Month => "month",
+        }
+    }
+}
+
+impl Cap {
+    /// Returns whether a run that may spend `asked` fits.
+    pub fn admit(&self, asked: Option<f64>) -> Result<(), OverBudget> {
+        admit(self.spent, self.reserved, asked, self.limit)
+    }
+
+    /// Returns the US dollars that a run could still have.
+    pub fn left(&self) -> f64 {
+        (self.limit - self.spent - self.reserved).max(0.0)
+    }
+}
+
 /// A run that does not fit the cap.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error("the cap of {} is {}: {} spent, {} reserved by running dispatches, {} asked for",

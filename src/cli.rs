@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
-use crate::cli::args::{Arguments, AuditCommand, Command, DaemonCommand, Status};
+use crate::cli::args::{
+    Arguments, AuditArguments, AuditCommand, Command, DaemonCommand, DispatchArguments, Status,
+};
 use crate::cli::dispatching::Manner;
 use crate::cli::jobs::Until;
 use crate::cli::render::Screen;
@@ -26,9 +28,20 @@ mod args;
 mod audit;
 mod daemon;
 mod dispatching;
+mod doctor;
+mod groups;
+mod init;
 mod jobs;
+mod manual;
+mod plan;
 mod progress;
+mod registration;
 mod render;
+mod settings;
+mod several;
+mod shell;
+mod stats;
+mod tail;
 mod upkeep;
 
 /// What records call this door.
@@ -86,13 +99,28 @@ fn run(command: Command, environment: Environment) -> Result<ExitCode, Report> {
         Command::Add { name, directory, fields } => {
             wait(agents::add(&frontend, name, &directory, fields)).map(done)
         }
-        Command::Update { name, fields } => wait(agents::update(&frontend, name, fields)).map(done),
+        Command::Update { name, directory, fields } => {
+            wait(agents::update(&frontend, name, directory.as_deref(), fields)).map(done)
+        }
         Command::Remove { name } => wait(agents::remove(&frontend, name)).map(done),
         Command::List { json } => agents::list(&frontend, screen, json).map(done),
         Command::Describe { name, json } => agents::describe(&frontend, &name, json).map(done),
-        Command::Test { agent, task, timeout, json } => {
+        Command::Group { command } => wait(groups::run(&frontend, screen, command)).map(done),
+        Command::Settings { command: None, json } => settings::list(&frontend, screen, json).map(done),
+        Command::Settings { command: Some(command), .. } => {
+            wait(settings::change(&frontend, command)).map(done)
+        }
+        Command::Test { agent, task, timeout, stream, json } => {
             let request = dispatching::test_request(agent, task, timeout)?;
-            wait(dispatching::run(&frontend, screen, &request, Manner { detached: false, json }))
+            wait(dispatching::run(&frontend, screen, &request, Manner { detached: false, stream, json }))
+        }
+        Command::Dispatch(DispatchArguments { parallel: Some(file), aggregate, json, .. }) => {
+            let several = several::read(&frontend, &file, &aggregate)?;
+            wait(several::run(&frontend, screen, &several, json))
+        }
+        Command::Dispatch(asked) if asked.plan => {
+            let (request, manner) = dispatching::request(&frontend, asked)?;
+            wait(plan::show(&frontend, &request, manner.json))
         }
         Command::Dispatch(asked) => {
             // Read before anything is started: standard input may take its time.
@@ -107,20 +135,12 @@ fn run(command: Command, environment: Environment) -> Result<ExitCode, Report> {
         Command::Wait { ids, timeout, any, json } => {
             wait(jobs::wait(&frontend, screen, &ids, Until { seconds: timeout, any }, json))
         }
+        Command::Tail { id, json } => wait(tail::follow(&frontend, &id, json)),
         Command::Cancel { id, json } => wait(jobs::cancel(&frontend, &id, json)).map(done),
         Command::Sessions(asked) => wait(upkeep::sessions(&frontend, screen, asked)).map(done),
         Command::Cache { command } => wait(upkeep::cache(&frontend, command)).map(done),
         Command::Gc(asked) => wait(upkeep::gc(&frontend, screen, asked)).map(done),
-        Command::Audit { command: None, list } => wait(audit::list(&frontend, screen, list)).map(done),
-        Command::Audit { command: Some(AuditCommand::Show { what, json }), .. } => {
-            wait(audit::show(&frontend, &what, json)).map(done)
-        }
-        Command::Audit { command: Some(AuditCommand::Hash { value, json }), .. } => {
-            wait(audit::hash::hash(&frontend, screen, &value, json))
-        }
-        Command::Audit { command: Some(AuditCommand::Verify { json }), .. } => {
-            wait(audit::verify(&frontend, json))
-        }
+        Command::Audit { command, list } => review(&frontend, screen, command, list),
         Command::Daemon { command: DaemonCommand::Status { json } } => {
             wait(daemon::status(&frontend, json)).map(done)
         }
@@ -128,13 +148,36 @@ fn run(command: Command, environment: Environment) -> Result<ExitCode, Report> {
         Command::Daemon { command: DaemonCommand::Run { ready, idle_seconds } } => {
             run_daemon(&frontend.environment, ready, idle_seconds).map(done)
         }
+        Command::Init(asked) => wait(init::init(&frontend, &asked)).map(done),
+        Command::Uninstall(asked) => wait(init::uninstall(&frontend, &asked)).map(done),
+        Command::Doctor(asked) => wait(doctor::doctor(&frontend, screen, asked)),
+        Command::Stats(asked) => wait(stats::stats(&frontend, screen, asked)).map(done),
+        Command::Completions { shell } => manual::completions(shell).map(done),
+        Command::Man { directory } => {
+            manual::pages(&frontend.environment.directory, directory.as_deref()).map(done)
+        }
         Command::Serve => serve_mcp(frontend).map(done),
         Command::Worker { folder } => carry_out(&frontend.environment, &folder).map(done),
     }
 }
 
+fn review(
+    frontend: &Frontend,
+    screen: Screen,
+    command: Option<AuditCommand>,
+    list: AuditArguments,
+) -> Result<ExitCode, Report> {
+    let done = |()| ExitCode::SUCCESS;
+    match command {
+        None => wait(audit::list(frontend, screen, list)).map(done),
+        Some(AuditCommand::Show { what, json }) => wait(audit::show(frontend, &what, json)).map(done),
+        Some(AuditCommand::Hash { value, json }) => wait(audit::hash::hash(frontend, screen, &value, json)),
+        Some(AuditCommand::Verify { json }) => wait(audit::verify(frontend, json)),
+    }
+}
+
 fn serve_mcp(frontend: Frontend) -> Result<(), Report> {
-    let hint = "Run it from an MCP client: claude mcp add agent-dispatch -- agent-dispatch serve";
+    let hint = "Register it with Claude Code, which then runs it: agent-dispatch init";
     mcp::run(frontend).map_err(|error| Report::new(Kind::Usage, "protocol", with_causes(&error), hint))
 }
 

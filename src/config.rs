@@ -2,7 +2,8 @@
 //!
 //! The text is read into [`raw`] values as written, [`resolve`] judges them field by field and keeps every problem,
 //! and [`place`] finds the line and column of each. [`source`] serves the result again until the file changes,
-//! [`changes`] tells when it may have; [`edit`] changes the file without touching what it is not asked to.
+//! [`changes`] tells when it may have; [`edit`] changes the file without touching what it is not asked to;
+//! [`escalation`] says what a session may not change.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,15 +17,19 @@ use crate::config::section::Finding;
 use crate::model::{Agent, Group, Settings};
 use crate::project::regular::read_head;
 
+mod begin;
 pub mod changes;
 pub mod edit;
+pub mod escalation;
 pub mod paths;
 mod place;
 mod raw;
 mod resolve;
 mod section;
+pub mod settings;
 pub mod source;
 
+pub use begin::begin;
 pub use source::Source;
 
 /// Largest agents file, in bytes: far beyond a thousand agents with long instructions.

@@ -4,6 +4,7 @@
 //! its death kills no work: front ends start workers, workers find the next daemon.
 
 pub mod client;
+mod consider;
 pub mod handshake;
 pub mod hub;
 pub mod permits;
@@ -17,3 +18,5 @@ pub mod wire;
 pub mod workers;
 
 pub use client::{Client, ClientError};
+// The file outside the store may be read by anybody; only the daemon writes it.
+pub use crate::store::head::newest as newest_head;

@@ -8,29 +8,33 @@ use std::time::Duration;
 
 use crate::config::paths::{self, Environment};
 use crate::config::{Config, ConfigError, Source};
-use crate::daemon::protocol::{JobView, ProgressView, Reply, Request, WaitEnd, WaitRequest};
+use crate::daemon::protocol::{JobView, Outlook, ProgressView, Reply, Request, WaitEnd, WaitRequest};
 use crate::daemon::wire::Connection;
 use crate::daemon::{Client, ClientError};
-use crate::job::{Admission, CachePolicy, JobRecord, OpenRequest, Places, Proposal, RequestTexts};
-use crate::model::request::Sharing;
+use crate::job::{Admission, JobRecord, OpenRequest, Proposal};
+use crate::model::request::BadField;
 use crate::model::trace::TRACE_VARIABLE;
-use crate::model::{Answer, Asker, Caller, DispatchRequest, JobId, ResponseFormat, SessionId, with_causes};
-use crate::plan::{self, Planned, Question, Refusal, Surroundings, UnknownAgent};
+use crate::model::{Answer, Asker, Caller, DispatchRequest, JobId, SessionId, Settings, with_causes};
+use crate::plan::{Planned, Refusal};
 use crate::project;
 use crate::runner::{FolderError, RunFolder, launch};
 
 mod config_change;
+mod dialogue;
+mod parallel;
+mod prepare;
 mod upkeep;
+mod wait;
 mod witness;
 pub mod worker;
 
 pub use config_change::ChangeError;
+pub use dialogue::Turn;
+pub use parallel::{Outcome, Standing, items_max};
+pub use prepare::check_names;
 
 /// The name under which this program registers itself with Claude Code.
 pub const SERVER_NAME: &str = "agent-dispatch";
-
-/// How long a caller that takes its request back stays to see that it is heard.
-const LEAVE_BUDGET: Duration = Duration::from_secs(2);
 
 /// A front end: what every tool and command stands on. Stateless; it may die at any moment.
 #[derive(Debug)]
@@ -61,8 +65,8 @@ pub enum Patience {
 pub enum Dispatched {
     /// It has ended; its record is on disk.
     Ended(Box<Ended>),
-    /// It goes on by itself.
-    Running(Box<JobView>),
+    /// It goes on by itself; as a run of its own, or as one that was under way.
+    Running(Box<JobView>, Served),
 }
 
 /// A dispatch that has ended.
@@ -85,6 +89,17 @@ pub enum Served {
     Cache,
     /// An identical dispatch that was under way.
     Join,
+}
+
+/// What a dispatch would come to, were it asked for now.
+#[derive(Debug)]
+pub struct Prospect {
+    /// What would be decided, and what counts for it.
+    pub outlook: Outlook,
+    /// What would run, unless it cannot even be planned.
+    pub proposal: Option<Proposal>,
+    /// What would not be done as asked.
+    pub notes: Vec<String>,
 }
 
 /// Why a dispatch came to nothing. An agent that fails is not among these: that is an outcome.
@@ -113,14 +128,17 @@ pub enum DispatchError {
     /// The caller took it back.
     #[error("the dispatch was cancelled by its caller")]
     Cancelled,
+    /// A request that was put together on the way is not valid.
+    #[error("the request is not valid: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Invalid(Vec<BadField>),
 }
 
-/// How a wait came out.
-struct Waited {
-    views: Vec<JobView>,
-    end: WaitEnd,
-    /// The answer of the one job, when it came along.
-    answer: Option<Answer>,
+impl Ended {
+    /// Returns the conversation, to go on with.
+    pub fn session(&self) -> SessionId {
+        let told = self.job.result.as_ref().and_then(|result| result.session.clone());
+        told.unwrap_or_else(|| self.job.session.clone())
+    }
 }
 
 /// Called with each step of a job that goes on.
@@ -137,6 +155,12 @@ impl Frontend {
     /// Returns the configuration as it is now.
     pub fn config(&self) -> Result<Arc<Config>, Arc<ConfigError>> {
         self.source.current()
+    }
+
+    /// Returns the `claude` program: the one that the settings name, else the first on the `PATH`.
+    pub fn claude(&self, settings: &Settings) -> Option<PathBuf> {
+        let search = || project::find_program("claude", self.environment.path_variable());
+        settings.claude_path.clone().or_else(search)
     }
 
     /// Returns who asks: `asker` as the connection says, `declared` as the request says.
@@ -169,7 +193,7 @@ impl Frontend {
         cancelled: impl Future<Output = ()> + Send,
     ) -> Result<Dispatched, DispatchError> {
         let config = self.config()?;
-        let (open, planned) = self.prepare(&config, request, client.into(), patience);
+        let (open, planned) = self.prepare(&config, request, client, patience);
         let job = open.job;
         let (mut connection, admission) = self.open(open).await?;
         let (waited_for, served) = match admission {
@@ -189,7 +213,7 @@ impl Frontend {
             Patience::None => {
                 self.client.keep(connection);
                 let view = self.job(waited_for).await?.ok_or(ClientError::Confused)?;
-                return Ok(Dispatched::Running(Box::new(view)));
+                return Ok(Dispatched::Running(Box::new(view), served));
             }
             Patience::AtMost(most) => Some(most),
             Patience::ToTheEnd => None,
@@ -205,7 +229,7 @@ impl Frontend {
         let waited = self.wait_on(connection, &wait, on_progress, cancelled).await?;
         let view = waited.views.into_iter().next().ok_or(ClientError::Confused)?;
         match waited.end {
-            WaitEnd::TimedOut => Ok(Dispatched::Running(Box::new(view))),
+            WaitEnd::TimedOut => Ok(Dispatched::Running(Box::new(view), served)),
             WaitEnd::Ended => {
                 let answer = match waited.answer {
                     Some(answer) => answer,
@@ -216,16 +240,22 @@ impl Frontend {
         }
     }
 
-    /// Waits for jobs; returns how they stand and whether the time was over.
-    pub async fn wait(
+    /// Returns what a dispatch would come to. Nothing runs, and nothing is recorded.
+    pub async fn consider(
         &self,
-        wait: &WaitRequest,
-        on_progress: &mut OnProgress<'_>,
-        cancelled: impl Future<Output = ()> + Send,
-    ) -> Result<(Vec<JobView>, WaitEnd), DispatchError> {
-        let connection = self.client.connection().await?;
-        let waited = self.wait_on(connection, wait, on_progress, cancelled).await?;
-        Ok((waited.views, waited.end))
+        request: &DispatchRequest,
+        client: impl Into<Asker>,
+    ) -> Result<Prospect, DispatchError> {
+        let config = self.config()?;
+        let (open, planned) = self.prepare(&config, request, client, Patience::ToTheEnd);
+        let proposal = open.proposal.clone().ok();
+        match self.client.ask(&Request::Consider(Box::new(open))).await? {
+            Reply::Considered(outlook) => {
+                let notes = planned.map(|planned| planned.notes).unwrap_or_default();
+                Ok(Prospect { outlook: *outlook, proposal, notes })
+            }
+            _ => Err(ClientError::Confused.into()),
+        }
     }
 
     /// Returns a job's answer; empty when it gave none.
@@ -242,93 +272,6 @@ impl Frontend {
             Reply::Job(view) => Ok(view.map(|view| *view)),
             _ => Err(ClientError::Confused),
         }
-    }
-
-    /// Plans the request, whatever comes of it: also a refusal goes to the store, to be recorded.
-    fn prepare(
-        &self,
-        config: &Config,
-        request: &DispatchRequest,
-        client: impl Into<Asker>,
-        patience: Patience,
-    ) -> (OpenRequest, Result<Planned, Refusal>) {
-        let job = JobId::generate();
-        let caller = self.caller(client, &request.caller);
-        let settings = &config.settings;
-        let agent = config.agent(request.agent.as_str());
-        let directory = agent.and_then(|agent| std::fs::canonicalize(&agent.directory).ok());
-        let claude = settings.claude_path.clone().or_else(|| {
-            project::find_program(
-                "claude",
-                self.environment.variables.get(std::ffi::OsStr::new("PATH")).map(AsRef::as_ref),
-            )
-        });
-        let surroundings = Surroundings {
-            claude,
-            directory: directory.filter(|path| path.is_dir()),
-            own_servers: vec![SERVER_NAME.to_owned()],
-        };
-        let planned = plan::plan(&Question {
-            job,
-            session: SessionId::generate(),
-            request,
-            agent: agent.ok_or_else(|| {
-                let mut unknown = UnknownAgent::among(&request.agent, config.names());
-                unknown.broken = config.why_broken(request.agent.as_str());
-                unknown
-            }),
-            settings,
-            group: request.group.as_ref().and_then(|group| config.group(group.as_str())),
-            caller: &caller,
-            surroundings: &surroundings,
-        });
-        let cache = settings.cache;
-        let policy = (cache.is_on() && request.sharing == Sharing::CacheAndJoin)
-            .then_some(CachePolicy { ttl_ms: u64::from(cache.ttl) * 1000, entries_max: cache.max_size });
-        let proposal = planned.as_ref().map_err(Clone::clone).map(|planned| Proposal {
-            directory: planned.plan.directory.clone(),
-            git_head: self
-                .projects
-                .facts(&planned.plan.directory)
-                .git
-                .as_ref()
-                .and_then(|git| git.commit.clone()),
-            session: planned.plan.session.clone(),
-            resumed: planned.plan.resumed,
-            profile: planned.plan.profile.clone(),
-            digest: planned.digest,
-            key: planned.key,
-            read_cache: policy.is_some(),
-            cache: policy,
-            places: Places {
-                everyone: settings.max_concurrency,
-                agent: agent.and_then(|agent| agent.max_concurrency),
-            },
-            spend: settings.budget,
-            agent_spend: agent.map(|agent| agent.budget).unwrap_or_default(),
-        });
-        let texts = RequestTexts {
-            task: request.task.clone(),
-            context: request.context.clone(),
-            goal: request.goal.clone(),
-            response_format: match &request.response_format {
-                ResponseFormat::Text => "text".to_owned(),
-                ResponseFormat::Json => "json".to_owned(),
-                ResponseFormat::Schema(schema) => serde_json::Value::Object(schema.clone()).to_string(),
-            },
-        };
-        let open = OpenRequest {
-            job,
-            agent: request.agent.to_string(),
-            group: request.group.as_ref().map(ToString::to_string),
-            caller,
-            texts,
-            proposal,
-            attached: patience != Patience::None,
-            on_disconnect: settings.on_disconnect,
-            audit_content: settings.audit_content,
-        };
-        (open, planned)
     }
 
     /// Lets the store decide. Sent again after a broken connection, it is decided the same.
@@ -378,68 +321,5 @@ impl Frontend {
         launch::detached(program, &arguments, Some(variables), "/".as_ref(), log)
             .map_err(at(program.clone()))?;
         Ok(())
-    }
-
-    /// Waits on this connection, and on the next ones if the daemon changes meanwhile.
-    async fn wait_on(
-        &self,
-        mut connection: Connection,
-        wait: &WaitRequest,
-        on_progress: &mut OnProgress<'_>,
-        cancelled: impl Future<Output = ()> + Send,
-    ) -> Result<Waited, DispatchError> {
-        let mut cancelled = std::pin::pin!(cancelled);
-        let deadline =
-            wait.timeout_ms.map(|millis| tokio::time::Instant::now() + Duration::from_millis(millis));
-        let mut wait = wait.clone();
-        loop {
-            if let Some(deadline) = deadline {
-                let left = deadline.saturating_duration_since(tokio::time::Instant::now());
-                wait.timeout_ms = Some(u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
-            }
-            let mut sent = connection.send(&Request::Wait(wait.clone())).await;
-            while sent.is_ok() {
-                let reply = tokio::select! {
-                    // Cancel-safe: see `Connection::receive`.
-                    reply = connection.receive::<Reply>() => reply,
-                    () = &mut cancelled => {
-                        self.take_back(connection, &wait).await;
-                        return Err(DispatchError::Cancelled);
-                    }
-                };
-                match reply {
-                    Ok(Some(Reply::Progress(job, view))) => on_progress(job, &view),
-                    Ok(Some(Reply::Waited(views, end))) => {
-                        self.client.keep(connection);
-                        return Ok(Waited { views, end, answer: None });
-                    }
-                    Ok(Some(Reply::Collected(view, answer))) => {
-                        self.client.keep(connection);
-                        let answer = Some(answer);
-                        return Ok(Waited { views: vec![*view], end: WaitEnd::Ended, answer });
-                    }
-                    Ok(Some(Reply::Fault(fault))) => return Err(ClientError::from(fault).into()),
-                    Ok(Some(_)) => return Err(ClientError::Confused.into()),
-                    Ok(None) => sent = Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),
-                    Err(error) => sent = Err(error),
-                }
-            }
-            // The daemon went, the work did not: its successor knows the job.
-            self.client.forget_idle();
-            connection = self.client.connection().await?;
-        }
-    }
-
-    /// Tells the daemon that this caller no longer wants the jobs it lives for, and sees to it that it is heard: a connection
-    /// that is just closed says only that the caller is gone, which may mean something else.
-    async fn take_back(&self, mut connection: Connection, wait: &WaitRequest) {
-        if wait.attach {
-            for job in &wait.jobs {
-                if connection.send(&Request::Leave(*job)).await.is_err() {
-                    return;
-                }
-            }
-            let _gone_or_slow = tokio::time::timeout(LEAVE_BUDGET, connection.finish()).await;
-        }
     }
 }

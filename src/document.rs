@@ -4,25 +4,34 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::daemon::ClientError;
-use crate::daemon::protocol::{CancelEffect, JobView, Reply, Request};
-use crate::dispatch::{Ended, Frontend, Served};
-use crate::job::{JobRecord, RequestTexts, State};
-use crate::model::{Answer, Retry, RunResult};
+use crate::daemon::protocol::JobView;
+use crate::dispatch::{DispatchError, Dispatched, Ended, Outcome, Served};
+use crate::error::Report;
+use crate::job::{JobRecord, State};
+use crate::model::{Answer, FailureClass, Retry, RunResult};
 
 pub(super) mod agents;
+pub(super) mod dialogue;
+pub(super) mod groups;
+mod jobs;
+pub(super) mod parallel;
+pub(super) mod plan;
 pub(super) mod progress;
 pub(super) mod summary;
 pub(super) mod upkeep;
+
+pub(super) use jobs::{ANSWER_CHARS_MAX, CancelDocument, JobDocument, JobsDocument, Measure};
 
 /// A dispatch: its result, or that it goes on.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub(super) struct DispatchDocument {
     /// The agent that was asked.
     pub(super) agent: String,
-    /// The job that carries it out; also a reference for `fetch_result`.
+    /// The job that carries it out; also a reference for `fetch_result`. Absent when nothing ran.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) job_id: String,
-    /// `done`, `failed`, `cancelled` or `interrupted`; `pending` or `running` while it goes on by itself.
+    /// `done`, `failed`, `cancelled` or `interrupted`; `pending` or `running` while it goes on by itself; `refused` for one of
+    /// several that was not let in.
     pub(super) status: String,
     /// Whether the agent answered without an error; absent while it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,8 +159,38 @@ impl DispatchDocument {
         document
     }
 
+    /// Returns a dispatch however it came out, with as much of its answer as `extent` says.
+    pub(super) fn dispatched(dispatched: &Dispatched, extent: Extent) -> Self {
+        match dispatched {
+            Dispatched::Ended(ended) => Self::ended(ended, extent),
+            Dispatched::Running(view, served) => Self::running(view, *served),
+        }
+    }
+
+    /// Returns one of several dispatches: also a failure of its own has its place among them.
+    pub(super) fn outcome(agent: &str, outcome: &Outcome, extent: Extent) -> Self {
+        let error = match outcome {
+            Ok(dispatched) => return Self::dispatched(dispatched, extent),
+            Err(error) => error,
+        };
+        let refusal = match error {
+            DispatchError::Refused(refusal) => Some(refusal),
+            _ => None,
+        };
+        let report = Report::from(error);
+        Self {
+            agent: agent.to_owned(),
+            status: if refusal.is_some() { "refused" } else { "failed" }.to_owned(),
+            success: Some(false),
+            error: Some(report.message),
+            error_type: Some(refusal.map_or(FailureClass::CliError, |refusal| refusal.class).to_string()),
+            hint: Some(report.hints.join(" ")),
+            ..Self::default()
+        }
+    }
+
     /// Returns a dispatch that goes on by itself.
-    pub(super) fn running(view: &JobView) -> Self {
+    pub(super) fn running(view: &JobView, served: Served) -> Self {
         let id = view.record.id.to_string();
         Self {
             agent: view.record.agent.clone(),
@@ -160,6 +199,7 @@ impl DispatchDocument {
                 "It goes on by itself. Wait for it with dispatch_wait(job_id=\"{id}\"), or ask with dispatch_status."
             )),
             session_id: Some(view.record.session.to_string()),
+            joined: (served == Served::Join).then_some(true),
             job_id: id,
             ..Self::default()
         }
@@ -177,7 +217,7 @@ impl DispatchDocument {
         document.session_id.get_or_insert_with(|| job.session.to_string());
         if job.state == State::Cancelled {
             document.error_type = Some("cancelled".to_owned());
-            document.error = Some(stopped(job));
+            document.error = job.error();
         }
         let size = job.answer_size.map_or(0, |(_, chars)| chars);
         match extent {
@@ -251,201 +291,9 @@ impl DispatchDocument {
     }
 }
 
-/// Returns who stopped a job, as its error.
-fn stopped(job: &JobRecord) -> String {
-    format!("it was stopped: {}", job.stopped_by.as_deref().unwrap_or("somebody"))
-}
-
-/// Returns why a job that has ended never ran, if it did not.
-fn stopped_unrun(job: &JobRecord) -> Option<String> {
-    (job.state == State::Cancelled && job.result.is_none()).then(|| stopped(job))
-}
-
 /// Returns the first `chars` characters of `text`.
 pub(super) fn head(text: &str, chars: usize) -> &str {
     text.char_indices().nth(chars).map_or(text, |(at, _)| text.get(..at).unwrap_or(text))
-}
-
-/// A job: what was asked, where it is, what came of it.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(super) struct JobDocument {
-    /// Its id.
-    id: String,
-    /// The agent that was asked.
-    agent: String,
-    /// What it was asked; shortened when very long.
-    task: String,
-    /// Background that was given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    context: Option<String>,
-    /// What the caller called itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    caller: Option<String>,
-    /// What the caller was after.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    goal: Option<String>,
-    /// pending, running, done, failed, cancelled or interrupted.
-    status: String,
-    /// Present while a running job is being stopped.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cancelling: Option<bool>,
-    /// When it was opened, in seconds since 1970.
-    created_at: f64,
-    /// When it started to run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    started_at: Option<f64>,
-    /// When it ended.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    completed_at: Option<f64>,
-    /// The conversation.
-    session_id: String,
-    /// The directory it runs in.
-    directory: String,
-    /// What came of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    result: Option<DispatchDocument>,
-    /// What went wrong.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    /// Its last steps, oldest first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    progress: Vec<String>,
-    /// When the last step was made.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    progress_updated_at: Option<f64>,
-    /// Present when the wait was over before the job.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timed_out_waiting: Option<bool>,
-}
-
-/// Most characters of one answer, whatever is asked for: what Claude Code takes from a tool that announces long results.
-pub(super) const ANSWER_CHARS_MAX: usize = 500_000;
-
-/// How much of a job is repeated, in characters: less of each when there are many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Measure {
-    /// Of its answer.
-    pub(super) answer_chars: usize,
-    /// Of each text of its request.
-    pub(super) text_chars: usize,
-}
-
-impl Measure {
-    /// Everything: for a person, or a program that reads a pipe.
-    pub(super) const WHOLE: Self = Self { answer_chars: usize::MAX, text_chars: usize::MAX };
-
-    /// Returns the measure of each of `jobs` jobs: one may take `answer_chars`, all together stay within what a client
-    /// takes.
-    pub(super) fn each_of(jobs: usize, answer_chars: usize) -> Self {
-        let jobs = jobs.max(1);
-        // Four fifths are for answers, the rest for requests, facts and JSON's own signs.
-        let share = ANSWER_CHARS_MAX / 5 * 4 / jobs;
-        Self { answer_chars: answer_chars.min(share), text_chars: (8000 / jobs).clamp(200, 4000) }
-    }
-}
-
-impl JobDocument {
-    /// Returns the job with what it was asked and, when it has ended, as much of its answer as `measure` says.
-    pub(super) async fn read(
-        frontend: &Frontend,
-        view: &JobView,
-        measure: Measure,
-    ) -> Result<Self, ClientError> {
-        let texts = match frontend.client.ask(&Request::Texts(view.record.id)).await? {
-            Reply::Texts(texts) => texts.unwrap_or_default(),
-            _ => return Err(ClientError::Confused),
-        };
-        if !view.record.state.is_terminal() || view.record.result.is_none() {
-            return Ok(Self::new(view, &texts, None, measure));
-        }
-        let answer = frontend.answer(view.record.id).await?;
-        Ok(Self::new(view, &texts, Some(&answer), measure))
-    }
-
-    /// Returns the job with what it was asked and, when it has ended, its answer.
-    pub(super) fn new(
-        view: &JobView,
-        texts: &RequestTexts,
-        answer: Option<&Answer>,
-        measure: Measure,
-    ) -> Self {
-        let job = &view.record;
-        let given = |text: &str| (!text.is_empty()).then(|| head(text, measure.text_chars).to_owned());
-        let task = given(&texts.task).unwrap_or_else(|| job.task_preview.clone());
-        let extent = Extent::Whole { chars_max: measure.answer_chars };
-        let result = answer.map(|answer| DispatchDocument::of(job, answer, extent));
-        Self {
-            id: job.id.to_string(),
-            agent: job.agent.clone(),
-            task,
-            context: given(&texts.context),
-            caller: job.caller.declared.clone(),
-            goal: given(&texts.goal),
-            status: job.state.as_str().to_owned(),
-            cancelling: (job.state == State::Cancelling).then_some(true),
-            created_at: job.created.as_seconds(),
-            started_at: job.started.map(crate::model::Timestamp::as_seconds),
-            completed_at: job.ended.map(crate::model::Timestamp::as_seconds),
-            session_id: job.session.to_string(),
-            directory: job.directory.display().to_string(),
-            error: result.as_ref().and_then(|result| result.error.clone()).or_else(|| stopped_unrun(job)),
-            result,
-            progress: view.progress.clone(),
-            progress_updated_at: view.progress_at.map(crate::model::Timestamp::as_seconds),
-            timed_out_waiting: None,
-        }
-    }
-
-    /// Says that the wait was over before the job.
-    pub(super) const fn still_waiting(mut self) -> Self {
-        self.timed_out_waiting = Some(true);
-        self
-    }
-}
-
-/// Several jobs that were waited for.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(super) struct JobsDocument {
-    /// The jobs, in the order they were named.
-    pub(super) jobs: Vec<JobDocument>,
-    /// Present when the wait was over before the jobs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) timed_out_waiting: Option<bool>,
-}
-
-/// What a cancellation did.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(super) struct CancelDocument {
-    /// The job.
-    pub(super) job_id: String,
-    /// `cancelled`, `cancelled_running` or `already_terminal`.
-    pub(super) outcome: String,
-    /// Where the job is now.
-    pub(super) status: String,
-    /// What that means.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) message: Option<String>,
-}
-
-impl CancelDocument {
-    /// Returns what the cancellation of this job did.
-    pub(super) fn of(view: &JobView, effect: CancelEffect) -> Self {
-        let (outcome, message) = match effect {
-            CancelEffect::Cancelled => ("cancelled", "It had not started, and will not."),
-            CancelEffect::Stopping => {
-                ("cancelled_running", "It is being stopped; what it had said so far stays with the job.")
-            }
-            CancelEffect::AlreadyTerminal => ("already_terminal", "It had ended before."),
-        };
-        let status =
-            if view.record.state == State::Cancelling { "cancelled" } else { view.record.state.as_str() };
-        Self {
-            job_id: view.record.id.to_string(),
-            outcome: outcome.to_owned(),
-            status: status.to_owned(),
-            message: Some(message.to_owned()),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -111,25 +111,44 @@ impl From<&EditError> for Report {
     fn from(error: &EditError) -> Self {
         let (kind, code, hint) = match error {
             EditError::Config(error) => return Self::from(error),
-            EditError::Invalid { .. } => (
-                Kind::Usage,
-                "invalid_field",
-                "Nothing was changed; correct the value. See: agent-dispatch update --help",
-            ),
+            EditError::Invalid { .. } => {
+                (Kind::Usage, "invalid_field", "Nothing was changed; correct the value and try again.")
+            }
             EditError::NoDirectory { .. } | EditError::RelativeDirectory { .. } => {
                 (Kind::Usage, "no_directory", "Create the directory first, or name the project's own one.")
             }
             EditError::Duplicate { .. } => {
                 (Kind::Usage, "duplicate", "See what it is with: agent-dispatch list")
             }
+            EditError::Unknown { what: "group", .. } => {
+                (Kind::NotFound, "not_found", "List the groups with: agent-dispatch group list")
+            }
+            EditError::Unknown { what: "member", .. } => {
+                (Kind::NotFound, "not_found", "List the members with: agent-dispatch group list")
+            }
+            EditError::Unknown { what: "setting", .. } => {
+                (Kind::Usage, "not_found", "List the settings with: agent-dispatch settings")
+            }
             EditError::Unknown { .. } => {
                 (Kind::NotFound, "not_found", "List the agents with: agent-dispatch list")
             }
-            EditError::NothingToChange { .. } => (
-                Kind::Usage,
-                "nothing_to_change",
-                "See what can be changed with: agent-dispatch update --help",
-            ),
+            EditError::NothingToChange { subject } => {
+                let hint = format!(
+                    "See what can be changed with: agent-dispatch {} --help",
+                    subject.command("update")
+                );
+                return Self::new(Kind::Usage, "nothing_to_change", with_causes(error), hint);
+            }
+            EditError::Denied { command, .. } => {
+                let hint = format!("Only a person may do that, with: agent-dispatch {command} ...");
+                return Self::new(Kind::Refused, "config_denied", with_causes(error), hint);
+            }
+            EditError::Escalates { widened } => {
+                let commands: Vec<&str> = widened.iter().map(|widening| widening.command.as_str()).collect();
+                let hint =
+                    format!("Only a person may do that. Ask the user to type: {}", commands.join(" && "));
+                return Self::new(Kind::Refused, "escalation", with_causes(error), hint);
+            }
             EditError::Locked { .. } | EditError::ChangedMeanwhile { .. } => {
                 (Kind::Config, "config_busy", "Nothing was changed; try again in a moment.")
             }
@@ -160,7 +179,13 @@ impl From<ChangeError> for Report {
 
 impl From<ClientError> for Report {
     fn from(error: ClientError) -> Self {
-        let (kind, code, hint) = match &error {
+        Self::from(&error)
+    }
+}
+
+impl From<&ClientError> for Report {
+    fn from(error: &ClientError) -> Self {
+        let (kind, code, hint) = match error {
             ClientError::Place(PlaceError::Open { path, .. }) => {
                 (Kind::Unavailable, "state_directory", format!("Run: chmod 700 '{}'", path.display()))
             }
@@ -196,20 +221,27 @@ impl From<ClientError> for Report {
                 (Kind::Unavailable, "version", "Replace the older daemon: agent-dispatch daemon stop".to_owned())
             }
         };
-        Self::new(kind, code, with_causes(&error), hint)
+        Self::new(kind, code, with_causes(error), hint)
     }
 }
 
 impl From<DispatchError> for Report {
     fn from(error: DispatchError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&DispatchError> for Report {
+    fn from(error: &DispatchError) -> Self {
         match error {
-            DispatchError::Config(error) => Self::from(&*error),
+            DispatchError::Config(error) => Self::from(&**error),
             DispatchError::Client(error) => Self::from(error),
-            DispatchError::Refused(refusal) => Self::from(&refusal),
+            DispatchError::Refused(refusal) => Self::from(refusal),
+            DispatchError::Invalid(problems) => Self::from(problems.clone()),
             DispatchError::Folder(_) | DispatchError::Launch { .. } => Self::new(
                 Kind::Unavailable,
                 "run_folder",
-                with_causes(&error),
+                with_causes(error),
                 "Check free space and permissions of the state directory.",
             ),
             DispatchError::Cancelled => Self::new(

@@ -12,7 +12,7 @@ use crate::audit::Code;
 pub mod opening;
 pub mod record;
 
-pub use opening::{Admission, OpenRequest, Proposal, RequestTexts};
+pub use opening::{Admission, Considered, OpenRequest, Proposal, RequestTexts};
 pub use record::{CachePolicy, JobFilter, JobRecord, Places, ProcessId};
 
 /// Where a job is in its life.

@@ -33,12 +33,17 @@ mod agents;
 mod answering;
 mod arguments;
 mod completion;
+mod dialogue;
 mod dispatching;
+mod editing;
 #[cfg(feature = "conformance")]
 mod fixtures;
+mod groups;
 mod jobs;
 mod lines;
 mod listeners;
+pub(crate) mod parallel;
+mod planning;
 mod progress;
 mod prompts;
 mod resources;
@@ -173,7 +178,15 @@ impl Server {
     }
 
     fn all_tools() -> ToolRouter<Self> {
-        Self::agent_tools() + Self::dispatch_tools() + Self::job_tools() + Self::upkeep_tools()
+        Self::agent_tools()
+            + Self::group_tools()
+            + Self::editing_tools()
+            + Self::dispatch_tools()
+            + Self::parallel_tools()
+            + Self::dialogue_tools()
+            + Self::planning_tools()
+            + Self::job_tools()
+            + Self::upkeep_tools()
     }
 
     /// Calls a tool with arguments that fit its schema, or refuses.

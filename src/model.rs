@@ -9,6 +9,7 @@ pub mod ending;
 pub mod id;
 pub mod request;
 pub mod result;
+pub mod schema;
 pub mod session;
 pub mod trace;
 

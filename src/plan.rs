@@ -9,14 +9,16 @@ use crate::model::agent::ProfileInForce;
 use crate::model::{AgentName, FailureClass, JobId, SessionId, TraceParent};
 
 pub mod arguments;
+pub mod dialogue;
 pub mod environment;
+pub mod merge;
 pub mod prompt;
 mod question;
 mod refusal;
 pub mod schema;
 
 pub use environment::{child_environment, hand_on_trace};
-pub use question::{Planned, Question, Surroundings, UnknownAgent, plan};
+pub use question::{Planned, Question, Surroundings, UnknownAgent, addressed, plan};
 
 /// Everything a worker needs to run one dispatch. Made only by [`plan()`]; written to the run folder as JSON, beside the
 /// prompt, which may be large.

@@ -19,7 +19,7 @@ pub use git::{Checkout, GitHead, checkout};
 pub use memo::Memo;
 pub use preview::{PREVIEW_LINES_MAX, Preview, preview};
 pub use program::find_program;
-pub use trust::is_trusted;
+pub use trust::{allow_rules, is_trusted};
 
 use watch::Watch;
 
@@ -47,6 +47,8 @@ pub struct Facts {
     pub has_readme: bool,
     /// Whether there is an `.mcp.json`.
     pub has_mcp_config: bool,
+    /// Whether its own settings allow tools by themselves (`permissions.allow`).
+    pub has_allow_rules: bool,
     /// Names of the MCP servers its files configure, in file order, each once.
     pub mcp_servers: Vec<String>,
     /// What it is built with.
@@ -102,6 +104,7 @@ impl Facts {
             has_claude_md: false,
             has_readme: false,
             has_mcp_config: false,
+            has_allow_rules: false,
             mcp_servers: Vec::new(),
             stacks: Vec::new(),
             dbs: Vec::new(),
@@ -129,6 +132,7 @@ fn look(directory: &Path, watch: &mut Watch) -> Result<Facts, ProjectError> {
     facts.has_claude_md = is_file("CLAUDE.md");
     facts.has_readme = is_file("README.md");
     facts.has_mcp_config = is_file(".mcp.json");
+    facts.has_allow_rules = detect::has_allow_rules(directory, watch);
     facts.mcp_servers = detect::mcp_servers(directory, watch);
     facts.stacks = detect::stacks(directory);
     facts.dbs = detect::databases(directory);

@@ -4,6 +4,7 @@
 //! result line ends a run for its caller ([`run`] returns); what the process does after that is settled behind the
 //! caller's back ([`Afterlife::settle`]).
 
+pub mod census;
 pub mod folder;
 pub mod launch;
 pub mod lifecycle;

@@ -23,7 +23,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("config", &["model", "project"]),
     ("runner", &["model", "audit", "plan", "job", "answer"]),
     ("store", &["model", "budget", "cache", "audit", "plan", "job", "retention"]),
-    ("daemon", &["model", "cache", "audit", "plan", "job", "retention", "config", "runner", "store"]),
+    (
+        "daemon",
+        &["model", "budget", "cache", "audit", "plan", "job", "retention", "config", "runner", "store"],
+    ),
     // Application.
     (
         "dispatch",
@@ -46,7 +49,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("logging", &[]),
     (
         "document",
-        &["model", "cache", "audit", "plan", "job", "config", "project", "daemon", "dispatch", "error"],
+        &[
+            "model", "budget", "cache", "audit", "plan", "job", "config", "project", "daemon", "dispatch",
+            "error",
+        ],
     ),
     (
         "mcp",
@@ -91,8 +97,11 @@ const CAPABILITIES: &[(&str, &[&str])] = &[
     ("sled::", &["store/database.rs"]),
     ("rmcp::", &["mcp.rs", "mcp/"]),
     ("schemars::", &["mcp.rs", "mcp/", "document.rs", "document/"]),
+    ("boon::", &["model/schema.rs"]),
     ("clap::", &["cli.rs", "cli/args.rs", "cli/args/"]),
-    ("comfy_table::", &["cli/render.rs"]),
+    ("clap_complete::", &["cli/args/"]),
+    ("clap_mangen::", &["cli/args/"]),
+    ("comfy_table::", &["cli/render/"]),
     ("bincode::", &["store/schema.rs"]),
     ("chrono::", &["model/clock.rs"]),
     ("serde_yaml::", &["config/"]),

@@ -17,6 +17,8 @@ mod arguments;
 mod company;
 #[path = "fake_claude/player.rs"]
 mod player;
+#[path = "fake_claude/registry.rs"]
+mod registry;
 #[path = "fake_claude/script.rs"]
 mod script;
 #[path = "fake_claude/sessions.rs"]

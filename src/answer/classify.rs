@@ -116,7 +116,7 @@ impl Facts<'_> {
         let agent = self.agent;
         self.session.map(|session| {
             format!(
-                "dispatch_async(agent=\"{agent}\", session_id=\"{session}\", task=\"go on\") \
+                "dispatch_session(agent=\"{agent}\", session_id=\"{session}\", task=\"go on\") \
                  or `agent-dispatch dispatch {agent} --session {session} \"go on\"`"
             )
         })
@@ -335,6 +335,14 @@ pub(super) fn no_structured_output() -> Verdict {
     let error = "the agent answered, but gave no structured output for the JSON Schema".to_owned();
     let hint = "dispatch it again, simplify the schema, or use response_format \"json\" and describe the answer in \
                 the task";
+    verdict(FailureClass::CliError, error, hint.to_owned(), Retry::Now)
+}
+
+/// Says that there is structured output, and where it does not fit the JSON Schema.
+pub(super) fn wrong_structured_output(places: &str) -> Verdict {
+    let error = format!("the agent's value does not fit the JSON Schema: {places}");
+    let hint =
+        "dispatch it again, and say in the task what these places must hold; the value as it came is kept";
     verdict(FailureClass::CliError, error, hint.to_owned(), Retry::Now)
 }
 

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::answer::classify::{Facts, Verdict, no_structured_output};
+use crate::answer::classify::{Facts, Verdict, no_structured_output, wrong_structured_output};
 use crate::answer::heard::{Heard, amount_at, text_at};
 use crate::answer::{denied, lenient, status_line};
-use crate::audit::redact::one_line;
+use crate::audit::redact::{one_line, unsplit};
 use crate::budget::usd;
 use crate::model::{Answer, Ending, Outcome, RunResult, StopReason, Timestamp, Usage};
 use crate::plan::Expects;
@@ -78,7 +78,7 @@ fn succeeded(
         Some(other) => other.to_string(),
     };
     let structured = line.get("structured_output").filter(|value| !value.is_null());
-    if matches!(around.expects, Expects::Schema(_)) {
+    if let Expects::Schema(schema) = around.expects {
         let Some(value) = structured else {
             let (mut result, answer) = failed(no_structured_output(), text);
             // It is all that the agent had to say; it only has the wrong form.
@@ -90,7 +90,11 @@ fn succeeded(
             text.clone_from(&parsed);
         }
         let mut result = RunResult::succeeded(0);
-        result.hint = joined(&hints(&result, line, facts, around));
+        if let Some(places) = misfits(schema, value) {
+            (result, _) = failed(wrong_structured_output(&places), String::new());
+        } else {
+            result.hint = joined(&hints(&result, line, facts, around));
+        }
         return (result, Answer { text, parsed: Some(parsed) });
     }
     let mut result = RunResult::succeeded(0);
@@ -117,6 +121,17 @@ fn succeeded(
     result.hint = joined(&told);
     (result, Answer { text, parsed })
 }
+
+/// Returns where a value does not fit the schema that was asked for: `claude` was given less than all of it.
+fn misfits(schema: &str, value: &Value) -> Option<String> {
+    // It was checked before anything ran.
+    let schema: Map<String, Value> = serde_json::from_str(schema).ok()?;
+    let places = crate::model::schema::misfits(&schema, value).ok()?;
+    (!places.is_empty()).then(|| unsplit(&places.join("; "), MISFITS_CHARS))
+}
+
+/// Longest text about places that do not fit, in characters.
+const MISFITS_CHARS: usize = 600;
 
 /// Returns what the caller should know of a success that is not whole.
 fn hints(

@@ -13,7 +13,7 @@ const PLACES_MAX: usize = 1000;
 /// Returns the JSON text of the value that the answer is: the whole answer, else the one fenced block that is JSON, else the
 /// one object or list among the words. Nothing when there is none, or more than one and so none that is meant for sure.
 pub(super) fn json_value(answer: &str) -> Option<String> {
-    let answer = answer.trim_start_matches('\u{feff}').trim();
+    let answer = answer.trim_matches(|char: char| char.is_whitespace() || char == '\u{feff}');
     whole(answer).or_else(|| only(fenced(answer))).or_else(|| only(among_words(answer)))
 }
 

@@ -83,6 +83,12 @@ impl Link {
     }
 }
 
+/// Returns the body in the stored bytes of a record, without checking anything; nothing when they are no record.
+pub fn body(bytes: &[u8]) -> Option<&[u8]> {
+    let (version, rest) = bytes.split_first()?;
+    rest.get(ENVELOPE_BYTES - 1..).filter(|_| *version == VERSION)
+}
+
 fn hash(prev: Digest, seq: u64, body: &[u8]) -> Digest {
     let mut hasher = blake3::Hasher::new_derive_key(CONTEXT);
     hasher.update(prev.as_bytes());

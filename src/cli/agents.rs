@@ -1,18 +1,19 @@
 //! Commands about agents: `add`, `update`, `remove`, `list`, `describe`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::audit::redact::one_line;
+use crate::audit::{self, redact::one_line};
 use crate::budget::usd;
 use crate::cli::args::{Budget, FieldArguments};
 use crate::cli::render::{Cell, Screen, Tone, fact, indented, note, print_json, print_text};
 use crate::config::Config;
-use crate::config::edit::{self, Change, Edited, Fields, NewAgent};
+use crate::config::edit::{AgentsFile, Change, EditError, Edited, Editor, Fields, words as listed};
 use crate::dispatch::Frontend;
-use crate::document::agents::{AgentDetail, AgentDocument, AgentsDocument, unknown};
+use crate::document::agents::{AgentDetail, AgentDocument, AgentsDocument, HealthDocument, unknown};
 use crate::error::Report;
-use crate::model::BudgetLimit;
+use crate::model::{Agent, BudgetLimit, Settings};
 
 /// Lines of CLAUDE.md and README that `describe` shows.
 const PREVIEW_LINES: usize = 12;
@@ -24,41 +25,48 @@ pub(super) async fn add(
     directory: &Path,
     fields: FieldArguments,
 ) -> Result<(), Report> {
-    let directory = written(frontend, directory);
-    let new = NewAgent { name, directory, fields: fields.into_changes() };
-    let (path, home) = places(frontend);
-    let edited = frontend.change_config(super::CLIENT, move || edit::add_agent(&path, &home, &new)).await?;
-    let Some(agent) = &edited.agent else { return print_text(&format!("added {}\n", edited.name)) };
+    let directory = frontend.as_written(directory);
+    let fields = Fields { directory: Some(directory), ..fields.into_changes() };
+    let added = name.clone();
+    edit(frontend, move |file| file.add_agent(&added, &fields)).await?;
+    let config = frontend.config().map_err(|error| Report::from(&*error))?;
+    let Some(agent) = config.agent(&name) else { return print_text(&format!("added {name}\n")) };
     let facts = frontend.projects.facts(&agent.directory);
     let said = if agent.description.is_empty() { &facts.description } else { &agent.description };
-    print_text(&format!(
-        "added {}: {}\n{}",
-        edited.name,
-        agent.directory.display(),
-        fact("description", said)
-    ))?;
-    warn(frontend, &edited);
-    note(&format!("Try it with: agent-dispatch test {}\n", edited.name));
+    print_text(&format!("added {name}: {}\n{}", agent.directory.display(), fact("description", said)))?;
+    complain(&config, &format!("agents.{name}."));
+    note(&format!("Try it with: agent-dispatch test {name}\n"));
     Ok(())
 }
 
 /// Changes an agent.
-pub(super) async fn update(frontend: &Frontend, name: String, fields: FieldArguments) -> Result<(), Report> {
-    let (path, home) = places(frontend);
-    let fields = fields.into_changes();
-    let change = move || edit::update_agent(&path, &home, &name, &fields);
-    let edited = frontend.change_config(super::CLIENT, change).await?;
-    print_text(&format!("updated {}: {}\n", edited.name, edited.changed.join(", ")))?;
-    warn(frontend, &edited);
+pub(super) async fn update(
+    frontend: &Frontend,
+    name: String,
+    directory: Option<&Path>,
+    fields: FieldArguments,
+) -> Result<(), Report> {
+    let directory = directory.map(|directory| frontend.as_written(directory));
+    let fields = Fields { directory, ..fields.into_changes() };
+    let updated = name.clone();
+    let edited = edit(frontend, move |file| file.update_agent(&updated, &fields)).await?;
+    print_text(&format!("updated {name}: {}\n", edited.changed.join(", ")))?;
+    warn(frontend, &format!("agents.{name}."));
     Ok(())
 }
 
 /// Removes an agent.
 pub(super) async fn remove(frontend: &Frontend, name: String) -> Result<(), Report> {
-    let (path, home) = places(frontend);
-    let edited =
-        frontend.change_config(super::CLIENT, move || edit::remove_agent(&path, &home, &name)).await?;
-    print_text(&format!("removed {}\n", edited.name))
+    let edited = edit(frontend, move |file| file.remove_agent(&name)).await?;
+    print_text(&format!("removed {}\n", edited.subject.name()))
+}
+
+/// Makes an edit that a person asks for.
+pub(super) async fn edit(
+    frontend: &Frontend,
+    edit: impl FnOnce(&AgentsFile) -> Result<Edited, EditError> + Send + 'static,
+) -> Result<Edited, Report> {
+    Ok(frontend.change_config(super::CLIENT, Editor::Person, edit).await?)
 }
 
 /// Lists the agents.
@@ -77,23 +85,58 @@ pub(super) fn list(frontend: &Frontend, screen: Screen, as_json: bool) -> Result
     }
     let rows = agents.iter().map(|agent| {
         let broken = config.broken.contains_key(&agent.name);
-        let (health, tone) = match (agent.healthy, broken) {
-            (true, _) => ("ok", Tone::Good),
-            (false, true) => ("disabled", Tone::Bad),
-            (false, false) => ("no directory", Tone::Bad),
-        };
+        let (word, tone) = health(&agent.health, broken);
         let said = if broken { agent.problem.as_deref().unwrap_or_default() } else { &agent.description };
+        let profile = config.agent(&agent.name).map(profile).unwrap_or_default();
         vec![
             Cell::new(&agent.name),
-            Cell::new(health).toned(tone),
+            Cell::new(word).toned(tone),
             Cell::new(&agent.directory),
+            Cell::new(profile),
             Cell::new(said),
         ]
     });
-    print_text(&screen.table(&["AGENT", "HEALTH", "DIRECTORY", "DESCRIPTION"], rows.collect()))?;
-    complain(&config, None);
+    print_text(&screen.table(&["AGENT", "HEALTH", "DIRECTORY", "PROFILE", "DESCRIPTION"], rows.collect()))?;
+    complain(&config, "");
     Ok(())
 }
+
+/// Returns the word for an agent's health, and its tone.
+pub(super) fn health(health: &HealthDocument, disabled: bool) -> (&'static str, Tone) {
+    match health {
+        _ if disabled => ("disabled", Tone::Bad),
+        HealthDocument { healthy: true, .. } => ("ok", Tone::Good),
+        HealthDocument { unreadable: Some(true), .. } => ("unreadable", Tone::Bad),
+        HealthDocument { .. } => ("no directory", Tone::Bad),
+    }
+}
+
+/// Returns what of an agent is not as the settings have it, in a few words.
+fn profile(agent: &Agent) -> String {
+    let list =
+        |label: &str, tools: Option<&[String]>| Some(format!("{label}{}", self::tools(Some(tools?), "")));
+    let cap = match agent.max_budget {
+        BudgetLimit::Inherit => None,
+        BudgetLimit::Unlimited => Some("no cap".to_owned()),
+        BudgetLimit::Usd(cap) => Some(usd(cap)),
+    };
+    let spending = |cap: Option<f64>, time: &str| Some(format!("{}/{time}", usd(cap?)));
+    let parts = [
+        agent.permission_mode.clone(),
+        list("", agent.allowed_tools.as_deref()),
+        list("not ", agent.disallowed_tools.as_deref()),
+        agent.model.clone(),
+        agent.timeout.map(|seconds| format!("{seconds} s")),
+        cap,
+        spending(agent.budget.day, "day"),
+        spending(agent.budget.month, "month"),
+        agent.max_concurrency.map(|most| format!("{most} at once")),
+    ];
+    audit::cut(&parts.into_iter().flatten().collect::<Vec<_>>().join("; "), PROFILE_CHARS)
+}
+
+/// Longest profile in a list, in characters.
+const PROFILE_CHARS: usize = 60;
 
 /// Shows one agent.
 pub(super) fn describe(frontend: &Frontend, name: &str, as_json: bool) -> Result<(), Report> {
@@ -104,10 +147,10 @@ pub(super) fn describe(frontend: &Frontend, name: &str, as_json: bool) -> Result
     if as_json {
         return print_json(&detail);
     }
-    print_text(&told(&detail))
+    print_text(&told(&detail, agent, &config.settings))
 }
 
-fn told(detail: &AgentDetail) -> String {
+fn told(detail: &AgentDetail, agent: &Agent, settings: &Settings) -> String {
     let AgentDocument { name, directory, description, problem, .. } = &detail.summary;
     let summary = &detail.summary;
     let mut text = fact("agent", name);
@@ -119,27 +162,33 @@ fn told(detail: &AgentDetail) -> String {
     say("directory", directory);
     say("problem", problem.as_deref().unwrap_or_default());
     say("description", description);
-    say("timeout", &format!("{} s", detail.timeout));
+    let inherited = |own: bool| if own { "" } else { " (from the settings)" };
+    say("timeout", &format!("{} s{}", detail.timeout, inherited(agent.timeout.is_some())));
     say("model", detail.model.as_deref().unwrap_or("claude's own default"));
-    say(
-        "budget",
-        &detail.max_budget_usd.map_or("no cap".to_owned(), |cap| format!("{} a dispatch", usd(cap))),
-    );
-    say("permissions", summary.permission_mode.as_deref().unwrap_or("default"));
-    say("may use", &tools(summary.allowed_tools.as_deref(), "claude's own default"));
-    say("may not use", &tools(summary.disallowed_tools.as_deref(), ""));
+    let cap = detail.max_budget_usd.map_or("no cap".to_owned(), |cap| format!("{} a dispatch", usd(cap)));
+    say("budget", &format!("{cap}{}", inherited(agent.max_budget != BudgetLimit::Inherit)));
+    for (cap, time) in [(agent.budget.day, "day"), (agent.budget.month, "month")] {
+        say("", &cap.map_or(String::new(), |cap| format!("{} a {time}", usd(cap))));
+    }
+    let usual =
+        || settings.default_permission_mode.as_ref().map(|mode| format!("{mode} (from the settings)"));
+    let mode = summary.permission_mode.clone().or_else(usual);
+    say("permissions", mode.as_deref().unwrap_or("claude's own default"));
+    let usual = &settings.default_allowed_tools;
+    say("may use", &tools_in_force(agent.allowed_tools.as_deref(), usual, "claude's own default"));
+    let usual = &settings.default_disallowed_tools;
+    say("may not use", &tools_in_force(agent.disallowed_tools.as_deref(), usual, "(none)"));
+    say("at once", &agent.max_concurrency.map_or(String::new(), |most| most.to_string()));
+    say("callers", &tools(agent.callers.as_deref(), ""));
+    say("inherits", &tools(agent.env.inherit.as_deref(), ""));
+    say("drops", &agent.env.deny.join(", "));
+    say("sets", &agent.env.set.keys().cloned().collect::<Vec<_>>().join(", "));
     say("capabilities", &summary.capabilities.join(", "));
     say("can break", &summary.risky_capabilities.join(", "));
     say("stacks", &summary.stacks.as_deref().unwrap_or_default().join(", "));
     say("databases", &summary.dbs.as_deref().unwrap_or_default().join(", "));
     say("MCP servers", &summary.mcp_servers.as_deref().unwrap_or_default().join(", "));
-    let has = [
-        (summary.has_claude_md, "CLAUDE.md"),
-        (detail.has_readme, "README.md"),
-        (summary.has_mcp_config, ".mcp.json"),
-    ];
-    let has: Vec<&str> = has.into_iter().filter_map(|(has, name)| has.then_some(name)).collect();
-    say("has", &has.join(", "));
+    say("has", &detail.files.join(", "));
     let commit = detail.git_head.as_deref().map(|head| head.get(..12).unwrap_or(head));
     let branch = detail.git_branch.as_deref();
     say("git", &[branch, commit].into_iter().flatten().collect::<Vec<_>>().join(" "));
@@ -159,6 +208,15 @@ fn told(detail: &AgentDetail) -> String {
     text
 }
 
+/// Returns the tools that hold for an agent, and where they are from when it is not the agent itself.
+fn tools_in_force(own: Option<&[String]>, usual: &[String], default: &str) -> String {
+    match (own, usual) {
+        (Some(own), _) => tools(Some(own), ""),
+        (None, []) => default.to_owned(),
+        (None, usual) => format!("{} (from the settings)", usual.join(", ")),
+    }
+}
+
 fn tools(tools: Option<&[String]>, default: &str) -> String {
     match tools {
         None => default.to_owned(),
@@ -167,47 +225,39 @@ fn tools(tools: Option<&[String]>, default: &str) -> String {
     }
 }
 
-fn places(frontend: &Frontend) -> (PathBuf, PathBuf) {
-    (frontend.environment.config_file.clone(), frontend.environment.home.clone())
-}
-
-/// Returns the directory as it is to stand in the file: absolute, unless it begins with `~`.
-fn written(frontend: &Frontend, directory: &Path) -> PathBuf {
-    if directory.starts_with("~") {
-        return directory.to_owned();
-    }
-    let absolute = frontend.environment.directory.join(directory);
-    // One that is not there is refused by the edit, in the words that were typed.
-    std::fs::canonicalize(&absolute).unwrap_or(absolute)
-}
-
-/// Says what has no effect, or an unexpected one, in the agent that was edited.
-fn warn(frontend: &Frontend, edited: &Edited) {
+/// Says what has no effect, or an unexpected one, in what was edited: the keys that begin so.
+pub(super) fn warn(frontend: &Frontend, prefix: &str) {
     if let Ok(config) = frontend.config() {
-        complain(&config, Some(&edited.name));
+        complain(&config, prefix);
     }
 }
 
-fn complain(config: &Config, agent: Option<&str>) {
-    for problem in &config.warnings {
-        let ours = agent.is_none_or(|agent| problem.key.starts_with(&format!("agents.{agent}.")));
-        if ours {
-            let said = format!("{}:{problem}", config.path.display());
-            note(&format!("warning: {}\n", one_line(&said, 1000)));
-        }
+fn complain(config: &Config, prefix: &str) {
+    for problem in config.warnings.iter().filter(|problem| problem.key.starts_with(prefix)) {
+        let said = format!("{}:{problem}", config.path.display());
+        note(&format!("warning: {}\n", one_line(&said, 1000)));
     }
 }
 
 impl FieldArguments {
     fn into_changes(self) -> Fields {
         let Self { description, timeout, model, max_budget, permission_mode, .. } = self;
+        let number = |number: Option<u32>| {
+            number
+                .map_or(Change::Keep, |number| if number == 0 { Change::Clear } else { Change::Set(number) })
+        };
+        // Of days and months, no cap is the default.
+        let spending = |budget| match budget {
+            None => Change::Keep,
+            Some(Budget::Default | Budget::Unlimited) => Change::Clear,
+            Some(Budget::Usd(usd)) => Change::Set(usd),
+        };
         Fields {
+            directory: None,
             // `none` is a word like any other in a description.
             description: description
                 .map_or(Change::Keep, |text| if text.is_empty() { Change::Clear } else { Change::Set(text) }),
-            timeout: timeout.map_or(Change::Keep, |seconds| {
-                if seconds == 0 { Change::Clear } else { Change::Set(seconds) }
-            }),
+            timeout: number(timeout),
             max_budget: match max_budget {
                 None => Change::Keep,
                 Some(Budget::Default) => Change::Clear,
@@ -221,8 +271,23 @@ impl FieldArguments {
             capabilities: words(self.capabilities.as_deref()),
             risky_capabilities: words(self.risky_capabilities.as_deref()),
             instructions: word(self.instructions),
-            ..Fields::default()
+            max_concurrency: number(self.max_concurrency),
+            env_inherit: words(self.env_inherit.as_deref()),
+            env_deny: words(self.env_deny.as_deref()),
+            env_set: variables(self.env_set),
+            callers: words(self.callers.as_deref()),
+            budget_day: spending(self.budget_day),
+            budget_month: spending(self.budget_month),
         }
+    }
+}
+
+/// Returns what the variables change; a single empty text clears them all.
+fn variables(set: Vec<(String, String)>) -> Change<BTreeMap<String, String>> {
+    match set.as_slice() {
+        [] => Change::Keep,
+        [(name, _)] if name.is_empty() => Change::Clear,
+        [..] => Change::Set(set.into_iter().filter(|(name, _)| !name.is_empty()).collect()),
     }
 }
 
@@ -242,20 +307,6 @@ fn words(text: Option<&str>) -> Change<Vec<String>> {
         Some(text) if clears(text) => Change::Clear,
         Some(text) => Change::Set(listed(text)),
     }
-}
-
-/// Splits at commas, but not inside parentheses: `Bash(git log:*),Read`.
-fn listed(text: &str) -> Vec<String> {
-    let mut depth = 0_u32;
-    let parts = text.split(|char| {
-        match char {
-            '(' => depth += 1,
-            ')' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        char == ',' && depth == 0
-    });
-    parts.map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 fn clears(text: &str) -> bool {

@@ -7,11 +7,19 @@ use clap::{Parser, Subcommand};
 mod agents;
 mod audit;
 mod dispatching;
+mod groups;
+mod manual;
+mod settings;
+mod setup;
 mod upkeep;
 
 pub(super) use agents::{Budget, FieldArguments};
 pub(super) use audit::{AUDIT_HELP, AuditArguments, AuditCommand};
 pub(super) use dispatching::{DispatchArguments, Status};
+pub(super) use groups::{GroupCommand, GroupTexts};
+pub(super) use manual::{Shell, completions, pages};
+pub(super) use settings::SettingsCommand;
+pub(super) use setup::{DoctorArguments, RegistrationArguments, Scope, StatsArguments};
 pub(super) use upkeep::{CacheCommand, GC_HELP, GcArguments, SessionsArguments};
 
 /// Run tasks as fresh Claude Code sessions in other directories, with a durable audit trail.
@@ -32,13 +40,14 @@ pub(super) struct Arguments {
 /// What stands below the list of commands.
 const AFTER_HELP: &str = "\
 Examples:
+  agent-dispatch init
   agent-dispatch add infra ~/src/infra --allowed-tools Read,Grep,Bash
   agent-dispatch test infra
   agent-dispatch dispatch infra \"Which services restart nightly, and why?\"
   git diff | agent-dispatch dispatch infra - --goal \"review this change\"
   agent-dispatch jobs --status running
   agent-dispatch audit --since \"2h ago\"
-  claude mcp add agent-dispatch -- agent-dispatch serve
+  agent-dispatch doctor
 
 Exit codes:
   0  done
@@ -50,6 +59,9 @@ Exit codes:
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Set it up: make the agents file, and tell Claude Code of this program
+    #[command(after_help = setup::INIT_HELP)]
+    Init(RegistrationArguments),
     /// Add an agent: a directory that tasks can be sent to
     Add {
         /// Its name: letters, digits, `-` and `_`
@@ -64,6 +76,9 @@ pub(super) enum Command {
     Update {
         /// Its name
         name: String,
+        /// The directory it works in from now on
+        #[arg(long, value_name = "DIRECTORY")]
+        directory: Option<PathBuf>,
         #[command(flatten)]
         fields: FieldArguments,
     },
@@ -86,6 +101,20 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Look after groups: agents that belong together
+    Group {
+        #[command(subcommand)]
+        command: GroupCommand,
+    },
+    /// Show the settings and where each comes from; change them
+    #[command(args_conflicts_with_subcommands = true)]
+    Settings {
+        #[command(subcommand)]
+        command: Option<SettingsCommand>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Send an agent an easy task, to see whether it works; never from the cache
     Test {
         /// The agent
@@ -95,6 +124,9 @@ pub(super) enum Command {
         /// Seconds it may take, 10 to 7200
         #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(10..=7200))]
         timeout: Option<i64>,
+        /// Show every step on standard error
+        #[arg(long)]
+        stream: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -141,6 +173,15 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Follow a job: its steps as they happen, then what came of it
+    #[command(after_help = TAIL_HELP)]
+    Tail {
+        /// Its id, or the beginning of it (8 characters or more)
+        id: String,
+        /// Print JSON, an object a line: the steps, then the job
+        #[arg(long)]
+        json: bool,
+    },
     /// Stop a job, whoever started it
     Cancel {
         /// Its id, or the beginning of it (8 characters or more)
@@ -167,12 +208,31 @@ pub(super) enum Command {
         #[command(flatten)]
         list: AuditArguments,
     },
+    /// Count dispatches, successes, time and money, agent by agent
+    Stats(StatsArguments),
+    /// Check everything it depends on, and say how to put right what is not
+    #[command(after_help = setup::DOCTOR_HELP)]
+    Doctor(DoctorArguments),
     /// Serve MCP on standard input and output
     Serve,
     /// Look after the daemon that owns the store
     Daemon {
         #[command(subcommand)]
         command: DaemonCommand,
+    },
+    /// Take the registration with Claude Code back; agents and records stay
+    Uninstall(RegistrationArguments),
+    /// Print a completion script for a shell
+    #[command(after_help = manual::COMPLETIONS_HELP)]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page, or write the pages of all commands into a directory
+    #[command(after_help = manual::MAN_HELP)]
+    Man {
+        /// The directory; it must exist
+        directory: Option<PathBuf>,
     },
     /// Carry out the dispatch in a run folder (internal)
     #[command(hide = true)]
@@ -191,6 +251,11 @@ const UPDATE_HELP: &str = "\
 const DISPATCH_HELP: &str = "\
 The answer goes to standard output, cost and duration to standard error. Ctrl-C stops the dispatch. \
 Asking the same again joins the one that is under way, or is answered from the cache.";
+
+/// What stands below the options of `tail`.
+const TAIL_HELP: &str = "\
+Exits as `wait` does: with 1 when the job did not succeed. Ctrl-C ends the looking, not the job. The answer is printed by \
+`agent-dispatch wait ID`.";
 
 /// What stands below the options of `wait`.
 const WAIT_HELP: &str = "\

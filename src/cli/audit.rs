@@ -13,6 +13,7 @@ use crate::audit::{Code, Record};
 use crate::budget::usd;
 use crate::cli::args::AuditArguments;
 use crate::cli::jobs::{self, ANSWER_LINES, SHORT_CHARS, asked_by, short};
+use crate::cli::progress;
 use crate::cli::render::{
     Cell, Screen, Tone, duration, fact, field, indented, note, print_json, print_text, when,
 };
@@ -97,7 +98,8 @@ async fn look_up(frontend: &Frontend, what: &str) -> Result<(Vec<AuditEntry>, Op
 
 /// Checks the whole trail.
 pub(super) async fn verify(frontend: &Frontend, as_json: bool) -> Result<ExitCode, Report> {
-    let Reply::Verified(report) = frontend.client.ask(&Request::Verify).await? else {
+    let asked = frontend.client.ask(&Request::Verify);
+    let Reply::Verified(report) = progress::during(&frontend.environment, "checking", asked).await? else {
         return Err(ClientError::Confused.into());
     };
     let whole = report.faults.is_empty();
@@ -190,7 +192,9 @@ fn table(screen: Screen, entries: &[AuditEntry], now: Timestamp) -> String {
             Cell::new(gist(record)),
         ]
     });
-    screen.table(&["SEQ", "WHEN", "EVENT", "AGENT", "BY", "DISPATCH", "WHAT"], rows.collect())
+    let columns =
+        [("SEQ", 0), ("WHEN", 1), ("EVENT", 0), ("AGENT", 0), ("BY", 3), ("DISPATCH", 2), ("WHAT", 0)];
+    screen.ranked_table(&columns, rows.collect())
 }
 
 const fn tone(record: &Record) -> Tone {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::cli::render::{duration, fact, print_json, print_text};
+use crate::cli::render::{duration, fact, print_json, print_text, size};
 use crate::daemon::ClientError;
 use crate::daemon::protocol::{DaemonStatus, Reply, Request};
 use crate::dispatch::Frontend;
@@ -72,15 +72,6 @@ fn told(status: &DaemonStatus, frontend: &Frontend, now: Timestamp) -> String {
         fact("socket", &frontend.environment.state.socket.display().to_string()),
     ]
     .concat()
-}
-
-/// Returns a number of bytes as people say it.
-pub(super) fn size(bytes: u64) -> String {
-    match bytes {
-        0..1024 => format!("{bytes} bytes"),
-        1024..1_048_576 => format!("{} KiB", bytes / 1024),
-        _ => format!("{}.{} MiB", bytes / 1_048_576, bytes % 1_048_576 * 10 / 1_048_576),
-    }
 }
 
 impl From<DaemonStatus> for Status {

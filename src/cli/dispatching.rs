@@ -1,7 +1,9 @@
 //! Commands that dispatch: `dispatch` and `test`.
 
+use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::io::Read as _;
+use std::pin::Pin;
 use std::process::ExitCode;
 
 use serde_json::Value;
@@ -10,10 +12,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::audit::redact::one_line;
 use crate::budget::usd;
 use crate::cli::args::DispatchArguments;
-use crate::cli::progress;
+use crate::cli::progress::{self, Steps};
 use crate::cli::render::{Screen, duration, note, print_json, print_text};
 use crate::daemon::protocol::ProgressView;
-use crate::dispatch::{Dispatched, Ended, Frontend, Patience, Served};
+use crate::dispatch::{DispatchError, Dispatched, Ended, Frontend, Patience, Served};
 use crate::document::{DispatchDocument, Extent};
 use crate::error::{Kind, Report};
 use crate::job::{JobRecord, State};
@@ -33,6 +35,8 @@ const SCHEMA_BYTES_MAX: usize = 1 << 20;
 pub(super) struct Manner {
     /// Whether to return as soon as the job is open.
     pub(super) detached: bool,
+    /// Whether to show every step.
+    pub(super) stream: bool,
     /// Whether to print JSON.
     pub(super) json: bool,
 }
@@ -42,15 +46,18 @@ pub(super) fn request(
     frontend: &Frontend,
     asked: DispatchArguments,
 ) -> Result<(DispatchRequest, Manner), Report> {
-    let manner = Manner { detached: asked.detached, json: asked.json };
+    let manner = Manner { detached: asked.detached, stream: false, json: asked.json };
     let sharing = match (asked.no_cache || !asked.session.is_empty(), asked.detached) {
         (true, _) => Sharing::Never,
         (false, true) => Sharing::Join,
         (false, false) => Sharing::CacheAndJoin,
     };
     let raw = RawRequest {
-        agent: asked.agent,
-        task: if asked.task == "-" { standard_input()? } else { asked.task },
+        agent: asked.agent.unwrap_or_default(),
+        task: match asked.task {
+            Some(task) if task == "-" => standard_input("the task")?,
+            task => task.unwrap_or_default(),
+        },
         context: asked.context,
         caller: asked.caller,
         goal: asked.goal,
@@ -83,15 +90,17 @@ pub(super) async fn run(
     manner: Manner,
 ) -> Result<ExitCode, Report> {
     let patience = if manner.detached { Patience::None } else { Patience::ToTheEnd };
-    match carry_out(frontend, request, patience).await? {
-        Dispatched::Running(view) if manner.json => {
-            print_json(&DispatchDocument::running(&view))?;
+    match carry_out(frontend, request, patience, manner.stream).await? {
+        Dispatched::Running(view, served) if manner.json => {
+            print_json(&DispatchDocument::running(&view, served))?;
             Ok(ExitCode::SUCCESS)
         }
-        Dispatched::Running(view) => {
+        Dispatched::Running(view, served) => {
             let job = view.record.id;
             print_text(&format!("{job}\n"))?;
-            note(&format!("It goes on by itself. Collect the answer with: agent-dispatch wait {job}\n"));
+            let what =
+                if served == Served::Join { "It was under way already, and goes on" } else { "It goes on" };
+            note(&format!("{what} by itself. Collect the answer with: agent-dispatch wait {job}\n"));
             Ok(ExitCode::SUCCESS)
         }
         Dispatched::Ended(ended) if manner.json => {
@@ -106,21 +115,37 @@ pub(super) async fn run(
     }
 }
 
-/// Dispatches, telling a person meanwhile how it goes. An interrupt takes the dispatch back, a second one leaves.
-async fn carry_out(
+/// Dispatches, telling a person meanwhile how it goes.
+pub(super) async fn carry_out(
     frontend: &Frontend,
     request: &DispatchRequest,
     patience: Patience,
+    stream: bool,
 ) -> Result<Dispatched, Report> {
-    let (mut once, mut twice) = (interrupts()?, interrupts()?);
-    let cancelled = async move {
-        once.recv().await;
+    let agent = request.agent.as_str();
+    let (line, shown) = progress::line(&frontend.environment, !stream);
+    let mut steps = Steps::default();
+    let mut step = |_, view: &ProgressView| match steps.next(view) {
+        Some(text) if stream => note(&format!("→ {text}\n")),
+        Some(_) | None => line.step(agent, view),
     };
-    let (line, shown) = progress::line(&frontend.environment, request.agent.as_str());
-    let mut step = |_, view: &ProgressView| line.step(view);
-    let dispatched = frontend.dispatch(request, super::CLIENT, patience, &mut step, cancelled);
+    unless_interrupted(shown, async |cancelled| {
+        frontend.dispatch(request, super::CLIENT, patience, &mut step, cancelled).await
+    })
+    .await
+}
+
+/// Carries something out while `shown` is shown. An interrupt takes it back, a second one leaves.
+pub(super) async fn unless_interrupted<T>(
+    shown: impl Future<Output = Infallible>,
+    carry_out: impl AsyncFnOnce(Interrupted) -> Result<T, DispatchError>,
+) -> Result<T, Report> {
+    let (mut once, mut twice) = (interrupts()?, interrupts()?);
+    let cancelled: Interrupted = Box::pin(async move {
+        once.recv().await;
+    });
     tokio::select! {
-        outcome = dispatched => outcome.map_err(Report::from),
+        outcome = carry_out(cancelled) => outcome.map_err(Report::from),
         () = async { twice.recv().await; twice.recv().await; } => {
             let hint = "See whether it still runs with: agent-dispatch jobs --status running";
             Err(Report::new(Kind::Failed, "cancelled", "interrupted twice", hint))
@@ -128,6 +153,9 @@ async fn carry_out(
         never = shown => match never {},
     }
 }
+
+/// Resolves when the person at the keyboard takes back what was asked.
+pub(super) type Interrupted = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 fn interrupts() -> Result<Signal, Report> {
     signal(SignalKind::interrupt()).map_err(|error| {
@@ -143,6 +171,12 @@ pub(super) fn tell(screen: Screen, job: &JobRecord, answer: &Answer, served: Ser
     if !said.is_empty() {
         print_text(&screen.text(said))?;
     }
+    note(&beside(job, served));
+    Ok(())
+}
+
+/// Returns what there is to say beside the answer of a job that has ended: what went wrong, and the facts.
+pub(super) fn beside(job: &JobRecord, served: Served) -> String {
     let document = DispatchDocument::of(job, &Answer::default(), Extent::Whole { chars_max: 0 });
     let mut beside = String::new();
     let mut line = |label: &str, text: Option<&String>| {
@@ -156,8 +190,7 @@ pub(super) fn tell(screen: Screen, job: &JobRecord, answer: &Answer, served: Ser
         beside.push_str("note: the answer is only what had been said by then\n");
     }
     beside.push_str(&facts(job, served));
-    note(&beside);
-    Ok(())
+    beside
 }
 
 /// Returns the facts of a job that has ended, as one line.
@@ -187,9 +220,10 @@ pub(super) fn verdict(job: &JobRecord) -> ExitCode {
     if job.state == State::Done { ExitCode::SUCCESS } else { ExitCode::from(Kind::Failed.exit_code()) }
 }
 
-fn standard_input() -> Result<String, Report> {
+/// Returns what `what` says on standard input.
+pub(super) fn standard_input(what: &str) -> Result<String, Report> {
     let bad = |message: String| {
-        Report::new(Kind::Usage, "invalid_request", message, "Pass the task as UTF-8 text.")
+        Report::new(Kind::Usage, "invalid_request", message, format!("Pass {what} as UTF-8 text."))
     };
     // One byte more than a prompt may have: enough to be refused as too long.
     let most = DispatchRequest::PROMPT_BYTES_MAX as u64 + 1;
@@ -200,7 +234,7 @@ fn standard_input() -> Result<String, Report> {
     if bytes.len() as u64 == most {
         return Ok(String::from_utf8_lossy(&bytes).into_owned());
     }
-    String::from_utf8(bytes).map_err(|_| bad("the task on standard input is not UTF-8".to_owned()))
+    String::from_utf8(bytes).map_err(|_| bad(format!("{what} on standard input is not UTF-8")))
 }
 
 /// Returns the format that `text` names: a word, a JSON Schema, or a file that holds one.

@@ -84,8 +84,8 @@ pub(super) async fn wait(
         inside: frontend.environment.run,
     };
     let label = if wait.jobs.len() == 1 { "job".to_owned() } else { format!("{} jobs", wait.jobs.len()) };
-    let (line, shown) = progress::line(&frontend.environment, &label);
-    let mut step = |_, view: &ProgressView| line.step(view);
+    let (line, shown) = progress::line(&frontend.environment, true);
+    let mut step = |_, view: &ProgressView| line.step(&label, view);
     let (views, end) = tokio::select! {
         // An interrupt ends this process, and with it nothing but the waiting.
         waited = frontend.wait(&wait, &mut step, std::future::pending()) => waited?,
@@ -254,7 +254,16 @@ pub(super) fn table(screen: Screen, views: &[JobView], now: Timestamp) -> String
             Cell::new(says.unwrap_or(&job.task_preview)),
         ]
     });
-    screen.table(&["JOB", "STATUS", "AGENT", "ASKED", "TOOK", "COST", "TASK OR LAST STEP"], rows.collect())
+    let columns = [
+        ("JOB", 0),
+        ("STATUS", 0),
+        ("AGENT", 0),
+        ("ASKED", 1),
+        ("TOOK", 3),
+        ("COST", 2),
+        ("TASK OR LAST STEP", 0),
+    ];
+    screen.ranked_table(&columns, rows.collect())
 }
 
 fn status(state: State) -> Cell {

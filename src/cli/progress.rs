@@ -1,4 +1,4 @@
-//! One line on a person's terminal about a dispatch that takes longer than a second; nothing anywhere else.
+//! One line on a person's terminal about what takes longer than a second; nothing anywhere else.
 
 use std::convert::Infallible;
 use std::io::{self, IsTerminal as _};
@@ -19,30 +19,50 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Longest line, in characters; the terminal cuts it at its own edge.
 const CHARS: usize = 300;
 
-/// Takes the steps of a dispatch.
-#[derive(Debug)]
+/// Says what there is to say after so much time.
+type Saying = Box<dyn Fn(Duration) -> String + Send + Sync>;
+
+/// Takes what is to be said.
 pub(super) struct Line {
-    steps: watch::Sender<ProgressView>,
+    saying: watch::Sender<Saying>,
 }
 
 impl Line {
-    /// Takes a step.
-    pub(super) fn step(&self, view: &ProgressView) {
-        self.steps.send_replace(view.clone());
+    /// Takes a step of one dispatch.
+    pub(super) fn step(&self, who: &str, view: &ProgressView) {
+        let (who, view) = (who.to_owned(), view.clone());
+        self.say(move |elapsed| progress::line(&who, &view, elapsed));
+    }
+
+    /// Takes whatever is to be said from now on.
+    pub(super) fn say(&self, saying: impl Fn(Duration) -> String + Send + Sync + 'static) {
+        drop(self.saying.send_replace(Box::new(saying)));
     }
 }
 
-/// Returns where the steps of the dispatch go, and what draws them for as long as it is polled.
-pub(super) fn line<'a>(
+/// Returns where steps go, and what draws them for as long as it is polled; it draws nothing unless `wanted`.
+pub(super) fn line(
     environment: &Environment,
-    agent: &'a str,
-) -> (Line, impl Future<Output = Infallible> + use<'a>) {
-    let (steps, seen) = watch::channel(ProgressView::default());
-    let wanted = io::stderr().is_terminal() && environment.text("TERM") != Some("dumb");
-    (Line { steps }, draw(wanted, agent, seen))
+    wanted: bool,
+) -> (Line, impl Future<Output = Infallible> + use<>) {
+    let first: Saying = Box::new(|elapsed| format!("starting ({} s)", elapsed.as_secs()));
+    let (saying, seen) = watch::channel(first);
+    let wanted = wanted && io::stderr().is_terminal() && environment.text("TERM") != Some("dumb");
+    (Line { saying }, draw(wanted, seen))
 }
 
-async fn draw(wanted: bool, agent: &str, seen: watch::Receiver<ProgressView>) -> Infallible {
+/// Carries out `work`, telling a person meanwhile that it goes on.
+pub(super) async fn during<T>(environment: &Environment, what: &str, work: impl Future<Output = T>) -> T {
+    let (line, shown) = line(environment, true);
+    let what = what.to_owned();
+    line.say(move |elapsed| format!("{what} ({} s)", elapsed.as_secs()));
+    tokio::select! {
+        outcome = work => outcome,
+        never = shown => match never {},
+    }
+}
+
+async fn draw(wanted: bool, seen: watch::Receiver<Saying>) -> Infallible {
     if !wanted {
         return std::future::pending().await;
     }
@@ -50,8 +70,24 @@ async fn draw(wanted: bool, agent: &str, seen: watch::Receiver<ProgressView>) ->
     let mut drawn = Drawn(false);
     loop {
         tokio::time::sleep(EVERY).await;
-        let said = progress::line(agent, &seen.borrow(), began.elapsed());
+        let said = (*seen.borrow())(began.elapsed());
         drawn.draw(&one_line(&said, CHARS));
+    }
+}
+
+/// Tells steps apart: the same one may be told several times.
+#[derive(Debug, Default)]
+pub(super) struct Steps(String);
+
+impl Steps {
+    /// Returns what is new, on one line.
+    pub(super) fn next(&mut self, view: &ProgressView) -> Option<String> {
+        let text = one_line(&view.text, CHARS);
+        let is_new = !text.is_empty() && text != self.0;
+        is_new.then(|| {
+            self.0.clone_from(&text);
+            text
+        })
     }
 }
 

@@ -3,13 +3,16 @@
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Write as _};
 
-use comfy_table::{Attribute, Cell as TableCell, Color, ContentArrangement, Row, Table, presets};
 use serde::Serialize;
 
 use crate::audit::redact::one_line;
 use crate::config::paths::Environment;
 use crate::error::{Kind, Report};
 use crate::model::{Timestamp, with_causes};
+
+mod table;
+
+pub(super) use table::Cell;
 
 /// Where answers go: standard output.
 #[derive(Debug, Clone, Copy)]
@@ -29,67 +32,34 @@ pub(super) enum Tone {
     Bad,
     Busy,
     Faint,
-}
-
-/// One cell of a table.
-#[derive(Debug, Clone)]
-pub(super) struct Cell {
-    text: String,
-    tone: Tone,
-}
-
-/// Longest text of a cell, in characters, where no terminal bounds it.
-const CELL_CHARS: usize = 200;
-
-impl Cell {
-    /// Returns a cell with what `text` says, on one line.
-    pub(super) fn new(text: impl AsRef<str>) -> Self {
-        Self { text: one_line(text.as_ref(), CELL_CHARS), tone: Tone::Plain }
-    }
-
-    /// Returns the cell in another tone.
-    pub(super) const fn toned(mut self, tone: Tone) -> Self {
-        self.tone = tone;
-        self
-    }
+    Strong,
 }
 
 impl Screen {
     /// Returns standard output as it is.
     pub(super) fn stdout(environment: &Environment) -> Self {
         let terminal = io::stdout().is_terminal();
-        let width = Table::new().width().filter(|_| terminal);
+        let width = table::terminal_width().filter(|_| terminal);
         Self { terminal, colour: terminal && wants_colour(environment), width }
     }
 
-    /// Returns a table: one line a row, no wider than the terminal.
-    pub(super) fn table(self, headings: &[&str], rows: Vec<Vec<Cell>>) -> String {
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_truncation_indicator("…");
-        // Rows are cut where they have to be, not at the last word that fits: this character is in no cell.
-        table.set_delimiter('\u{1}');
-        match self.width {
-            Some(width) => table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width),
-            None => table.set_content_arrangement(ContentArrangement::Disabled),
+    /// Returns a screen of no width and no colour.
+    #[cfg(test)]
+    pub(super) const fn plain() -> Self {
+        Self { terminal: false, colour: false, width: None }
+    }
+
+    /// Returns `text` in this tone, where colours are wanted.
+    pub(super) fn toned(self, text: &str, tone: Tone) -> String {
+        let code = match tone {
+            Tone::Good => "32",
+            Tone::Bad => "31",
+            Tone::Busy => "33",
+            Tone::Faint => "2",
+            Tone::Strong => "1",
+            Tone::Plain => return text.to_owned(),
         };
-        if self.colour {
-            table.enforce_styling();
-        } else {
-            table.force_no_tty();
-        }
-        let headings = headings.iter().map(|heading| TableCell::new(heading).add_attribute(Attribute::Bold));
-        let mut header: Row = headings.collect::<Vec<_>>().into();
-        header.max_height(1);
-        table.set_header(header);
-        for row in rows {
-            let mut row: Row = row.into_iter().map(styled).collect::<Vec<_>>().into();
-            row.max_height(1);
-            table.add_row(row);
-        }
-        for column in table.column_iter_mut() {
-            column.set_padding((0, 2));
-        }
-        table.trim_fmt() + "\n"
+        if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
     /// Returns `text` as it may be printed to this screen: verbatim to a program, harmless to a person.
@@ -125,17 +95,6 @@ pub(super) fn print_json<T: Serialize + ?Sized>(value: &T) -> Result<(), Report>
 /// Returns whether colours are wanted at all.
 fn wants_colour(environment: &Environment) -> bool {
     environment.text("NO_COLOR").is_none() && environment.text("TERM") != Some("dumb")
-}
-
-fn styled(cell: Cell) -> TableCell {
-    let styled = TableCell::new_owned(cell.text);
-    match cell.tone {
-        Tone::Plain => styled,
-        Tone::Good => styled.fg(Color::Green),
-        Tone::Bad => styled.fg(Color::Red),
-        Tone::Busy => styled.fg(Color::Yellow),
-        Tone::Faint => styled.add_attribute(Attribute::Dim),
-    }
 }
 
 /// Returns `value` as indented JSON text with a line end.
@@ -240,6 +199,41 @@ pub(super) fn duration(millis: u64) -> String {
         60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
         _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
     }
+}
+
+/// Returns a number of bytes as people say it.
+pub(super) fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024 {
+        return format!("{bytes} bytes");
+    }
+    let (mut tenths, mut unit) = (bytes.saturating_mul(10) / 1024, 0);
+    while tenths >= 10_240 && unit + 1 < UNITS.len() {
+        tenths /= 1024;
+        unit += 1;
+    }
+    let name = UNITS.get(unit).copied().unwrap_or_default();
+    if tenths >= 100 {
+        format!("{} {name}", tenths / 10)
+    } else {
+        format!("{}.{} {name}", tenths / 10, tenths % 10)
+    }
+}
+
+/// Returns a bar for this share of `columns`, an eighth of a column precise; what is more than all, or no number, has none.
+pub(super) fn bar(share: f64, columns: usize) -> String {
+    const PARTS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+    if !(0.0..=1.0).contains(&share) {
+        return String::new();
+    }
+    let eighths = (0..=columns * 8).rev().find(|eighths| share_of(*eighths, columns * 8) <= share);
+    let eighths = eighths.unwrap_or(0);
+    "█".repeat(eighths / 8) + PARTS.get(eighths % 8).copied().unwrap_or_default()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "columns of a terminal")]
+fn share_of(part: usize, whole: usize) -> f64 {
+    part as f64 / whole as f64
 }
 
 /// Tells a person something beside the answer, on standard error.

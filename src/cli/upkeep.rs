@@ -2,10 +2,9 @@
 
 use crate::budget::usd;
 use crate::cli::args::{CacheCommand, GcArguments, SessionsArguments};
-use crate::cli::daemon::size;
-use crate::cli::render::{Cell, Screen, Tone, fact, note, print_json, print_text, when};
+
+use crate::cli::render::{Cell, Screen, Tone, fact, note, print_json, print_text, size, when};
 use crate::cli::{CLIENT, jobs, progress};
-use crate::daemon::protocol::ProgressView;
 use crate::daemon::protocol::upkeep::{GcReport, Manner};
 use crate::dispatch::Frontend;
 use crate::document::upkeep::{
@@ -26,13 +25,9 @@ pub(super) async fn gc(frontend: &Frontend, screen: Screen, asked: GcArguments) 
         Report::new(Kind::Usage, "invalid_age", format!("--days: {bad}"), hint)
     })?;
     let manner = if asked.dry_run { Manner::DryRun } else { Manner::Remove };
-    let (line, shown) = progress::line(&frontend.environment, "gc");
-    line.step(&ProgressView { text: "looking for what is old".to_owned(), ..ProgressView::default() });
-    let report = tokio::select! {
-        // An interrupt ends this process; what the daemon has begun, it finishes.
-        report = frontend.gc(CLIENT, retention, manner) => report?,
-        never = shown => match never {},
-    };
+    // An interrupt ends this process; what the daemon has begun, it finishes.
+    let removed = frontend.gc(CLIENT, retention, manner);
+    let report = progress::during(&frontend.environment, "looking for what is old", removed).await?;
     let document = GcDocument::of(&report, days, asked.dry_run);
     if asked.json {
         return print_json(&document);

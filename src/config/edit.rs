@@ -3,222 +3,310 @@
 //! Every edit is done twice, on the text and on the values it stands for; it is written only if reading the new text
 //! gives the values that were meant. So a file that the text editor misunderstands is refused, never damaged.
 
-use std::io;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, ConfigError, Problem, nearest, parse, resolve};
-use crate::model::Agent;
+use serde_yaml::Value;
 
+use crate::config::{Config, ConfigError, escalation, nearest, parse, resolve};
+
+mod error;
 mod fields;
 mod file;
+mod lines;
 mod rewrite;
+mod settings;
+mod steps;
 
-pub use fields::{Change, Fields};
+pub use error::EditError;
+pub use fields::{Change, Fields, GroupFields, MemberChange, words};
+pub use settings::setting_value;
 
+use fields::Written;
 use file::{Locked, Opened};
-use rewrite::Edit;
+use steps::{names, steps};
 
-/// An agent to add.
-#[derive(Debug, Clone, Default)]
-pub struct NewAgent {
-    /// Its name.
-    pub name: String,
-    /// The directory it works in, which must exist: absolute or beginning with `~/`, written as it is given.
-    pub directory: PathBuf,
-    /// Everything else.
-    pub fields: Fields,
+/// The agents file, for someone who edits it.
+#[derive(Debug, Clone)]
+pub struct AgentsFile {
+    /// The file; it is made when there is none.
+    pub path: PathBuf,
+    /// What `~` stands for in it.
+    pub home: PathBuf,
+    /// Who edits it.
+    pub editor: Editor,
+}
+
+/// Who asks for an edit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Editor {
+    /// A person, on the command line: anything goes.
+    Person,
+    /// A session, through MCP: what `settings.mcp_config_edits` lets it.
+    Session,
+}
+
+/// What an edit is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// The agent of this name.
+    Agent(String),
+    /// The group of this name.
+    Group(String),
+    /// The settings.
+    Settings,
 }
 
 /// What an edit did.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edited {
-    /// The agent's name.
-    pub name: String,
-    /// The keys that were set or cleared, in the file's order; empty for an agent that was added or removed.
-    pub changed: Vec<&'static str>,
-    /// The agent as it was written before; nothing when it was added.
+    /// What was edited.
+    pub subject: Subject,
+    /// The keys that were set or cleared, in the file's usual order; empty for what was added or removed.
+    pub changed: Vec<String>,
+    /// What stood there before, as it was written; of settings, those that changed. Nothing when nothing did.
     pub before: Option<String>,
-    /// The agent as it is written now; nothing when it was removed.
+    /// What stands there now; nothing when it was removed.
     pub after: Option<String>,
-    /// The agent as it is in force now; nothing when it was removed.
-    pub agent: Option<Agent>,
 }
 
-/// An edit that was not made; the file is as it was.
-#[derive(Debug, thiserror::Error)]
-pub enum EditError {
-    /// The file is wrong already.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// What is to be written is wrong.
-    #[error("{}", said(problems))]
-    Invalid {
-        /// Everything that is wrong with it; the places are those in the text that was not written.
-        problems: Vec<Problem>,
-    },
-    /// The directory is not there.
-    #[error("`{}` is not an existing directory", directory.display())]
-    NoDirectory {
-        /// The directory, `~` replaced.
-        directory: PathBuf,
-    },
-    /// The directory depends on where one stands.
-    #[error("`{}` is not an absolute path, nor does it begin with `~/`", directory.display())]
-    RelativeDirectory {
-        /// The directory.
-        directory: PathBuf,
-    },
-    /// The name is taken.
-    #[error(
-        "agent `{name}` exists already: change it with `agent-dispatch update {name}`, or take it out first with `agent-dispatch remove {name}`"
-    )]
-    Duplicate {
-        /// The name.
-        name: String,
-    },
-    /// There is no such agent.
-    #[error("there is no agent `{name}`{}", known(*guess, available))]
-    Unknown {
-        /// The name, as it was given.
-        name: String,
-        /// The nearest name that exists, as a place in `available`.
-        guess: Option<usize>,
-        /// Every agent in the file, in file order.
-        available: Vec<String>,
-    },
-    /// Nothing was to be changed.
-    #[error("nothing to change: name at least one field of agent `{name}`")]
-    NothingToChange {
-        /// The agent.
-        name: String,
-    },
-    /// Somebody else edits the file.
-    #[error("`{}` is held by another edit for longer than {waited_ms} ms", lock.display())]
-    Locked {
-        /// The lock file.
-        lock: PathBuf,
-        /// How long the lock was waited for.
-        waited_ms: u64,
-    },
-    /// Somebody changed the file without taking the lock.
-    #[error("{}: the agents file was changed by another program while it was being edited", path.display())]
-    ChangedMeanwhile {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The text cannot be edited so that it means what it should.
-    #[error("{}: cannot be edited safely ({reason}): change it by hand", path.display())]
-    Unsafe {
-        /// The file.
-        path: PathBuf,
-        /// What stands in the way.
-        reason: String,
-    },
-    /// The file system refused.
-    #[error("cannot {action} `{}`", path.display())]
-    Io {
-        /// What was being done.
-        action: &'static str,
-        /// To which file.
-        path: PathBuf,
-        /// Why it failed.
-        source: io::Error,
-    },
+/// What is done with a subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    Add,
+    Remove,
+    Update,
 }
 
-/// Adds an agent to the file at `path`, which is made when there is none; `home` is what `~` stands for.
-pub fn add_agent(path: &Path, home: &Path, new: &NewAgent) -> Result<Edited, EditError> {
-    let NewAgent { name, directory, fields } = new;
-    if let Err(message) = resolve::name(name) {
-        let problem = Problem { line: 1, column: 1, key: "name".to_owned(), message };
-        return Err(EditError::Invalid { problems: vec![problem] });
-    }
-    let absolute = crate::config::paths::expand_home(directory, home);
-    if !absolute.is_absolute() {
-        return Err(EditError::RelativeDirectory { directory: directory.clone() });
-    }
-    if !absolute.is_dir() {
-        return Err(EditError::NoDirectory { directory: absolute });
-    }
-    let Some(directory) = directory.to_str() else {
-        return Err(EditError::NoDirectory { directory: absolute });
-    };
-    let edit = Edit::Add { name: name.clone(), fields: fields.with_directory(directory) };
-    change(path, home, &edit)
-}
-
-/// Removes an agent; groups keep the name. Agents that cannot be used can be removed too.
-pub fn remove_agent(path: &Path, home: &Path, name: &str) -> Result<Edited, EditError> {
-    change(path, home, &Edit::Remove { name: name.to_owned() })
-}
-
-/// Changes the fields of an agent.
-pub fn update_agent(path: &Path, home: &Path, name: &str, fields: &Fields) -> Result<Edited, EditError> {
-    let fields = fields.changes();
-    if fields.is_empty() {
-        return Err(EditError::NothingToChange { name: name.to_owned() });
-    }
-    change(path, home, &Edit::Update { name: name.to_owned(), fields })
-}
-
-fn change(path: &Path, home: &Path, edit: &Edit) -> Result<Edited, EditError> {
-    let locked = Locked::take(path, file::LOCK_WAIT)?;
-    let opened = Opened::read(path)?;
-    // The file must be right as far as it is not about single agents: an edit cannot make sense of it otherwise.
-    parse(path, home, opened.bytes())?;
-    let (mark, text) = opened.text()?;
-    check_name(text, edit)?;
-    let refused = |reason| EditError::Unsafe { path: path.to_owned(), reason };
-    let done = rewrite::rewrite(text, edit).map_err(refused)?;
-    let config = parse(path, home, done.text.as_bytes())?;
-    let agent = in_force(&config, edit)?;
-    opened.replace(&locked, &format!("{mark}{}", done.text))?;
-    let changed = match edit {
-        Edit::Update { fields, .. } => fields.iter().map(|(key, _)| *key).collect(),
-        Edit::Add { .. } | Edit::Remove { .. } => Vec::new(),
-    };
-    Ok(Edited { name: edit.name().to_owned(), changed, before: done.before, after: done.after, agent })
-}
-
-/// Refuses to add what exists and to change what does not.
-fn check_name(text: &str, edit: &Edit) -> Result<(), EditError> {
-    let available = rewrite::agent_names(text);
-    let name = edit.name();
-    let exists = available.iter().any(|known| known == name);
-    match edit {
-        Edit::Add { .. } if exists => Err(EditError::Duplicate { name: name.to_owned() }),
-        Edit::Add { .. } => Ok(()),
-        Edit::Remove { .. } | Edit::Update { .. } if exists => Ok(()),
-        Edit::Remove { .. } | Edit::Update { .. } => {
-            let names: Vec<&str> = available.iter().map(String::as_str).collect();
-            let guess = nearest(name, &names).and_then(|near| names.iter().position(|known| *known == near));
-            Err(EditError::Unknown { name: name.to_owned(), guess, available })
+impl Act {
+    const fn verb(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Remove => "remove",
+            Self::Update => "update",
         }
     }
 }
 
-/// Returns the edited agent as the new text defines it.
-fn in_force(config: &Config, edit: &Edit) -> Result<Option<Agent>, EditError> {
-    if let Edit::Remove { .. } = edit {
-        return Ok(None);
+/// An edit that can be taken apart into steps.
+#[derive(Debug, Clone, PartialEq)]
+struct Edit {
+    subject: Subject,
+    act: Act,
+    fields: Vec<Written>,
+    members: Vec<MemberChange>,
+}
+
+impl Subject {
+    /// Returns its name; the settings have none.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Agent(name) | Self::Group(name) => name,
+            Self::Settings => "",
+        }
     }
-    match config.broken.get(edit.name()) {
-        Some(problems) => Err(EditError::Invalid { problems: problems.clone() }),
-        None => Ok(config.agent(edit.name()).cloned()),
+
+    /// Returns what is typed after the program's name to do this with it.
+    pub fn command(&self, verb: &str) -> String {
+        match self {
+            Self::Agent(name) => format!("{verb} {name}"),
+            Self::Group(name) => format!("group {verb} {name}"),
+            Self::Settings => "settings set".to_owned(),
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Agent(_) => "agent",
+            Self::Group(_) => "group",
+            Self::Settings => "setting",
+        }
+    }
+
+    fn section(&self) -> &'static str {
+        match self {
+            Self::Agent(_) => "agents",
+            Self::Group(_) => "groups",
+            Self::Settings => "settings",
+        }
     }
 }
 
-fn said(problems: &[Problem]) -> String {
-    let lines: Vec<String> =
-        problems.iter().map(|problem| format!("{}: {}", problem.key, problem.message)).collect();
-    lines.join("\n")
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Agent(name) | Self::Group(name) => write!(f, "{} `{name}`", self.kind()),
+            Self::Settings => f.write_str("the settings"),
+        }
+    }
 }
 
-fn known(guess: Option<usize>, available: &[String]) -> String {
-    match guess.and_then(|guess| available.get(guess)) {
-        Some(guess) => format!(": did you mean `{guess}`?"),
-        None if available.is_empty() => ": none is configured".to_owned(),
-        None => format!(": there are {}", available.join(", ")),
+impl AgentsFile {
+    /// Adds an agent. Its directory must be among the fields.
+    pub fn add_agent(&self, name: &str, fields: &Fields) -> Result<Edited, EditError> {
+        resolve::name(name).map_err(|message| EditError::invalid("name", message))?;
+        self.check_directory(fields.directory.as_deref().unwrap_or(Path::new("")))?;
+        self.change(&Edit::new(Subject::Agent(name.to_owned()), Act::Add, fields.changes()))
+    }
+
+    /// Removes an agent; groups keep the name. Agents that cannot be used can be removed too.
+    pub fn remove_agent(&self, name: &str) -> Result<Edited, EditError> {
+        self.change(&Edit::new(Subject::Agent(name.to_owned()), Act::Remove, Vec::new()))
+    }
+
+    /// Changes the fields of an agent.
+    pub fn update_agent(&self, name: &str, fields: &Fields) -> Result<Edited, EditError> {
+        if let Some(directory) = &fields.directory {
+            self.check_directory(directory)?;
+        }
+        self.change(&Edit::new(Subject::Agent(name.to_owned()), Act::Update, fields.changes()))
+    }
+
+    /// Adds a group. Its members must be agents, that can be used or not.
+    pub fn add_group(&self, name: &str, fields: &GroupFields) -> Result<Edited, EditError> {
+        resolve::name(name).map_err(|message| {
+            EditError::invalid("name", message.replace("an agent name", "a group name"))
+        })?;
+        self.change(&Edit::group(name, Act::Add, fields))
+    }
+
+    /// Removes a group; its members stay.
+    pub fn remove_group(&self, name: &str) -> Result<Edited, EditError> {
+        self.change(&Edit::group(name, Act::Remove, &GroupFields::default()))
+    }
+
+    /// Changes a group. New members must be agents.
+    pub fn update_group(&self, name: &str, fields: &GroupFields) -> Result<Edited, EditError> {
+        self.change(&Edit::group(name, Act::Update, fields))
+    }
+
+    /// Changes settings: `cache.ttl` and the like, or objects of such; null takes one back to its default.
+    pub fn update_settings(&self, values: &[(String, serde_json::Value)]) -> Result<Edited, EditError> {
+        self.change(&Edit::new(Subject::Settings, Act::Update, settings::written(values)?))
+    }
+
+    fn check_directory(&self, directory: &Path) -> Result<(), EditError> {
+        let absolute = crate::config::paths::expand_home(directory, &self.home);
+        if !absolute.is_absolute() {
+            return Err(EditError::RelativeDirectory { directory: directory.to_owned() });
+        }
+        if absolute.is_dir() && directory.to_str().is_some() {
+            Ok(())
+        } else {
+            Err(EditError::NoDirectory { directory: absolute })
+        }
+    }
+
+    fn change(&self, edit: &Edit) -> Result<Edited, EditError> {
+        let Self { path, home, editor } = self;
+        if edit.act == Act::Update && edit.fields.is_empty() && edit.members.is_empty() {
+            return Err(EditError::NothingToChange { subject: edit.subject.clone() });
+        }
+        let locked = Locked::take(path, file::LOCK_WAIT)?;
+        let opened = Opened::read(path)?;
+        // The file must be right as far as it is not about single agents: an edit cannot make sense of it otherwise.
+        let before = parse(path, home, opened.bytes())?;
+        if *editor == Editor::Session && escalation::is_denied(&before.settings) {
+            let command = edit.subject.command(edit.act.verb());
+            return Err(EditError::Denied { path: path.clone(), command });
+        }
+        let (mark, text) = opened.text()?;
+        let refused = |reason: String| EditError::Unsafe { path: path.clone(), reason };
+        let root: Value = serde_yaml::from_str(text).map_err(|error| refused(error.to_string()))?;
+        check_names(&root, edit)?;
+        let new = rewrite::rewrite(text, &steps(&root, edit)).map_err(refused)?;
+        let after = parse(path, home, new.as_bytes()).map_err(|error| match error {
+            // It was right before.
+            ConfigError::Invalid { problems, .. } => EditError::Invalid { problems },
+            error => error.into(),
+        })?;
+        check_usable(&after, edit)?;
+        if *editor == Editor::Session {
+            let widened = escalation::widened(&before, &after);
+            if !widened.is_empty() {
+                return Err(EditError::Escalates { widened });
+            }
+        }
+        opened.replace(&locked, &format!("{mark}{new}"))?;
+        Ok(edit.done(text, &new))
+    }
+}
+
+impl Edit {
+    fn new(subject: Subject, act: Act, fields: Vec<Written>) -> Self {
+        Self { subject, act, fields, members: Vec::new() }
+    }
+
+    fn group(name: &str, act: Act, fields: &GroupFields) -> Self {
+        let members = fields.members.clone();
+        Self { members, ..Self::new(Subject::Group(name.to_owned()), act, fields.changes()) }
+    }
+
+    fn done(&self, text: &str, new: &str) -> Edited {
+        let mut changed: Vec<String> = Vec::new();
+        if self.act == Act::Update {
+            changed.extend(self.fields.iter().map(|(key, _)| key.clone()));
+            changed.extend((!self.members.is_empty()).then(|| "members".to_owned()));
+        }
+        let shown = |text: &str| match &self.subject {
+            Subject::Agent(name) | Subject::Group(name) => {
+                rewrite::shown(text, &rewrite::way([self.subject.section(), name.as_str()]))
+            }
+            Subject::Settings => settings::shown(text, &changed),
+        };
+        Edited { subject: self.subject.clone(), before: shown(text), after: shown(new), changed }
+    }
+}
+
+/// Refuses to add what exists, and to change what does not or take it in.
+fn check_names(root: &Value, edit: &Edit) -> Result<(), EditError> {
+    let subject = &edit.subject;
+    if *subject == Subject::Settings {
+        return Ok(());
+    }
+    let available = names(root, subject.section());
+    let exists = available.iter().any(|known| known == subject.name());
+    match edit.act {
+        Act::Add if exists => return Err(EditError::Duplicate { subject: subject.clone() }),
+        Act::Remove | Act::Update if !exists => {
+            return Err(unknown(subject.kind(), subject.name(), available));
+        }
+        Act::Add | Act::Remove | Act::Update => {}
+    }
+    let mut members = steps::members(root, subject);
+    for change in &edit.members {
+        let is_member = members.iter().any(|member| member == change.agent());
+        match change {
+            MemberChange::Remove { agent } if !is_member => return Err(unknown("member", agent, members)),
+            MemberChange::Remove { agent } => members.retain(|member| member != agent),
+            // One that is in already may be gone from the agents.
+            MemberChange::Put { .. } if is_member => {}
+            MemberChange::Put { agent, .. } => {
+                let agents = names(root, "agents");
+                if !agents.contains(agent) {
+                    return Err(unknown("agent", agent, agents));
+                }
+                members.push(agent.clone());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn unknown(what: &'static str, name: &str, available: Vec<String>) -> EditError {
+    let names: Vec<&str> = available.iter().map(String::as_str).collect();
+    let guess = nearest(name, &names).and_then(|near| names.iter().position(|known| *known == near));
+    EditError::Unknown { what, name: name.to_owned(), guess, available }
+}
+
+/// Refuses an edit that leaves the agent it is about disabled.
+fn check_usable(after: &Config, edit: &Edit) -> Result<(), EditError> {
+    match (&edit.subject, edit.act) {
+        (Subject::Agent(name), Act::Add | Act::Update) => match after.broken.get(name) {
+            Some(problems) => Err(EditError::Invalid { problems: problems.clone() }),
+            None => Ok(()),
+        },
+        _ => Ok(()),
     }
 }
 

@@ -94,6 +94,17 @@ impl Environment {
         Ok(Self { variables, home, directory, program, config_file, state, depth, run })
     }
 
+    /// Returns where programs are searched for.
+    pub fn path_variable(&self) -> Option<&OsStr> {
+        self.variables.get(OsStr::new("PATH")).map(AsRef::as_ref)
+    }
+
+    /// Returns the file in which Claude Code keeps its state.
+    pub fn claude_state(&self) -> PathBuf {
+        let folder = self.text("CLAUDE_CONFIG_DIR").map(PathBuf::from);
+        folder.as_deref().unwrap_or(&self.home).join(".claude.json")
+    }
+
     /// Returns a variable as text; nothing when it is unset, empty or not UTF-8.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.variables.get(OsStr::new(name))?.to_str().filter(|value| !value.is_empty())

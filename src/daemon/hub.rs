@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, watch};
 
-use crate::daemon::permits::{Permits, Ticket};
+use crate::daemon::permits::{Crowd, Permits, Ticket};
 use crate::daemon::protocol::{Order, ProgressView};
 use crate::job::{JobRecord, ProcessId};
 use crate::model::{JobId, OnDisconnect, Timestamp};
@@ -34,13 +34,21 @@ struct State {
 
 #[derive(Debug)]
 struct Live {
-    /// Connections of callers that wait, and the job inside which each of them runs.
-    waiters: BTreeMap<ConnectionId, Option<JobId>>,
+    /// Connections of callers that wait.
+    waiters: BTreeMap<ConnectionId, Waiter>,
     attached: bool,
     on_disconnect: OnDisconnect,
     worker: Option<Worker>,
     signal: watch::Sender<Signal>,
     progress: (Timestamp, Vec<String>),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Waiter {
+    /// Whether the job lives for this one, too; others only look on.
+    attached: bool,
+    /// The job inside which it runs.
+    inside: Option<JobId>,
 }
 
 #[derive(Debug)]
@@ -93,7 +101,7 @@ impl Hub {
     }
 
     /// Counts a connection among those that wait for a job, and returns where it hears of it; nothing when the job has
-    /// ended.
+    /// ended. The job lives for those that `attach`. The others wait as well, which matters to [`Hub::may_join`].
     pub fn wait(
         &self,
         job: JobId,
@@ -103,9 +111,8 @@ impl Hub {
     ) -> Option<watch::Receiver<Signal>> {
         let mut state = self.state();
         let live = state.live.get_mut(&job)?;
-        if attach {
-            live.waiters.insert(connection, inside);
-        }
+        let attached = attach || live.waiters.get(&connection).is_some_and(|waiter| waiter.attached);
+        live.waiters.insert(connection, Waiter { attached, inside });
         Some(live.signal.subscribe())
     }
 
@@ -113,17 +120,13 @@ impl Hub {
     pub fn leave(&self, job: JobId, connection: ConnectionId) -> Option<Abandoned> {
         let mut state = self.state();
         let live = state.live.get_mut(&job)?;
-        live.waiters.remove(&connection)?;
-        live.abandoned(job)
+        live.left_by(connection, job)
     }
 
     /// The connection is gone: it waits for nothing any more.
     pub fn disconnect(&self, connection: ConnectionId) -> Vec<Abandoned> {
         let mut state = self.state();
-        let left = state.live.iter_mut().filter_map(|(job, live)| {
-            live.waiters.remove(&connection)?;
-            live.abandoned(*job)
-        });
+        let left = state.live.iter_mut().filter_map(|(job, live)| live.left_by(connection, *job));
         left.collect()
     }
 
@@ -149,8 +152,10 @@ impl Hub {
             if line.contains(&waiting) {
                 return false;
             }
-            let waits_for =
-                state.live.iter().filter(|(_, live)| live.waiters.values().any(|it| *it == Some(waiting)));
+            let waits_for = state
+                .live
+                .iter()
+                .filter(|(_, live)| live.waiters.values().any(|it| it.inside == Some(waiting)));
             to_visit.extend(waits_for.map(|(next, _)| *next).filter(|next| reached.insert(*next)));
         }
         true
@@ -265,6 +270,11 @@ impl Hub {
         self.state().permits.release(job);
     }
 
+    /// Returns how full the places at this depth are, and those of this agent.
+    pub fn crowd(&self, depth: u32, agent: &str) -> Crowd {
+        self.state().permits.crowd(depth, agent)
+    }
+
     /// Returns how many jobs live, and how many of them wait for a place.
     pub fn counts(&self) -> (usize, usize) {
         let state = self.state();
@@ -273,8 +283,14 @@ impl Hub {
 }
 
 impl Live {
+    fn left_by(&mut self, connection: ConnectionId, job: JobId) -> Option<Abandoned> {
+        // Whoever only looked on leaves nobody alone.
+        self.waiters.remove(&connection).filter(|waiter| waiter.attached)?;
+        self.abandoned(job)
+    }
+
     fn abandoned(&self, job: JobId) -> Option<Abandoned> {
-        let left = self.attached && self.waiters.is_empty();
+        let left = self.attached && !self.waiters.values().any(|waiter| waiter.attached);
         left.then_some(Abandoned { job, on_disconnect: self.on_disconnect })
     }
 }

@@ -7,6 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use serde::{Deserialize, Serialize};
+
 use crate::job::Places;
 use crate::model::{JobId, SessionId};
 
@@ -23,6 +25,17 @@ pub struct Ticket {
     pub agent: String,
     /// Its conversation.
     pub session: SessionId,
+}
+
+/// How full it is, seen by one who would like to run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Crowd {
+    /// Runs that hold a place at its depth.
+    pub running: u32,
+    /// Runs of its agent that hold a place, at any depth.
+    pub of_agent: u32,
+    /// Jobs that wait for a place at its depth.
+    pub waiting: u32,
 }
 
 /// The queue and who holds a place.
@@ -83,6 +96,16 @@ impl Permits {
     /// Returns how many wait.
     pub fn queued(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// Returns how full it is at this depth, and for this agent.
+    pub fn crowd(&self, depth: u32, agent: &str) -> Crowd {
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Crowd {
+            running: count(self.holding.values().filter(|held| held.depth == depth).count()),
+            of_agent: count(self.holding.values().filter(|held| held.agent == agent).count()),
+            waiting: count(self.waiting.iter().filter(|ticket| ticket.depth == depth).count()),
+        }
     }
 
     fn fits(&self, ticket: &Ticket) -> bool {

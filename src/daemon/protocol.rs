@@ -7,7 +7,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::audit::query::{AuditEntry, AuditFilter, VerifyReport};
-use crate::job::{Admission, JobFilter, JobRecord, OpenRequest, ProcessId, RequestTexts};
+use crate::audit::stats::{Stats, StatsFilter};
+use crate::audit::typical::Typical;
+use crate::budget::Cap;
+use crate::daemon::permits::Crowd;
+use crate::job::{Admission, Considered, JobFilter, JobRecord, OpenRequest, ProcessId, RequestTexts};
 use crate::model::{Answer, Findings, JobId, Session, SessionId, Timestamp, ToolCall};
 
 pub mod upkeep;
@@ -66,6 +70,10 @@ pub enum Request {
     AuditRecord(u64),
     /// Clean up, or look at what is kept.
     Upkeep(upkeep::Asked),
+    /// What dispatches came to, in numbers.
+    Stats(StatsFilter),
+    /// What a dispatch would come to. Nothing runs, and nothing is recorded.
+    Consider(Box<OpenRequest>),
     /// The tools that a job used.
     Calls(JobId),
     /// Where in the audit trail this exact value passed.
@@ -111,6 +119,10 @@ pub enum Reply {
     Collected(Box<JobView>, Answer),
     /// What was cleaned up, or is kept.
     Upkeep(upkeep::Told),
+    /// What dispatches came to, in numbers.
+    Stats(Box<Stats>),
+    /// What a dispatch would come to.
+    Considered(Box<Outlook>),
     /// The tools that a job used, one after the other, at most [`ToolCall::CALLS_MAX`].
     Calls(Vec<ToolCall>),
     /// Where a value passed.
@@ -124,6 +136,19 @@ pub struct Traces {
     pub mac: String,
     /// Records that name it, newest first.
     pub entries: Vec<AuditEntry>,
+}
+
+/// What a dispatch would come to, were it asked for now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outlook {
+    /// What would be decided.
+    pub verdict: Considered,
+    /// The spending caps it falls under.
+    pub caps: Vec<Cap>,
+    /// How full it is.
+    pub crowd: Crowd,
+    /// What dispatches to this agent took so far, when there were enough of them.
+    pub typical: Option<Typical>,
 }
 
 /// A worker, presenting itself.

@@ -151,7 +151,7 @@ async fn lose(daemon: &Arc<Daemon>, job: JobId, found: Option<Findings>) -> Resu
         if record.started.is_some() {
             result.session.get_or_insert_with(|| record.session.clone());
             result.hint = Some(format!(
-                "Go on with what it had begun: dispatch_async(agent=\"{}\", session_id=\"{}\", task=\"continue\").",
+                "Go on with what it had begun: dispatch_session(agent=\"{}\", session_id=\"{}\", task=\"continue\").",
                 record.agent, record.session
             ));
         } else {

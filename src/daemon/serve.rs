@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
@@ -28,8 +29,11 @@ use crate::store::{OpenError, Store};
 /// How long a daemon stays without connections, jobs or waiters.
 pub const IDLE: Duration = Duration::from_secs(600);
 
-/// Connections at the same time: far more than sessions of one user, few enough for the file descriptor limit.
-const CONNECTIONS_MAX: u32 = 900;
+/// File descriptors that the daemon asks for: a job that waits and its caller hold one each, and a call may dispatch hundreds.
+const DESCRIPTORS_WANTED: u64 = 8192;
+
+/// Those that are not for connections: the store's, the runtime's, and some to spare.
+const DESCRIPTORS_KEPT: u64 = 124;
 
 /// How long requests under way get to finish when the daemon stops.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -61,6 +65,7 @@ pub struct Daemon {
     pub tasks: TaskTracker,
     /// Open connections.
     pub connections: AtomicU32,
+    connections_max: u32,
     next_connection: AtomicU64,
     changed: Notify,
     why: Mutex<Option<String>>,
@@ -175,6 +180,7 @@ async fn serve(
         stopping: stopping.clone(),
         tasks: TaskTracker::new(),
         connections: AtomicU32::new(0),
+        connections_max: connections_max(),
         next_connection: AtomicU64::new(0),
         changed: Notify::new(),
         why: Mutex::new(None),
@@ -230,7 +236,7 @@ async fn accept(daemon: &Arc<Daemon>, listener: &UnixListener) -> String {
                 continue;
             }
         };
-        if trusted(&stream) && daemon.connections.load(Ordering::Relaxed) < CONNECTIONS_MAX {
+        if trusted(&stream) && daemon.connections.load(Ordering::Relaxed) < daemon.connections_max {
             daemon.connections.fetch_add(1, Ordering::Relaxed);
             daemon.touch();
             let number = daemon.next_connection.fetch_add(1, Ordering::Relaxed);
@@ -244,6 +250,17 @@ async fn accept(daemon: &Arc<Daemon>, listener: &UnixListener) -> String {
             warn!("a connection was refused: another user's, or one too many");
         }
     }
+}
+
+/// Returns how many connections there may be at the same time, after asking for as many descriptors as are wanted.
+fn connections_max() -> u32 {
+    let limit = getrlimit(Resource::Nofile);
+    let allowed = limit.maximum.unwrap_or(u64::MAX).min(DESCRIPTORS_WANTED);
+    let now = limit.current.unwrap_or(u64::MAX);
+    let raised = now < allowed
+        && setrlimit(Resource::Nofile, Rlimit { current: Some(allowed), maximum: limit.maximum }).is_ok();
+    let descriptors = if raised { allowed } else { now.min(DESCRIPTORS_WANTED) };
+    u32::try_from(descriptors.saturating_sub(DESCRIPTORS_KEPT)).unwrap_or(u32::MAX)
 }
 
 fn trusted(stream: &UnixStream) -> bool {

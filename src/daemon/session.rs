@@ -185,7 +185,6 @@ impl Talk<'_> {
 
     /// Streams progress until the wait is over. Nothing when the caller has gone.
     async fn wait(&mut self, wait: WaitRequest) -> Result<Option<Reply>, WireError> {
-        let mut pending: Vec<(JobId, watch::Receiver<Signal>)> = Vec::new();
         for job in &wait.jobs {
             match self.daemon.store.job(*job) {
                 Ok(None) => {
@@ -194,10 +193,10 @@ impl Talk<'_> {
                 Ok(Some(_)) => {}
                 Err(error) => return Ok(Some(Reply::Fault(WireFault::Store(error.to_string())))),
             }
-            if let Some(signal) = self.daemon.hub.wait(*job, self.number, wait.attach, wait.inside) {
-                pending.push((*job, signal));
-            }
         }
+        let signal = |job| self.daemon.hub.wait(job, self.number, wait.attach, wait.inside);
+        let mut pending: Vec<(JobId, watch::Receiver<Signal>)> =
+            wait.jobs.iter().filter_map(|job| Some((*job, signal(*job)?))).collect();
         let deadline = wait.timeout_ms.map(|millis| Instant::now() + Duration::from_millis(millis));
         let enough = if wait.any { wait.jobs.len().saturating_sub(1) } else { 0 };
         while pending.len() > enough {
@@ -229,6 +228,12 @@ impl Talk<'_> {
                 pending.remove(at);
             } else {
                 self.send(&Reply::Progress(job, now.progress)).await?;
+            }
+        }
+        if !wait.attach {
+            // It may be over while some of them go on.
+            for job in &wait.jobs {
+                let _leaves_nobody_alone = self.daemon.hub.leave(*job, self.number);
             }
         }
         Ok(Some(
@@ -301,6 +306,13 @@ impl Talk<'_> {
                 let (mac, entries) = found.map_err(read)?;
                 Reply::Hashed(Traces { mac: mac.to_string(), entries })
             }
+            Request::Stats(filter) => {
+                let store = store.clone();
+                // As above: it reads every record.
+                let counted = tokio::task::spawn_blocking(move || store.stats(&filter)).await;
+                let stats = counted.map_err(|panicked| WireFault::Store(panicked.to_string()))?;
+                Reply::Stats(Box::new(stats.map_err(read)?))
+            }
             Request::Record { id, body } => {
                 store.record(id, body).await.map_err(fault)?;
                 Reply::Done
@@ -315,6 +327,7 @@ impl Talk<'_> {
                 recover::launch_failed(self.daemon, job, &error).await.map_err(fault)?;
                 Reply::Done
             }
+            Request::Consider(request) => Reply::Considered(Box::new(self.consider(*request).await?)),
             Request::Open(_) | Request::Wait(_) | Request::Worker(_) => return Err(WireFault::Unsupported),
         })
     }

@@ -63,9 +63,13 @@ pub async fn work(environment: &Environment, folder: &Path) -> Result<(), Worker
             return Ok(());
         }
     }
-    let (findings, afterlife) = run(environment, &plan, &folder, &mut link).await;
+    let (findings, mut afterlife) = run(environment, &plan, &folder, &mut link).await;
     let recorded = link.report(findings).await;
-    // Everybody has been told. What follows takes longer than all before, and must not delay those who go on.
+    if let Some(afterlife) = &mut afterlife {
+        afterlife.end().await;
+    }
+    // The session is over, its group is gone: its place is free, and what follows must not delay whoever gets it.
+    drop(link);
     launch::give_way();
     if let Some(afterlife) = afterlife {
         let _told_in_the_log = afterlife.settle().await;

@@ -8,9 +8,32 @@ use serde::Serialize;
 use crate::config::paths::Environment;
 use crate::config::{Config, Problem};
 use crate::error::{Kind, Report};
-use crate::model::{Agent, BudgetLimit};
+use crate::model::{Agent, BudgetLimit, EnvProfile, SpendLimit};
 use crate::plan::UnknownAgent;
-use crate::project::{self, Facts, Memo};
+use crate::project::{self, Facts, Health, Memo};
+
+/// Whether an agent can be dispatched to: the one place that words it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct HealthDocument {
+    /// Whether its directory can be used.
+    pub(crate) healthy: bool,
+    /// True when its directory is there, but may not be read or entered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unreadable: Option<bool>,
+}
+
+impl HealthDocument {
+    /// What its configuration disables is not healthy, wherever it may be.
+    pub(crate) const DISABLED: Self = Self { healthy: false, unreadable: None };
+
+    /// Returns what the health of a directory says of its agent.
+    pub(crate) fn of(health: Health) -> Self {
+        Self {
+            healthy: health == Health::Healthy,
+            unreadable: (health == Health::Unreadable).then_some(true),
+        }
+    }
+}
 
 /// An agent in a list.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -21,8 +44,8 @@ pub(crate) struct AgentDocument {
     pub(crate) directory: String,
     /// What it is for.
     pub(crate) description: String,
-    /// Whether its directory can be used.
-    pub(crate) healthy: bool,
+    #[serde(flatten)]
+    pub(crate) health: HealthDocument,
     /// Whether the directory has a CLAUDE.md.
     pub(crate) has_claude_md: bool,
     /// Whether the directory has a .mcp.json.
@@ -77,18 +100,32 @@ pub(crate) struct AgentDetail {
     /// Spending cap of one dispatch, in US dollars.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) max_budget_usd: Option<f64>,
+    /// How many of its dispatches may run at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_concurrency: Option<u32>,
+    /// Callers that may ask it; without the list, everyone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) callers: Option<Vec<String>>,
+    /// Spending caps over days and months, in US dollars.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) budget: Option<SpendingDocument>,
+    /// What its sessions get of the environment, where that is not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) env: Option<EnvironmentDocument>,
     /// Its standing instructions.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(crate) instructions: String,
     /// Whether the directory has a README.
     pub(crate) has_readme: bool,
+    /// Which of the files that tell of a project are there.
+    pub(crate) files: Vec<String>,
     /// Commit checked out in the directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) git_head: Option<String>,
     /// Branch checked out in the directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) git_branch: Option<String>,
-    /// Whether Claude Code trusts the folder. In one it does not trust, the project's own allow rules are ignored.
+    /// Whether Claude Code was told to trust the folder; nothing when it was never asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) trusted: Option<bool>,
     /// First lines of CLAUDE.md.
@@ -108,6 +145,31 @@ pub(crate) struct AgentDetail {
     pub(crate) notes: BTreeMap<String, String>,
 }
 
+/// Spending caps.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct SpendingDocument {
+    /// Cap of a day.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) day: Option<f64>,
+    /// Cap of a month.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) month: Option<f64>,
+}
+
+/// What sessions get of the environment. Values are not told.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct EnvironmentDocument {
+    /// Variables that pass; without the list, all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) inherit: Option<Vec<String>>,
+    /// Variables that do not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) deny: Vec<String>,
+    /// Names of variables that are set.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) set: Vec<String>,
+}
+
 impl AgentsDocument {
     /// Returns all agents of the configuration, those that it disables last.
     pub(crate) fn of(config: &Config, projects: &Memo) -> Self {
@@ -117,6 +179,9 @@ impl AgentsDocument {
         Self { agents: usable.chain(broken).collect() }
     }
 }
+
+/// Files that tell of a project.
+const FILES: [&str; 5] = ["CLAUDE.md", ".mcp.json", "README.md", "pyproject.toml", "package.json"];
 
 impl AgentDetail {
     /// Returns the agent with so many lines of what its directory says of itself.
@@ -140,7 +205,7 @@ impl AgentDetail {
         let (claude_md_preview, claude_md_truncated) = preview(&["CLAUDE.md"]);
         let (readme_preview, readme_truncated) = preview(&["README.md", "README"]);
         let mut notes = BTreeMap::new();
-        if trusted == Some(false) {
+        if trusted != Some(true) && facts.has_allow_rules {
             let note = "Claude Code has not been told to trust this folder: `permissions.allow` of the project's own \
                         settings is ignored there. Run `claude` in it once, or list the tools in `allowed_tools`.";
             notes.insert("trust".to_owned(), note.to_owned());
@@ -162,8 +227,22 @@ impl AgentDetail {
                 BudgetLimit::Inherit => settings.default_max_budget_usd,
                 BudgetLimit::Unlimited => None,
             },
+            max_concurrency: agent.max_concurrency,
+            callers: agent.callers.clone(),
+            budget: (agent.budget != SpendLimit::default())
+                .then_some(SpendingDocument { day: agent.budget.day, month: agent.budget.month }),
+            env: (agent.env != EnvProfile::default()).then(|| EnvironmentDocument {
+                inherit: agent.env.inherit.clone(),
+                deny: agent.env.deny.clone(),
+                set: agent.env.set.keys().cloned().collect(),
+            }),
             instructions: agent.instructions.clone(),
             has_readme: facts.has_readme,
+            files: FILES
+                .iter()
+                .filter(|name| facts.directory.join(name).is_file())
+                .map(ToString::to_string)
+                .collect(),
             git_head: facts.git.as_ref().and_then(|git| git.commit.clone()),
             git_branch: facts.git.as_ref().and_then(|git| git.branch.clone()),
             trusted,
@@ -204,7 +283,7 @@ impl AgentDocument {
             } else {
                 agent.description.clone()
             },
-            healthy: facts.is_healthy(),
+            health: HealthDocument::of(facts.health),
             has_claude_md: facts.has_claude_md,
             has_mcp_config: facts.has_mcp_config,
             mcp_servers: some(facts.mcp_servers.clone()),
@@ -215,7 +294,11 @@ impl AgentDocument {
             disallowed_tools: agent.disallowed_tools.clone(),
             capabilities: agent.capabilities.clone(),
             risky_capabilities: agent.risky_capabilities.clone(),
-            problem: (!facts.is_healthy()).then(|| "its directory is missing or cannot be read".to_owned()),
+            problem: match facts.health {
+                Health::Healthy => None,
+                Health::Missing => Some("its directory does not exist".to_owned()),
+                Health::Unreadable => Some("its directory cannot be read".to_owned()),
+            },
         }
     }
 
@@ -225,7 +308,7 @@ impl AgentDocument {
             name: name.to_owned(),
             directory: String::new(),
             description: String::new(),
-            healthy: false,
+            health: HealthDocument::DISABLED,
             has_claude_md: false,
             has_mcp_config: false,
             mcp_servers: None,

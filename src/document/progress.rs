@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::daemon::protocol::ProgressView;
+use crate::dispatch::Standing;
 
 /// Returns a step as one line: `infra: Bash docker logs (3 turns, $0.04, 12 s)`.
 pub(crate) fn line(agent: &str, view: &ProgressView, elapsed: Duration) -> String {
@@ -17,6 +18,18 @@ pub(crate) fn line(agent: &str, view: &ProgressView, elapsed: Duration) -> Strin
     facts.extend(view.cost_usd.map(|cost| format!("${cost:.2}")));
     facts.push(format!("{} s", elapsed.as_secs()));
     format!("{agent}: {what} ({})", facts.join(", "))
+}
+
+/// Returns how several dispatches stand, as one line: `3 of 7 done; infra: Bash docker logs (12 s)`.
+pub(crate) fn standing(agents: &[&str], standing: &Standing, elapsed: Duration) -> String {
+    let done = format!("{} of {} done", standing.done, standing.total);
+    match &standing.step {
+        Some((number, view)) => {
+            let agent = agents.get(*number).copied().unwrap_or_default();
+            format!("{done}; {}", line(agent, view, elapsed))
+        }
+        None => format!("{done} ({} s)", elapsed.as_secs()),
+    }
 }
 
 #[cfg(test)]

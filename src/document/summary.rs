@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::daemon::protocol::JobView;
 use crate::document::head;
 use crate::job::State;
-use crate::model::{FailureClass, Timestamp};
+use crate::model::Timestamp;
 
 /// Several jobs.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -59,15 +59,6 @@ impl JobSummary {
     pub(crate) fn of(view: &JobView) -> Self {
         let job = &view.record;
         let result = job.result.as_ref();
-        let class = match job.state {
-            State::Cancelled => Some(FailureClass::Cancelled),
-            State::Pending
-            | State::Running
-            | State::Cancelling
-            | State::Done
-            | State::Failed
-            | State::Interrupted => result.and_then(|result| result.class),
-        };
         Self {
             id: job.id.to_string(),
             agent: job.agent.clone(),
@@ -80,7 +71,7 @@ impl JobSummary {
             cost_usd: result.and_then(|result| result.cost_usd),
             outcome: result.and_then(|result| result.outcome).map(|outcome| outcome.as_str().to_owned()),
             last_progress: view.progress.last().filter(|_| !job.state.is_terminal()).cloned(),
-            error_type: class.map(|class| class.as_str().to_owned()),
+            error_type: job.class().map(|class| class.as_str().to_owned()),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! How an error reads, and that nothing in it can pass for a line of ours.
 
 use super::*;
+use crate::config::edit::Subject;
 
 #[test]
 fn an_error_is_a_fact_and_what_to_do_about_it() {
@@ -30,6 +31,8 @@ fn a_change_that_was_not_made_says_so_and_keeps_the_code_of_its_reason() {
         report.message.starts_with("the change could not be recorded, so it was not made: "),
         "{report:?}"
     );
-    let report = Report::from(ChangeError::Edit(EditError::NothingToChange { name: "docs".to_owned() }));
+    let report = Report::from(ChangeError::Edit(EditError::NothingToChange {
+        subject: Subject::Agent("docs".to_owned()),
+    }));
     assert_eq!((report.kind, report.code), (Kind::Usage, "nothing_to_change"));
 }

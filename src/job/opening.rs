@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::{CachePolicy, JobRecord, Places};
 use crate::model::agent::{AuditContent, ProfileInForce};
-use crate::model::{Answer, Caller, Digest, JobId, OnDisconnect, SessionId, SpendLimit};
+use crate::model::{Answer, Caller, Digest, JobId, OnDisconnect, SessionId, SpendLimit, Timestamp};
 use crate::plan::Refusal;
 
 /// A dispatch, ready to be decided. Sent again unchanged after a lost answer, it is decided the same: `job` is its
@@ -86,4 +86,17 @@ pub enum Admission {
     Joined(JobId),
     /// A new job: start its worker.
     Opened,
+}
+
+/// What would be decided; nothing of it is on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Considered {
+    /// Nothing would run.
+    Refused(Refusal),
+    /// It would be answered from the cache: by this job, whose answer was stored then.
+    Hit(JobId, Timestamp),
+    /// It would wait for this job, which was opened then.
+    Join(JobId, Timestamp),
+    /// It would run.
+    Run,
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::job::State;
 use crate::model::agent::{AuditContent, ProfileInForce};
-use crate::model::{Caller, Digest, JobId, OnDisconnect, RunResult, SessionId, Timestamp};
+use crate::model::{Caller, Digest, FailureClass, JobId, OnDisconnect, RunResult, SessionId, Timestamp};
 
 /// A job as it is stored, listed and shown. The texts of request and answer are stored apart, under the same id.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,6 +70,25 @@ pub struct JobRecord {
 impl JobRecord {
     /// Longest preview of a task, in characters.
     pub const PREVIEW_CHARS: usize = 200;
+
+    /// Returns what went wrong, if it has ended without an answer.
+    pub fn error(&self) -> Option<String> {
+        match self.state {
+            State::Cancelled => {
+                Some(format!("it was stopped: {}", self.stopped_by.as_deref().unwrap_or("somebody")))
+            }
+            State::Failed | State::Interrupted => self.result.as_ref()?.error.clone(),
+            State::Pending | State::Running | State::Cancelling | State::Done => None,
+        }
+    }
+
+    /// Returns why it has no answer, if it has ended without one.
+    pub fn class(&self) -> Option<FailureClass> {
+        match self.state {
+            State::Cancelled => Some(FailureClass::Cancelled),
+            _ => self.result.as_ref()?.class,
+        }
+    }
 }
 
 /// How many dispatches may run at once, as configured when the job was opened.

@@ -1,11 +1,14 @@
 //! Tools that look at agents: who can be asked, and what one of them is. They run nothing.
 
+use std::sync::Arc;
+
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::CallToolResult;
 use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use crate::dispatch::Frontend;
 use crate::document::agents::{AgentDetail, AgentsDocument, unknown};
 use crate::error::{Kind, Report};
 use crate::mcp::{Server, answer, refusal, schema};
@@ -45,7 +48,7 @@ impl Server {
             let hint = "Add one on the command line: agent-dispatch add NAME DIRECTORY";
             return refusal(&Report::new(Kind::NotFound, "no_agents", message, hint));
         }
-        answer(&AgentsDocument::of(&config, &self.frontend.projects))
+        self.look(move |frontend| AgentsDocument::of(&config, &frontend.projects)).await
     }
 
     /// Shows one agent in detail: its limits and tools, what is checked out, and the beginning of its CLAUDE.md and
@@ -61,8 +64,28 @@ impl Server {
             Err(error) => return refusal(&Report::from(&*error)),
         };
         let Some(agent) = config.agent(&asked.name) else { return refusal(&unknown(&config, &asked.name)) };
-        let facts = self.frontend.projects.facts(&agent.directory);
         let lines = usize::try_from(asked.preview_lines.clamp(0, 200)).unwrap_or(0);
-        answer(&AgentDetail::of(&config, agent, &facts, &self.frontend.environment, lines))
+        let agent = agent.clone();
+        let detail = move |frontend: &Frontend| {
+            let facts = frontend.projects.facts(&agent.directory);
+            AgentDetail::of(&config, &agent, &facts, &frontend.environment, lines)
+        };
+        self.look(detail).await
+    }
+}
+
+impl Server {
+    /// Answers with a document that takes looking at directories: not on the thread that serves everybody else, for one of
+    /// them may be slow, or on a network that is gone.
+    pub(super) async fn look<T: Serialize + Send + 'static>(
+        &self,
+        look: impl FnOnce(&Frontend) -> T + Send + 'static,
+    ) -> CallToolResult {
+        let frontend = Arc::clone(&self.frontend);
+        if let Ok(document) = tokio::task::spawn_blocking(move || look(&frontend)).await {
+            return answer(&document);
+        }
+        let hint = "Try again, and report the mistake.";
+        refusal(&Report::new(Kind::Failed, "internal", "the directories could not be looked at", hint))
     }
 }

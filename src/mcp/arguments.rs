@@ -6,18 +6,50 @@ use serde_json::{Map, Value};
 
 use crate::error::{Kind, Report};
 
-/// Arguments that may come as a text or as a value; their tools look at them. Schemas say `string`, because clients
-/// stumble over unions.
-const SEVERAL_FORMS: [&str; 2] = ["job_id", "response_format"];
+/// Arguments that may come as a text or as a value; their tools look at them. Their schemas name the one form that clients
+/// should use, because clients stumble over unions.
+const SEVERAL_FORMS: [&str; 11] = [
+    "job_id",
+    "dispatches",
+    "response_format",
+    "settings",
+    "max_budget_usd",
+    "allowed_tools",
+    "disallowed_tools",
+    "capabilities",
+    "risky_capabilities",
+    "members",
+    "remove_members",
+];
 
 /// Returns the arguments as the schema types them, or what is wrong with all of them.
 pub(super) fn fit(
     given: Map<String, Value>,
     schema: &Map<String, Value>,
 ) -> Result<Map<String, Value>, Report> {
-    let nothing = Map::new();
-    let known = schema.get("properties").and_then(Value::as_object).unwrap_or(&nothing);
     let mut problems = Vec::new();
+    let fitting = fit_within("", given, schema, &mut problems);
+    if problems.is_empty() {
+        return Ok(fitting);
+    }
+    let names: Vec<&str> = properties(schema).into_iter().flat_map(Map::keys).map(String::as_str).collect();
+    let hint = format!("Valid arguments: {}.", names.join(", "));
+    Err(Report::new(Kind::Usage, "invalid_arguments", problems.join("; "), hint))
+}
+
+fn properties(schema: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    schema.get("properties").and_then(Value::as_object)
+}
+
+/// Returns the fields of an object as the schema types them, and notes what is wrong with them; `path` stands before each name.
+pub(super) fn fit_within(
+    path: &str,
+    given: Map<String, Value>,
+    schema: &Map<String, Value>,
+    problems: &mut Vec<String>,
+) -> Map<String, Value> {
+    let nothing = Map::new();
+    let known = properties(schema).unwrap_or(&nothing);
     let mut fitting = Map::new();
     for (name, value) in given {
         match known.get(&name) {
@@ -25,11 +57,11 @@ pub(super) fn fit(
                 // `null` says the same as leaving it out: clients that fill every field send it.
                 if !value.is_null() {
                     let value = coerce(value, wanted);
-                    problems.extend(misfit(&name, &value, wanted));
+                    problems.extend(misfit(path, &name, &value, wanted));
                     fitting.insert(name, value);
                 }
             }
-            None => problems.push(unknown(&name, known)),
+            None => problems.push(unknown(path, &name, known)),
         }
     }
     let required =
@@ -37,18 +69,13 @@ pub(super) fn fit(
     problems.extend(
         required
             .filter(|name| !fitting.contains_key(*name))
-            .map(|name| format!("`{name}` is required and missing")),
+            .map(|name| format!("`{path}{name}` is required and missing")),
     );
-    if problems.is_empty() {
-        return Ok(fitting);
-    }
-    let names: Vec<&str> = known.keys().map(String::as_str).collect();
-    let hint = format!("Valid arguments: {}.", names.join(", "));
-    Err(Report::new(Kind::Usage, "invalid_arguments", problems.join("; "), hint))
+    fitting
 }
 
 /// Returns what is wrong with a value, if its schema does not allow it.
-fn misfit(name: &str, value: &Value, wanted: &Value) -> Option<String> {
+fn misfit(path: &str, name: &str, value: &Value, wanted: &Value) -> Option<String> {
     if SEVERAL_FORMS.contains(&name) {
         return None;
     }
@@ -63,10 +90,11 @@ fn misfit(name: &str, value: &Value, wanted: &Value) -> Option<String> {
             let choices = wanted.get("enum")?.as_array()?;
             let names: Vec<&str> = choices.iter().filter_map(Value::as_str).collect();
             let wrong = !choices.contains(value);
-            return wrong.then(|| format!("`{name}` is {}, not one of: {}", shown(value), names.join(", ")));
+            return wrong
+                .then(|| format!("`{path}{name}` is {}, not one of: {}", shown(value), names.join(", ")));
         }
     };
-    Some(format!("`{name}` is {}, not {expected}", shown(value)))
+    Some(format!("`{path}{name}` is {}, not {expected}", shown(value)))
 }
 
 /// Returns what a tool could not read of its arguments although they fit its schema, if that is what this result says.
@@ -84,7 +112,7 @@ fn shown(value: &Value) -> String {
     if head.len() < text.len() { format!("{head}…") } else { head }
 }
 
-fn unknown(name: &str, known: &Map<String, Value>) -> String {
+fn unknown(path: &str, name: &str, known: &Map<String, Value>) -> String {
     let shown: String = name.chars().take(60).flat_map(char::escape_debug).collect();
     let nearest = known
         .keys()
@@ -92,8 +120,8 @@ fn unknown(name: &str, known: &Map<String, Value>) -> String {
         .filter(|(distance, it)| *distance <= 3.max(it.len() / 3))
         .min();
     match nearest {
-        Some((_, nearest)) => format!("there is no argument `{shown}`; did you mean `{nearest}`?"),
-        None => format!("there is no argument `{shown}`"),
+        Some((_, nearest)) => format!("there is no argument `{path}{shown}`; did you mean `{nearest}`?"),
+        None => format!("there is no argument `{path}{shown}`"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Tools that dispatch: one task to one agent, waited for or not.
+//! Tools that dispatch one task to one agent: waited for or not, in a conversation or not.
 
 use std::time::Duration;
 
@@ -7,16 +7,17 @@ use rmcp::model::{CallToolResult, ContentBlock, MetaObject};
 use rmcp::service::{RequestContext, RoleServer};
 use rmcp::{tool, tool_router};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::audit::redact::one_line;
-use crate::dispatch::{Dispatched, Patience};
+use crate::dispatch::Patience;
+use crate::document::parallel::Wanted;
 use crate::document::{ANSWER_CHARS_MAX, DispatchDocument, Extent, SUMMARY_CHARS_MAX};
 use crate::error::Report;
 use crate::mcp::{Server, answer, progress, refusal, schema};
 use crate::model::request::{RawRequest, Sharing};
-use crate::model::{Asker, DispatchRequest};
+use crate::model::{Asker, DispatchRequest, Settings};
 
 /// What Claude Code is told about the length of answers: ours are cut at `max_answer_chars`, which may be set up to this.
 pub(super) fn answers_may_be_long() -> MetaObject {
@@ -28,7 +29,7 @@ const TOOL_USE_CHARS: usize = 100;
 
 /// What every dispatching tool takes.
 #[derive(Debug, Deserialize, JsonSchema)]
-struct Question {
+pub(super) struct Question {
     /// The agent's name, as `list_agents` shows it.
     agent: String,
     /// The task, complete in itself: the agent sees nothing of this conversation.
@@ -56,10 +57,18 @@ struct Question {
     group: String,
 }
 
+/// What a dispatch takes whose answer comes back.
 #[derive(Debug, Deserialize, JsonSchema)]
-struct DispatchArguments {
+pub(super) struct DispatchArguments {
     #[serde(flatten)]
-    question: Question,
+    pub(super) question: Question,
+    #[serde(flatten)]
+    wish: Wish,
+}
+
+/// How much of an answer is wanted.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct Wish {
     /// Return a reference and a summary instead of the whole answer; read it with `fetch_result`.
     #[serde(default)]
     return_ref: bool,
@@ -67,6 +76,22 @@ struct DispatchArguments {
     #[serde(default = "summary_chars")]
     #[schemars(range(min = 0, max = 100_000))]
     summary_chars: i64,
+}
+
+impl Wish {
+    pub(super) fn wanted(&self) -> Wanted {
+        let chars = usize::try_from(self.summary_chars.clamp(0, SUMMARY_CHARS_MAX)).unwrap_or(0);
+        if self.return_ref { Wanted::Reference(chars) } else { Wanted::Whole }
+    }
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct SessionArguments {
+    #[serde(flatten)]
+    asked: DispatchArguments,
+    /// The conversation to go on with, as a result named it; empty starts a new one.
+    #[serde(default)]
+    session_id: String,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -102,28 +127,40 @@ impl Server {
         Parameters(asked): Parameters<DispatchArguments>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let (return_ref, summary) = (asked.return_ref, asked.summary_chars);
-        let request =
-            match DispatchRequest::new(asked.question.in_session(String::new()), Sharing::CacheAndJoin) {
-                Ok(request) => request,
-                Err(problems) => return refusal(&Report::from(problems)),
-            };
-        let settings = match self.frontend.config() {
-            Ok(config) => config.settings.clone(),
-            Err(error) => return refusal(&Report::from(&*error)),
-        };
-        let chars_max = settings.max_answer_chars as usize;
-        let extent = if return_ref {
-            let summary_chars = usize::try_from(summary.clamp(0, SUMMARY_CHARS_MAX)).unwrap_or(0);
-            Extent::Reference { summary_chars, chars_max }
-        } else {
-            Extent::Whole { chars_max }
-        };
-        let patience = match settings.inline_wait_seconds {
-            0 => Patience::ToTheEnd,
-            seconds => Patience::AtMost(Duration::from_secs(seconds.into())),
-        };
-        self.run(&request, patience, extent, &context).await
+        self.ask(asked, String::new(), Sharing::CacheAndJoin, &context).await
+    }
+
+    /// Asks an agent within a conversation: the agent remembers what was said in it before. Without `session_id` it starts a
+    /// new one, and the result names it. Always runs: never from the cache, never joined. One dispatch at a time goes on with
+    /// a conversation.
+    #[tool(
+        title = "Dispatch in a conversation",
+        output_schema = schema::of::<DispatchDocument>(),
+        annotations(read_only_hint = false, destructive_hint = true, idempotent_hint = false, open_world_hint = true),
+        meta = answers_may_be_long()
+    )]
+    async fn dispatch_session(
+        &self,
+        Parameters(asked): Parameters<SessionArguments>,
+        context: RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        self.ask(asked.asked, asked.session_id, Sharing::Never, &context).await
+    }
+
+    /// Dispatches like `dispatch`, but never answers from the cache: for when the answer must be of now. Progress is told
+    /// while it runs (as on every tool that dispatches or waits); an identical one that is under way is joined.
+    #[tool(
+        title = "Dispatch a task afresh",
+        output_schema = schema::of::<DispatchDocument>(),
+        annotations(read_only_hint = false, destructive_hint = true, idempotent_hint = false, open_world_hint = true),
+        meta = answers_may_be_long()
+    )]
+    async fn dispatch_stream(
+        &self,
+        Parameters(asked): Parameters<DispatchArguments>,
+        context: RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        self.ask(asked, String::new(), Sharing::Join, &context).await
     }
 
     /// Starts a task in an agent's directory and returns its `job_id` at once. It runs to its end even if this session
@@ -147,6 +184,27 @@ impl Server {
 }
 
 impl Server {
+    /// Dispatches and waits, as long as a call should.
+    async fn ask(
+        &self,
+        asked: DispatchArguments,
+        session_id: String,
+        sharing: Sharing,
+        context: &RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        let wanted = asked.wish.wanted();
+        let request = match DispatchRequest::new(asked.question.in_session(session_id), sharing) {
+            Ok(request) => request,
+            Err(problems) => return refusal(&Report::from(problems)),
+        };
+        let settings = match self.frontend.config() {
+            Ok(config) => config.settings.clone(),
+            Err(error) => return refusal(&Report::from(&*error)),
+        };
+        let extent = wanted.extent(settings.max_answer_chars as usize);
+        self.run(&request, inline_wait(&settings), extent, context).await
+    }
+
     async fn run(
         &self,
         request: &DispatchRequest,
@@ -161,8 +219,7 @@ impl Server {
             self.frontend.dispatch(request, &client, patience, &mut step, self.taken_back(&context.ct)).await
         });
         match outcome.await {
-            Ok(Dispatched::Ended(ended)) => outcome_of(&DispatchDocument::ended(&ended, extent)),
-            Ok(Dispatched::Running(view)) => answer(&DispatchDocument::running(&view)),
+            Ok(dispatched) => outcome_of(&DispatchDocument::dispatched(&dispatched, extent)),
             Err(error) => refusal(&Report::from(error)),
         }
     }
@@ -190,17 +247,27 @@ impl Server {
     }
 }
 
-/// Returns a result: one that failed is an error of the tool, with the same document as text.
-pub(super) fn outcome_of(document: &DispatchDocument) -> CallToolResult {
-    if document.success == Some(false) {
-        let text = serde_json::to_string(document).unwrap_or_default();
-        return CallToolResult::error(vec![ContentBlock::text(text)]);
+/// Returns how long a call waits inline.
+pub(super) fn inline_wait(settings: &Settings) -> Patience {
+    match settings.inline_wait_seconds {
+        0 => Patience::ToTheEnd,
+        seconds => Patience::AtMost(Duration::from_secs(seconds.into())),
     }
-    answer(document)
+}
+
+/// Returns a result: one that failed is an error of the tool.
+fn outcome_of(document: &DispatchDocument) -> CallToolResult {
+    if document.success == Some(false) { failure(document) } else { answer(document) }
+}
+
+/// Returns a document as an error of the tool: all of it as text, which is what a client then shows.
+pub(super) fn failure<T: Serialize>(document: &T) -> CallToolResult {
+    let text = serde_json::to_string(document).unwrap_or_default();
+    CallToolResult::error(vec![ContentBlock::text(text)])
 }
 
 impl Question {
-    fn in_session(self, session_id: String) -> RawRequest {
+    pub(super) fn in_session(self, session_id: String) -> RawRequest {
         RawRequest {
             agent: self.agent,
             task: self.task,

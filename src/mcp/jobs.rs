@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::audit::redact::one_line;
 use crate::daemon::ClientError;
 use crate::daemon::protocol::{JobView, Reply, Request, WaitEnd, WaitRequest};
+use crate::document::parallel::JOBS_OF_ONE_WAIT;
 use crate::document::summary::{JobListDocument, JobSummary};
 use crate::document::{
     ANSWER_CHARS_MAX, CancelDocument, DispatchDocument, Extent, JobDocument, JobsDocument, Measure,
@@ -20,9 +21,6 @@ use crate::job::{JobFilter, State};
 use crate::mcp::dispatching::answers_may_be_long;
 use crate::mcp::{Server, answer, progress, refusal, schema};
 use crate::model::JobId;
-
-/// Most jobs of one wait.
-const JOBS_MAX: usize = 100;
 
 /// Longest wait, in seconds.
 const WAIT_SECONDS_MAX: i64 = 3600;
@@ -230,7 +228,7 @@ impl Server {
     }
 
     /// Returns the longest answer returned whole; also with a broken configuration an answer can be read.
-    fn answer_chars_max(&self) -> usize {
+    pub(super) fn answer_chars_max(&self) -> usize {
         let settings = self.frontend.config().map(|config| config.settings.max_answer_chars);
         settings.unwrap_or_else(|_| crate::model::Settings::default().max_answer_chars) as usize
     }
@@ -312,8 +310,11 @@ fn ids(value: &Value) -> Result<Vec<JobId>, Report> {
             return Err(bad("`job_id` is neither an id nor a list of ids"));
         }
     };
-    if listed.is_empty() || listed.len() > JOBS_MAX {
-        return Err(bad(&format!("`job_id` names {} jobs; 1 to {JOBS_MAX} can be waited for", listed.len())));
+    if listed.is_empty() || listed.len() > JOBS_OF_ONE_WAIT {
+        return Err(bad(&format!(
+            "`job_id` names {} jobs; 1 to {JOBS_OF_ONE_WAIT} can be waited for",
+            listed.len()
+        )));
     }
     let mut jobs = Vec::new();
     for one in &listed {

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use rmcp::model::{ProgressNotificationParam, ProgressToken};
-use rmcp::service::{Peer, RequestContext, RoleServer};
+use rmcp::model::ProgressNotificationParam;
+use rmcp::service::{RequestContext, RoleServer};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::daemon::protocol::ProgressView;
+use crate::dispatch::Standing;
 use crate::document::progress;
 use crate::model::JobId;
 
@@ -27,9 +28,32 @@ where
     let call = call(Teller { sender, began });
     let Some(token) = context.meta.get_progress_token() else { return call.await };
     let mut call = std::pin::pin!(call);
-    tokio::select! {
-        outcome = &mut call => outcome,
-        never = tell(context.peer.clone(), token, receiver, began) => match never {},
+    let mut news = News { steps: receiver, last: String::from("waiting") };
+    loop {
+        tokio::select! {
+            biased;
+            outcome = &mut call => return outcome,
+            () = news.come() => {}
+        }
+        // Seconds grow with every notification, as the protocol asks of progress.
+        let done = began.elapsed().as_secs_f64();
+        let step = ProgressNotificationParam::new(token.clone(), done).with_message(news.last.clone());
+        let mut said = std::pin::pin!(context.peer.notify_progress(step));
+        tokio::select! {
+            biased;
+            // A client that no longer reads is about to close the connection.
+            _ = &mut said => {}
+            // What is half said is said to the end: after the answer nobody expects it any more.
+            outcome = &mut call => {
+                drop(tokio::time::timeout(EVERY, said).await);
+                return outcome;
+            }
+        }
+        tokio::select! {
+            biased;
+            outcome = &mut call => return outcome,
+            () = tokio::time::sleep(EVERY) => {}
+        }
     }
 }
 
@@ -43,7 +67,21 @@ pub(super) struct Teller {
 impl Teller {
     /// Tells a step of a job of this agent.
     pub(super) fn step(&self, agent: &str, view: &ProgressView) {
-        let line = progress::line(agent, view, self.began.elapsed());
+        self.say(progress::line(agent, view, self.began.elapsed()));
+    }
+
+    /// Tells how several dispatches stand; `agents` are theirs, in order.
+    pub(super) fn standing(&self, agents: &[&str], standing: &Standing) {
+        self.say(progress::standing(agents, standing, self.began.elapsed()));
+    }
+
+    /// Returns how long the call has taken so far.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// Tells a line.
+    pub(super) fn say(&self, line: String) {
         self.sender.send_replace(line);
     }
 
@@ -53,30 +91,24 @@ impl Teller {
     }
 }
 
-enum Never {}
+/// What there is to tell.
+struct News {
+    steps: watch::Receiver<String>,
+    last: String,
+}
 
-async fn tell(
-    peer: Peer<RoleServer>,
-    token: ProgressToken,
-    mut steps: watch::Receiver<String>,
-    began: Instant,
-) -> Never {
-    let mut last = String::from("waiting");
-    loop {
+impl News {
+    /// Waits until there is something new to tell, or nothing was told for long. Cancel-safe: a step that was not taken is
+    /// seen by the next call.
+    async fn come(&mut self) {
         tokio::select! {
-            changed = steps.changed() => {
+            changed = self.steps.changed() => {
                 if changed.is_err() {
-                    return std::future::pending().await;
+                    std::future::pending::<()>().await;
                 }
-                last.clone_from(&steps.borrow_and_update());
+                self.last.clone_from(&self.steps.borrow_and_update());
             }
             () = tokio::time::sleep(HEARTBEAT) => {}
         }
-        // Seconds grow with every notification, as the protocol asks of progress.
-        let done = began.elapsed().as_secs_f64();
-        let step = ProgressNotificationParam::new(token.clone(), done).with_message(last.clone());
-        // A client that no longer reads is about to close the connection.
-        let _unheard = peer.notify_progress(step).await;
-        tokio::time::sleep(EVERY).await;
     }
 }

@@ -17,28 +17,35 @@ pub(super) fn of<T: schemars::JsonSchema>() -> Arc<Map<String, Value>> {
     Arc::new(written::<T>())
 }
 
+/// Returns the plain schema of what is read.
+pub(super) fn input_of<T: schemars::JsonSchema>() -> Map<String, Value> {
+    match schemars::generate::SchemaSettings::default()
+        .into_generator()
+        .into_root_schema_for::<T>()
+        .to_value()
+    {
+        Value::Object(object) => plain(&object),
+        _ => Map::new(),
+    }
+}
+
 /// Returns a schema that either of two documents fits: the keys of both, none required; a key that means different
-/// things may be anything.
+/// things may be either of them.
 pub(super) fn either<A: schemars::JsonSchema, B: schemars::JsonSchema>() -> Arc<Map<String, Value>> {
-    let mut first = written::<A>();
-    let second = written::<B>();
+    let (mut first, second) = (plain(&written::<A>()), plain(&written::<B>()));
     first.remove("required");
-    for part in ["properties", "$defs"] {
-        let mut both = first.remove(part).unwrap_or_else(|| Value::Object(Map::new()));
-        if let (Some(both), Some(more)) = (both.as_object_mut(), second.get(part).and_then(Value::as_object))
-        {
-            for (name, schema) in more {
-                both.entry(name.clone())
-                    .and_modify(|known| *known = common(known, schema))
-                    .or_insert_with(|| schema.clone());
-            }
+    let more = second.get("properties").and_then(Value::as_object).into_iter().flatten();
+    if let Some(both) = first.get_mut("properties").and_then(Value::as_object_mut) {
+        for (name, schema) in more {
+            both.entry(name.clone())
+                .and_modify(|known| *known = common(known, schema))
+                .or_insert_with(|| schema.clone());
         }
-        first.insert(part.to_owned(), both);
     }
     Arc::new(first)
 }
 
-/// Returns what two schemas of one name agree on, apart from their words: nothing when they mean different things.
+/// Returns what fits either of two schemas of one name; their words do not count.
 fn common(one: &Value, other: &Value) -> Value {
     let meaning = |schema: &Value| {
         let mut schema = schema.clone();
@@ -47,7 +54,7 @@ fn common(one: &Value, other: &Value) -> Value {
         }
         schema
     };
-    if meaning(one) == meaning(other) { one.clone() } else { Value::Object(Map::new()) }
+    if meaning(one) == meaning(other) { one.clone() } else { serde_json::json!({ "anyOf": [one, other] }) }
 }
 
 /// Returns the schema of what is written: keys that may be left out are not required.
@@ -138,8 +145,9 @@ fn rewrite_object(
             }
             // A property may be called anything, also `format` or `title`.
             ("properties", Value::Object(properties)) => {
-                let rewritten =
-                    properties.iter().map(|(name, it)| (name.clone(), rewrite(it, definitions, depth)));
+                let rewritten = properties
+                    .iter()
+                    .map(|(name, it)| (name.clone(), spelled_out(rewrite(it, definitions, depth))));
                 plain.insert(key.clone(), Value::Object(rewritten.collect()));
             }
             _ => {
@@ -148,6 +156,19 @@ fn rewrite_object(
         }
     }
     plain
+}
+
+/// Returns a schema that says nothing as one that names everything it allows: strict clients take silence for a mistake.
+fn spelled_out(schema: Value) -> Value {
+    let mut object = match schema {
+        Value::Bool(true) => Map::new(),
+        Value::Object(object) if object.keys().all(|key| key == "description") => object,
+        other => return other,
+    };
+    let kinds = ["object", "array", "string", "number", "boolean"];
+    let kinds = kinds.map(|kind| serde_json::json!({ "type": kind }));
+    object.insert("anyOf".to_owned(), kinds.into_iter().collect());
+    Value::Object(object)
 }
 
 fn is_numeric(format: &str) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::model::AgentName;
 
@@ -183,9 +183,16 @@ pub struct Settings {
     /// Spending caps over all agents.
     pub budget: SpendLimit,
     /// How much of tasks and answers the audit trail repeats.
+    #[serde(rename = "audit", serialize_with = "as_content")]
     pub audit_content: AuditContent,
     /// Whether a model may change agents through MCP.
     pub mcp_config_edits: McpConfigEdits,
+}
+
+/// Settings are written as the configuration has them: this one is a mapping there.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn as_content<S: Serializer>(content: &AuditContent, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map([("content", content)])
 }
 
 /// Bounds of the result cache.

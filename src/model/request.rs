@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::{AgentName, SessionId};
+use crate::model::{AgentName, SessionId, schema};
 
 /// What the answer must look like.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -142,14 +142,18 @@ impl DispatchRequest {
 fn parse_format(value: serde_json::Value) -> Result<ResponseFormat, String> {
     use serde_json::Value;
     let wanted = "use \"text\", \"json\" or a JSON Schema object";
+    let checked = |schema| match schema::check(&schema) {
+        Ok(()) => Ok(ResponseFormat::Schema(schema)),
+        Err(problem) => Err(format!("is not a JSON Schema: {problem}")),
+    };
     match value {
         Value::Null => Ok(ResponseFormat::Text),
-        Value::Object(schema) => Ok(ResponseFormat::Schema(schema)),
+        Value::Object(schema) => checked(schema),
         Value::String(text) => match text.trim() {
             "" | "text" => Ok(ResponseFormat::Text),
             "json" => Ok(ResponseFormat::Json),
             other if other.starts_with('{') => match serde_json::from_str(other) {
-                Ok(schema) => Ok(ResponseFormat::Schema(schema)),
+                Ok(schema) => checked(schema),
                 Err(error) => Err(format!("is not a JSON object ({error}): {wanted}")),
             },
             other => Err(format!("is {other:?}: {wanted}")),

@@ -90,8 +90,8 @@ impl UnknownAgent {
 /// Returns the plan for what is asked, or why it may not run.
 pub fn plan(question: &Question<'_>) -> Result<Planned, Refusal> {
     let Question { request, settings, caller, surroundings, .. } = question;
-    let agent = question.agent.as_ref().map_err(|unknown| refusal::unknown_agent(&request.agent, unknown))?;
-    let group = admitted(question, agent)?;
+    let (agent, group) = addressed(request, &question.agent, question.group)?;
+    admit(question, agent)?;
     let Some(program) = surroundings.claude.clone() else {
         return Err(refusal::no_claude(settings.claude_path.as_deref()));
     };
@@ -147,24 +147,35 @@ pub fn plan(question: &Question<'_>) -> Result<Planned, Refusal> {
     Ok(Planned { plan, prompt, digest, key, notes })
 }
 
-/// Checks what has to do with who asks for whom, and returns the group.
-fn admitted<'a>(question: &Question<'a>, agent: &Agent) -> Result<Option<&'a Group>, Refusal> {
+/// Returns the agent and the group that a request names, or which of them there is not. Nothing else is looked at: not who
+/// asks, nor whether it could run.
+pub fn addressed<'a>(
+    request: &DispatchRequest,
+    agent: &Result<&'a Agent, UnknownAgent>,
+    group: Option<&'a Group>,
+) -> Result<(&'a Agent, Option<&'a Group>), Refusal> {
+    let agent = agent.as_ref().map_err(|unknown| refusal::unknown_agent(&request.agent, unknown))?;
+    match (&request.group, group) {
+        (None, _) => Ok((agent, None)),
+        (Some(name), None) => Err(refusal::unknown_group(name)),
+        (Some(_), Some(group)) if group.members.iter().any(|member| member.agent == agent.name) => {
+            Ok((agent, Some(group)))
+        }
+        (Some(_), Some(group)) => Err(refusal::not_a_member(&agent.name, group)),
+    }
+}
+
+/// Checks what has to do with who asks.
+fn admit(question: &Question<'_>, agent: &Agent) -> Result<(), Refusal> {
     let Question { request, settings, caller, .. } = question;
     if caller.depth >= settings.max_dispatch_depth {
         return Err(refusal::too_deep(caller.depth, settings.max_dispatch_depth));
     }
-    if let Some(allowed) =
-        agent.callers.as_deref().filter(|allowed| !is_among(caller, &request.caller, allowed))
-    {
-        return Err(refusal::caller_not_allowed(agent, allowed));
-    }
-    match (&request.group, question.group) {
-        (None, _) => Ok(None),
-        (Some(name), None) => Err(refusal::unknown_group(name)),
-        (Some(_), Some(group)) if group.members.iter().any(|member| member.agent == agent.name) => {
-            Ok(Some(group))
+    match agent.callers.as_deref() {
+        Some(allowed) if !is_among(caller, &request.caller, allowed) => {
+            Err(refusal::caller_not_allowed(agent, allowed))
         }
-        (Some(_), Some(group)) => Err(refusal::not_a_member(&agent.name, group)),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -264,7 +275,10 @@ fn notes(reduced: &schema::Reduced) -> Vec<String> {
     match reduced.dropped.as_slice() {
         [] => Vec::new(),
         dropped => {
-            vec![format!("claude does not check these parts of the JSON Schema: {}", dropped.join(", "))]
+            let dropped = dropped.join(", ");
+            vec![format!(
+                "claude is not told these parts of the JSON Schema, only its answer is checked: {dropped}"
+            )]
         }
     }
 }

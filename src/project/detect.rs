@@ -23,8 +23,10 @@ const DATABASES: [(&str, &[&str], &[&str]); 3] = [
     ("migrations", &["migrations"], &[]),
 ];
 
+/// The project's own settings of Claude Code.
+const SETTINGS_FILES: [&str; 2] = [".claude/settings.json", ".claude/settings.local.json"];
 /// Files that may name MCP servers.
-const SERVER_FILES: [&str; 3] = [".mcp.json", ".claude/settings.json", ".claude/settings.local.json"];
+const SERVER_FILES: [&str; 3] = [".mcp.json", SETTINGS_FILES[0], SETTINGS_FILES[1]];
 /// Largest of these files that is read; JSON is understood whole or not at all.
 pub(super) const JSON_BYTES_MAX: usize = 1 << 20;
 /// Most servers that are named.
@@ -61,6 +63,16 @@ pub(super) fn mcp_servers(directory: &Path, watch: &mut Watch) -> Vec<String> {
         }
     }
     names
+}
+
+/// Returns whether the project's own settings have rules that allow tools.
+pub(super) fn has_allow_rules(directory: &Path, watch: &mut Watch) -> bool {
+    SETTINGS_FILES.iter().any(|file| {
+        let settings = json(&directory.join(file), watch);
+        let rules =
+            settings.as_ref().and_then(|settings| settings.get("permissions")?.get("allow")?.as_array());
+        rules.is_some_and(|rules| !rules.is_empty())
+    })
 }
 
 /// Returns the content of a JSON file, nothing when it cannot be read or understood.

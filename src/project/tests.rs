@@ -36,6 +36,7 @@ fn a_directory_is_described_by_its_files() {
         has_claude_md: true,
         has_readme: true,
         has_mcp_config: true,
+        has_allow_rules: false,
         mcp_servers: vec!["db".to_owned()],
         stacks: vec!["Rust"],
         dbs: vec!["migrations"],

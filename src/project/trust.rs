@@ -35,5 +35,28 @@ pub fn is_trusted(directory: &Path, home: &Path, config_dir: Option<&Path>) -> O
     Some(first || answers.any(|accepted| accepted))
 }
 
+/// Largest file of a project's own settings that is read.
+const SETTINGS_BYTES_MAX: usize = 1 << 20;
+
+#[derive(Deserialize)]
+struct OwnSettings {
+    permissions: OwnPermissions,
+}
+
+#[derive(Deserialize)]
+struct OwnPermissions {
+    allow: Vec<String>,
+}
+
+/// Returns what the project's own settings allow its sessions. In a directory that is not trusted, none of it holds.
+pub fn allow_rules(directory: &Path) -> Vec<String> {
+    let rules = |name: &str| {
+        let head = read_head(&directory.join(".claude").join(name), SETTINGS_BYTES_MAX).ok()??;
+        let settings: OwnSettings = serde_json::from_slice(&head.bytes).ok()?;
+        Some(settings.permissions.allow)
+    };
+    ["settings.json", "settings.local.json"].into_iter().filter_map(rules).flatten().collect()
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! Reading that remembers what it depended on, so that a result can be used again while nothing changed.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::model::Timestamp;
@@ -18,7 +19,28 @@ pub(super) struct Watch {
 impl Watch {
     /// Remembers what `path` looks like. The first look counts.
     pub(super) fn note(&mut self, path: &Path) {
-        self.stamps.entry(path.to_owned()).or_insert_with(|| stamp(path));
+        if self.stamps.contains_key(path) {
+            return;
+        }
+        let stamp = stamp(path);
+        if stamp.is_some() || !self.would_show(path) {
+            self.stamps.insert(path.to_owned(), stamp);
+        }
+    }
+
+    /// Returns whether an entry that is to appear at `path`, or on the way to it, shows in a directory that is remembered:
+    /// one look less each time, for files that most directories do not have.
+    fn would_show(&self, path: &Path) -> bool {
+        let mut entry = path;
+        for folder in path.ancestors().skip(1) {
+            if self.stamps.get(folder).is_some_and(Option::is_some) {
+                // A link that leads nowhere is there: what it leads to may appear without a trace.
+                return std::fs::symlink_metadata(entry)
+                    .is_err_and(|error| error.kind() == ErrorKind::NotFound);
+            }
+            entry = folder;
+        }
+        false
     }
 
     /// Returns the beginning of a file, nothing when it cannot be read.

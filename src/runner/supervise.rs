@@ -50,6 +50,9 @@ pub struct Afterlife {
     started: Instant,
     run: JobId,
     tail: Tail,
+    exit: Option<Exit>,
+    /// Whether it is gone, or is known to have outlived being killed.
+    ended: bool,
 }
 
 /// What was left behind by a run, and is no more.
@@ -103,7 +106,8 @@ pub async fn run(
     let Findings { result, answer, calls } = conclude(stream, plan, &ending);
     let report = RunReport { result, answer, calls, pid: leader.id() };
     let aftermath = Aftermath::of(&life, elapsed);
-    Ok((report, Afterlife { aftermath, leader, started, run: plan.job, tail }))
+    let afterlife = Afterlife { aftermath, leader, started, run: plan.job, tail, exit: None, ended: false };
+    Ok((report, afterlife))
 }
 
 /// Returns what came of a run whose worker died, if its result line made it to the file: then the run is a finished one,
@@ -241,14 +245,13 @@ impl Watch {
 }
 
 impl Afterlife {
-    /// Waits until the process is gone, stopping it when it stays too long, then kills what is left of its group, sweeps
-    /// what left the group, and reaps. Takes ten seconds at the very most, and nothing when the process has ended.
-    pub async fn settle(mut self) -> Leftovers {
-        let mut exit = None;
+    /// Waits until the process is gone, stopping it when it stays too long, and kills what is left of its group. Takes ten
+    /// seconds at the very most, and nothing when the process has ended.
+    pub async fn end(&mut self) {
         let mut happening = Happening::Tick;
-        loop {
-            exit = exit.or_else(|| self.leader.peek());
-            if let Some(exit) = exit {
+        while !self.ended {
+            self.exit = self.exit.or_else(|| self.leader.peek());
+            if let Some(exit) = self.exit {
                 happening = Happening::Exited(exit);
             }
             let action = self.aftermath.on(self.started.elapsed(), &happening);
@@ -258,19 +261,25 @@ impl Afterlife {
             let wake = self.aftermath.wake_at().and_then(|at| self.started.checked_add(at));
             tokio::select! {
                 // Cancel-safe: looks at the process and changes nothing.
-                ended = self.leader.exited() => exit = Some(ended),
+                ended = self.leader.exited() => self.exit = Some(ended),
                 // Cancel-safe: a deadline is only compared with the clock.
                 () = tokio::time::sleep_until(wake.unwrap_or_else(Instant::now)) => {}
             }
         }
+        self.ended = true;
         // Its number still names its group, for it is not reaped yet.
         self.leader.signal_group(Signal::KILL);
+    }
+
+    /// Ends the process, sweeps what left its group, and reaps.
+    pub async fn settle(mut self) -> Leftovers {
+        self.end().await;
         let swept = sweep::sweep(self.run).await;
         self.leader.reap();
-        // Kept until now although nobody reads on: closing an inotify instance takes the kernel ten milliseconds, and the
-        // caller has not waited for them.
+        // Kept until now although nobody reads on: closing an inotify instance takes the kernel ten milliseconds, and nobody
+        // has waited for them.
         drop(self.tail);
-        Leftovers { exit: exit.or_else(|| self.leader.peek()), swept }
+        Leftovers { exit: self.exit.or_else(|| self.leader.peek()), swept }
     }
 }
 

@@ -105,7 +105,8 @@ fn carries(process: &Path, marker: &[u8]) -> bool {
     environment(process).is_ok_and(|bytes| bytes.split(|byte| *byte == 0).any(|entry| entry == marker))
 }
 
-fn environment(process: &Path) -> io::Result<Vec<u8>> {
+/// Returns the environment of the process whose folder in `/proc` this is, as the kernel keeps it.
+pub(super) fn environment(process: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(process.join("environ"))?.take(ENVIRONMENT_BYTES_MAX).read_to_end(&mut bytes)?;
     Ok(bytes)

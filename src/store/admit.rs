@@ -1,25 +1,23 @@
-//! Decides a dispatch: refused, hit, joined or opened, in one transaction with the record of the decision.
+//! Decides a dispatch: refused, hit, joined or opened, in one transaction with the record of the decision. The rules
+//! themselves are in `decide`, and only read; what is written follows from their verdict.
 
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{Code, Record, redact, seal};
-use crate::budget;
-use crate::job::{Admission, JobRecord, OpenRequest, Proposal, State};
-use crate::model::{Answer, Digest, FailureClass, JobId};
+use crate::budget::Cap;
+use crate::job::{Admission, Considered, JobRecord, OpenRequest, Proposal, State};
+use crate::model::JobId;
 use crate::plan::Refusal;
+use crate::store::admit::decide::{Hit, Line, Verdict};
 use crate::store::ledger::{self, decode, encode};
 use crate::store::txn::{Fault, Txn};
 use crate::store::{cached, keys};
-
-/// How many running jobs are looked at for what they may still spend: more than any machine runs.
-const JOBS_MAX: usize = 10_000;
 
 /// How long a decision is remembered for a request that is sent again, in milliseconds: an hour, where front ends give up
 /// after seconds.
 pub(super) const REMEMBERED_MS: u64 = 3_600_000;
 
-/// How long a line of nested dispatches is followed; the depth limit ends it long before.
-const ANCESTORS_MAX: usize = 64;
+mod decide;
 
 /// A decision, as remembered for a request that is sent again.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,7 +38,8 @@ pub fn admit(txn: &mut Txn<'_>, request: &OpenRequest, may_join: &MayJoin<'_>) -
     if let Some(bytes) = txn.get(&place)? {
         return recall(txn, decode(&bytes)?);
     }
-    let admission = decide(txn, request, may_join)?;
+    let verdict = decide::decide(txn, request, may_join)?;
+    let admission = record(txn, request, verdict)?;
     let decision = match &admission {
         Admission::Refused(refusal) => Decision::Refused(refusal.clone()),
         Admission::Hit(job, _) => Decision::Hit(job.id),
@@ -69,55 +68,59 @@ fn recall(txn: &Txn<'_>, decision: Decision) -> Result<Admission, Fault> {
         Decision::Joined(job) => Admission::Joined(job),
         Decision::Opened => Admission::Opened,
         Decision::Hit(id) => {
-            let answer =
-                answer(txn, id)?.ok_or_else(|| Fault::NotFound(format!("no answer of job `{id}`")))?;
+            let answer = decide::answer(txn, id)?
+                .ok_or_else(|| Fault::NotFound(format!("no answer of job `{id}`")))?;
             Admission::Hit(Box::new(ledger::job(txn, id)?), answer)
         }
     })
 }
 
-fn decide(txn: &mut Txn<'_>, request: &OpenRequest, may_join: &MayJoin<'_>) -> Result<Admission, Fault> {
-    let proposal = match &request.proposal {
-        Ok(proposal) => proposal,
-        Err(refusal) => return refuse(txn, request, refusal.clone()),
+/// Returns what would be decided, and the spending caps that count; changes nothing.
+pub fn consider(
+    txn: &Txn<'_>,
+    request: &OpenRequest,
+    may_join: &MayJoin<'_>,
+) -> Result<(Considered, Vec<Cap>), Fault> {
+    let caps = match &request.proposal {
+        Ok(proposal) => decide::caps(txn, request, proposal)?,
+        Err(_) => Vec::new(),
     };
-    let ancestors = ancestors(txn, request);
-    let task = task_digest(request);
-    if let Some(same) = ancestors.iter().find(|job| job.task_digest == task) {
-        return refuse(txn, request, cycle(same));
+    let considered = match decide::decide(txn, request, may_join)? {
+        Verdict::Refused(refusal) => Considered::Refused(refusal),
+        Verdict::Hit(hit) => Considered::Hit(hit.job.id, hit.entry.stored),
+        Verdict::Join(running) => Considered::Join(running, running.created()),
+        Verdict::Run(_) => Considered::Run,
+    };
+    Ok((considered, caps))
+}
+
+/// Writes down what was decided.
+fn record(txn: &mut Txn<'_>, request: &OpenRequest, verdict: Verdict) -> Result<Admission, Fault> {
+    match verdict {
+        Verdict::Refused(refusal) => refuse(txn, request, refusal),
+        Verdict::Join(running) => join(txn, request, running),
+        Verdict::Hit(found) => hit(txn, request, *found),
+        Verdict::Run(line) => open(txn, request, &line),
     }
-    let mut key = proposal.key;
-    if let Some(wanted) = key {
-        if let Some(running) = in_flight(txn, wanted)? {
-            let line: Vec<JobId> = ancestors.iter().map(|job| job.id).collect();
-            if may_join(&line, running) {
-                return join(txn, request, proposal, running);
-            }
-            // It would wait for a job that waits for its own caller: it runs by itself, shared with nobody.
-            key = None;
-        } else if let Some(hit) = hit(txn, request, proposal, wanted)? {
-            return Ok(hit);
-        }
+}
+
+fn open(txn: &mut Txn<'_>, request: &OpenRequest, line: &Line) -> Result<Admission, Fault> {
+    // Without a proposal it was refused.
+    let Ok(proposal) = &request.proposal else {
+        return Err(Fault::Invalid("a dispatch without a plan was to run".to_owned()));
+    };
+    if let Some(missed) = line.missed {
+        cached::count(txn, missed, false)?;
     }
-    if let Err(refusal) = within_budget(txn, request, proposal)? {
-        return refuse(txn, request, refusal);
-    }
-    let root = ancestors.last().map_or(request.job, |job| job.root);
-    let job = new_job(txn, request, proposal, &Line { root, key, task });
+    let job = new_job(txn, request, proposal, line);
     let mut record = ledger::record_of(&job, txn.now(), Code::Requested);
     describe(txn, request, &mut record);
     txn.put(keys::request(job.id), encode(&request.texts)?);
-    if let Some(key) = key {
+    if let Some(key) = line.key {
         txn.put(keys::in_flight(key), job.id.as_bytes());
     }
     ledger::enter(txn, &job, record)?;
     Ok(Admission::Opened)
-}
-
-struct Line {
-    root: JobId,
-    key: Option<Digest>,
-    task: Digest,
 }
 
 fn new_job(txn: &Txn<'_>, request: &OpenRequest, proposal: &Proposal, line: &Line) -> JobRecord {
@@ -153,36 +156,6 @@ fn new_job(txn: &Txn<'_>, request: &OpenRequest, proposal: &Proposal, line: &Lin
     }
 }
 
-/// Returns the jobs inside which the request was made, the nearest first.
-fn ancestors(txn: &Txn<'_>, request: &OpenRequest) -> Vec<JobRecord> {
-    let mut line = Vec::new();
-    let mut next = request.caller.parent;
-    while let Some(id) = next.filter(|_| line.len() < ANCESTORS_MAX) {
-        // A parent that was removed, or lives in another store, ends the line: the depth limit still holds.
-        let Ok(job) = ledger::job(txn, id) else { break };
-        next = job.caller.parent;
-        line.push(job);
-    }
-    line
-}
-
-fn task_digest(request: &OpenRequest) -> Digest {
-    let texts = &request.texts;
-    let parts = [request.agent.as_str(), &texts.task, &texts.context];
-    let counted = parts.iter().flat_map(|part| {
-        (part.len() as u64).to_le_bytes().into_iter().chain(part.bytes()).collect::<Vec<u8>>()
-    });
-    Digest::of(&counted.collect::<Vec<u8>>())
-}
-
-fn cycle(same: &JobRecord) -> Refusal {
-    Refusal {
-        class: FailureClass::Recursion,
-        message: format!("agent `{}` is already working on this very task, in job {}", same.agent, same.id),
-        hint: "Answer from what is known here, or dispatch a smaller, different task.".to_owned(),
-    }
-}
-
 fn refuse(txn: &mut Txn<'_>, request: &OpenRequest, refusal: Refusal) -> Result<Admission, Fault> {
     let mut record = asked(txn, request, Code::Refused);
     // It is remembered, too, and told again to whoever asks again.
@@ -192,15 +165,9 @@ fn refuse(txn: &mut Txn<'_>, request: &OpenRequest, refusal: Refusal) -> Result<
     Ok(Admission::Refused(refusal))
 }
 
-fn join(
-    txn: &mut Txn<'_>,
-    request: &OpenRequest,
-    proposal: &Proposal,
-    running: JobId,
-) -> Result<Admission, Fault> {
+fn join(txn: &mut Txn<'_>, request: &OpenRequest, running: JobId) -> Result<Admission, Fault> {
     let mut record = asked(txn, request, Code::Joined);
     record.answered_by = Some(running.to_string());
-    record.request_digest = Some(proposal.digest.to_string());
     txn.append(record)?;
     if !request.attached {
         ledger::detach(txn, running)?;
@@ -208,25 +175,15 @@ fn join(
     Ok(Admission::Joined(running))
 }
 
-fn hit(
-    txn: &mut Txn<'_>,
-    request: &OpenRequest,
-    proposal: &Proposal,
-    key: Digest,
-) -> Result<Option<Admission>, Fault> {
-    let (true, Some(policy)) = (proposal.read_cache, proposal.cache) else { return Ok(None) };
-    let Some(entry) = cached::look_up(txn, key, policy)? else { return Ok(None) };
-    // An answer that was removed or damaged is a miss, never an error: the dispatch simply runs.
-    let (Ok(job), Ok(Some(answer))) = (ledger::job(txn, entry.job), answer(txn, entry.job)) else {
-        return Ok(None);
-    };
+fn hit(txn: &mut Txn<'_>, request: &OpenRequest, found: Hit) -> Result<Admission, Fault> {
+    let Hit { job, answer, consulted, .. } = found;
+    cached::count(txn, consulted, true)?;
     let mut record = asked(txn, request, Code::Hit);
     record.answered_by = Some(job.id.to_string());
-    record.request_digest = Some(proposal.digest.to_string());
     record.status = Some(job.state.as_str().to_owned());
     record.end = Some(ledger::answer_in(&answer, request.audit_content, &txn.key()));
     txn.append(record)?;
-    Ok(Some(Admission::Hit(Box::new(job), answer)))
+    Ok(Admission::Hit(Box::new(job), answer))
 }
 
 /// Returns the record of a request that opened no job of its own.
@@ -241,6 +198,9 @@ fn asked(txn: &Txn<'_>, request: &OpenRequest, code: Code) -> Record {
     record.group.clone_from(&request.group);
     describe(txn, request, &mut record);
     if let Ok(proposal) = &request.proposal {
+        if code != Code::Refused {
+            record.request_digest = Some(proposal.digest.to_string());
+        }
         record.directory = Some(proposal.directory.display().to_string());
         record.git_head.clone_from(&proposal.git_head);
     }
@@ -255,57 +215,4 @@ fn describe(txn: &Txn<'_>, request: &OpenRequest, record: &mut Record) {
     record.secrets = redact::secrets([texts.task.as_str(), &texts.context, &texts.goal], &key);
     let chars = request.audit_content.preview_chars();
     record.task_preview = chars.map(|chars| redact::first_words(&texts.task, chars, &key));
-}
-
-fn answer(txn: &Txn<'_>, id: JobId) -> Result<Option<Answer>, Fault> {
-    txn.get(&keys::answer(id))?.map(|bytes| decode(&bytes)).transpose()
-}
-
-/// Returns the job under way under this key.
-fn in_flight(txn: &Txn<'_>, key: Digest) -> Result<Option<JobId>, Fault> {
-    let bytes = txn.get(&keys::in_flight(key))?;
-    Ok(bytes.and_then(|bytes| keys::job_of(&bytes)))
-}
-
-/// Checks the caps of day and month against what was spent and what running jobs may still spend.
-fn within_budget(
-    txn: &Txn<'_>,
-    request: &OpenRequest,
-    proposal: &Proposal,
-) -> Result<Result<(), Refusal>, Fault> {
-    let now = txn.now();
-    let asked = proposal.profile.max_budget_usd;
-    for (limit, agent) in [(proposal.spend, None), (proposal.agent_spend, Some(request.agent.as_str()))] {
-        let day = keys::spent_in_day(now.local_day(), agent);
-        let month = keys::spent_in_month(now.local_month(), agent);
-        for (key, name, cap) in [(day, "day", limit.day), (month, "month", limit.month)] {
-            let Some(cap) = cap else { continue };
-            let spent = ledger::spent(txn, &key)?;
-            let reserved = reserved(txn, agent)?;
-            if let Err(over) = budget::admit(spent, reserved, asked, cap) {
-                let whose = agent.map_or_else(|| "all agents".to_owned(), |agent| format!("agent `{agent}`"));
-                let refusal = Refusal {
-                    class: FailureClass::Budget,
-                    message: format!("the {name} budget of {whose} is used up: {over}"),
-                    hint: format!("Wait for the next {name}, or raise `budget.{name}` in the configuration."),
-                };
-                return Ok(Err(refusal));
-            }
-        }
-    }
-    Ok(Ok(()))
-}
-
-/// Returns what jobs that have not ended may still spend, in US dollars.
-fn reserved(txn: &Txn<'_>, agent: Option<&str>) -> Result<f64, Fault> {
-    let mut sum = 0.0;
-    for state in [State::Pending, State::Running, State::Cancelling] {
-        for (key, _) in txn.first(&keys::jobs_in(state), JOBS_MAX)? {
-            let Some(job) = keys::job_of(&key).and_then(|id| ledger::job(txn, id).ok()) else { continue };
-            if agent.is_none_or(|agent| agent == job.agent) {
-                sum += job.profile.max_budget_usd.unwrap_or(0.0);
-            }
-        }
-    }
-    Ok(sum)
 }

@@ -25,20 +25,29 @@ pub(super) struct Slot {
     number: u64,
 }
 
-/// Returns the entry under `key` if it may still be served, and counts the question. A stale one is removed.
-pub(super) fn look_up(txn: &mut Txn<'_>, key: Digest, policy: CachePolicy) -> Result<Option<Entry>, Fault> {
+/// Returns the entry under `key` if it may still be served.
+pub(super) fn look_up(txn: &Txn<'_>, (key, policy): (Digest, CachePolicy)) -> Result<Option<Entry>, Fault> {
+    let fresh = |slot: &Slot| cache::is_fresh(&slot.entry, txn.now(), policy.ttl_ms);
+    Ok(slot(txn, key)?.filter(fresh).map(|slot| slot.entry))
+}
+
+/// Counts a question as answered or not. A stale entry is removed.
+pub(super) fn count(
+    txn: &mut Txn<'_>,
+    (key, policy): (Digest, CachePolicy),
+    answered: bool,
+) -> Result<(), Fault> {
     let mut counters = counters(txn)?;
-    let slot = slot(txn, key)?;
-    let fresh = slot.filter(|slot| cache::is_fresh(&slot.entry, txn.now(), policy.ttl_ms));
-    match fresh {
-        Some(_) => counters.hits += 1,
-        None => counters.misses += 1,
+    if answered {
+        counters.hits += 1;
+    } else {
+        counters.misses += 1;
     }
-    if let (Some(stale), None) = (slot, fresh) {
+    let stale = |slot: &Slot| !cache::is_fresh(&slot.entry, txn.now(), policy.ttl_ms);
+    if let Some(stale) = slot(txn, key)?.filter(stale) {
         remove(txn, key, stale, &mut counters);
     }
-    put_counters(txn, counters)?;
-    Ok(fresh.map(|slot| slot.entry))
+    put_counters(txn, counters)
 }
 
 /// Keeps an answer, and lets the oldest go when there are too many.

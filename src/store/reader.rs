@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::audit::chain::{Fault as ChainFault, FaultKind, Head, Link, Verifier};
+use crate::audit::chain::{Fault as ChainFault, FaultKind, Head, Link, Verifier, body};
 use crate::audit::query::{AuditEntry, AuditFilter, VerifyReport};
+use crate::audit::stats::{Counter, Line, Stats, StatsFilter};
 use crate::audit::{Code, Mac};
 use crate::job::{JobFilter, JobRecord, RequestTexts, State};
 use crate::model::{Answer, JobId, Session, SessionId, Timestamp, ToolCall};
@@ -233,6 +234,30 @@ impl Reader {
             }
         }
         Ok(found)
+    }
+
+    /// Counts what dispatches came to. Only as much of each record is decoded as counts; unreadable ones are passed over.
+    pub fn stats(&self, filter: &StatsFilter) -> Result<Stats, Fault> {
+        let prefix =
+            filter.agent.as_ref().map_or_else(|| keys::AUDIT.to_vec(), |agent| keys::audit_of_agent(agent));
+        let mut counter = Counter::default();
+        for entry in self.database.scan(keys::under(&prefix), Direction::Backward) {
+            let (key, mut bytes) = entry?;
+            if filter.agent.is_some() {
+                let found = keys::seq_of(&key).map(|seq| self.database.get(&keys::audit(seq))).transpose()?;
+                let Some(found) = found.flatten() else { continue };
+                bytes = found;
+            }
+            let Some(line) = body(&bytes).and_then(|body| serde_json::from_slice::<Line>(body).ok()) else {
+                continue;
+            };
+            // Records are in the order of time: the first that is too old ends the search.
+            if filter.since.is_some_and(|since| line.time < since) {
+                break;
+            }
+            counter.count(&line);
+        }
+        Ok(counter.finish())
     }
 
     /// Checks every record, the ends and the count, and compares the end with `outside`.

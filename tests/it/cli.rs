@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use crate::world::{Done, World};
 
 mod auditing;
+mod configuring;
 mod printing;
+mod several;
 mod stopping;
 
 /// Returns a value without what differs from run to run.

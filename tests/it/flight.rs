@@ -240,7 +240,7 @@ fn a_question_asked_without_waiting_is_joined_and_answered_later() {
                     (first, Served::Join, "later")
                 );
             }
-            Dispatched::Running(view) => panic!("{view:?}"),
+            Dispatched::Running(view, _) => panic!("{view:?}"),
         }
         assert_eq!(codes(&frontend, first).await, ["requested", "started", "finished"]);
     });

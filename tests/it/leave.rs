@@ -256,7 +256,7 @@ fn a_dispatch_that_takes_too_long_to_wait_for_goes_on_by_itself() {
         let asked =
             frontend.dispatch(&request, "test", patience, &mut |_, _| {}, std::future::pending()).await;
         let job = match asked.unwrap() {
-            Dispatched::Running(view) => view.record,
+            Dispatched::Running(view, _) => view.record,
             Dispatched::Ended(ended) => panic!("{ended:?}"),
         };
         assert!(!job.attached);

@@ -5,7 +5,6 @@ use std::fs;
 use agent_dispatch::daemon::protocol::{CancelEffect, Reply, Request};
 use agent_dispatch::dispatch::Frontend;
 use agent_dispatch::job::State;
-use agent_dispatch::model::request::RawRequest;
 use agent_dispatch::model::{DispatchRequest, JobId};
 use futures_util::future::join_all;
 use rustix::process::Signal;
@@ -117,35 +116,6 @@ fn who_comes_first_runs_first() {
         let own: Vec<_> = (0..6).flat_map(|at| scene.lines(&at.to_string())).collect();
         assert_eq!(own.len(), 6);
         assert_eq!(scene.lines("order"), own);
-    });
-}
-
-#[test]
-fn two_turns_of_one_conversation_run_one_after_the_other() {
-    let scene = Scene::new();
-    on_runtime(async {
-        let frontend = scene.frontend();
-        let begun = dispatch(&frontend, &scene.request("worker", "say begun")).await.unwrap();
-        let turn = |at: u32| {
-            scene.raw_request(RawRequest {
-                agent: "worker".to_owned(),
-                task: format!(
-                    "go on\nfake: {}",
-                    scene.script(&format!("count @alive; delay 30; say turn {at}"))
-                ),
-                session_id: begun.job.session.to_string(),
-                ..RawRequest::default()
-            })
-        };
-        let turns: Vec<_> = (0..4).map(turn).collect();
-        let frontends: Vec<_> = (0..4).map(|_| scene.frontend()).collect();
-        let dispatches = frontends.iter().zip(&turns).map(|(frontend, turn)| dispatch(frontend, turn));
-        for (at, ended) in join_all(dispatches).await.into_iter().enumerate() {
-            let ended = ended.unwrap();
-            assert_eq!(ended.answer.text, format!("turn {at}"));
-            assert_eq!(ended.job.session, begun.job.session);
-        }
-        assert_eq!(most(&scene, "alive"), 1);
     });
 }
 

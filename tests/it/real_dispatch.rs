@@ -19,15 +19,16 @@ const GONE_WITHIN: Duration = Duration::from_secs(5);
 const RUN_ID: &str = "AGENT_DISPATCH_RUN_ID";
 
 /// A home with one agent, and folders for it and for its caller.
-struct Setting {
-    real: RealClaude,
+pub(crate) struct Setting {
+    /// The real `claude` and its home.
+    pub(crate) real: RealClaude,
     caller: PathBuf,
     target: PathBuf,
 }
 
 impl Setting {
     /// Adds the agent `worker`, which may use Bash.
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         let real = RealClaude::start()?;
         let (caller, target) = (real.folder("caller"), real.folder("target"));
         let setting = Self { real, caller, target };
@@ -38,12 +39,12 @@ impl Setting {
 
     /// Runs `agent-dispatch` in the caller's folder.
     #[track_caller]
-    fn product(&self, arguments: &[&str], input: &str) -> Finished {
+    pub(crate) fn product(&self, arguments: &[&str], input: &str) -> Finished {
         finish(self.real.command(Path::new(PRODUCT), arguments, &self.caller, input))
     }
 
     /// Registers the server with the real `claude`, as the manual says.
-    fn register(&self) {
+    pub(crate) fn register(&self) {
         let entry = json!({
             "type": "stdio", "command": PRODUCT, "args": ["serve"], "timeout": 3_600_000, "alwaysLoad": true,
         });
@@ -54,9 +55,14 @@ impl Setting {
 
     /// Returns the session that asks. It may use every tool of the server.
     fn outer(&self, steps: &Value) -> Command {
+        self.outer_saying(&script(steps))
+    }
+
+    /// Returns the session that asks, with this prompt.
+    pub(crate) fn outer_saying(&self, prompt: &str) -> Command {
         let arguments =
             ["-p", "--output-format", "stream-json", "--verbose", "--allowedTools", "mcp__agent-dispatch"];
-        self.real.claude(&arguments, &self.caller, &script(steps))
+        self.real.claude(&arguments, &self.caller, prompt)
     }
 
     /// Starts the session that asks, to be killed later.
@@ -86,11 +92,11 @@ impl Setting {
 /// The program itself.
 const PRODUCT: &str = env!("CARGO_BIN_EXE_agent-dispatch");
 
-fn call(tool: &str, input: &Value) -> Value {
+pub(crate) fn call(tool: &str, input: &Value) -> Value {
     json!({"tool": {"name": format!("mcp__agent-dispatch__{tool}"), "input": input}})
 }
 
-fn bash(command: &str) -> Value {
+pub(crate) fn bash(command: &str) -> Value {
     json!({"tool": {"name": "Bash", "input": {"command": command, "description": "a step of a test"}}})
 }
 

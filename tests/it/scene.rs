@@ -296,14 +296,14 @@ pub(crate) async fn holds(what: &str, mut condition: impl FnMut() -> bool) {
 pub(crate) async fn dispatch(frontend: &Frontend, request: &DispatchRequest) -> Result<Ended, DispatchError> {
     match frontend.dispatch(request, "test", Patience::ToTheEnd, &mut |_, _| {}, pending()).await? {
         Dispatched::Ended(ended) => Ok(*ended),
-        Dispatched::Running(view) => panic!("it was to be waited for: {view:?}"),
+        Dispatched::Running(view, _) => panic!("it was to be waited for: {view:?}"),
     }
 }
 
 /// Dispatches without waiting, and returns the job.
 pub(crate) async fn start(frontend: &Frontend, request: &DispatchRequest) -> JobId {
     match frontend.dispatch(request, "test", Patience::None, &mut |_, _| {}, pending()).await.unwrap() {
-        Dispatched::Running(view) => view.record.id,
+        Dispatched::Running(view, _) => view.record.id,
         Dispatched::Ended(ended) => ended.job.id,
     }
 }

@@ -149,7 +149,7 @@ fn stores_that_were_set_aside_are_shown_and_never_removed() {
     fs::create_dir_all(&aside).unwrap();
     fs::write(aside.join("db"), [0; 3000]).unwrap();
     let told = world.run(&["gc", "--all"]).ok().stdout;
-    let line = format!("kept          {0} (2 KiB); remove it with: rm -r '{0}'\n", aside.display());
+    let line = format!("kept          {0} (2.9 KiB); remove it with: rm -r '{0}'\n", aside.display());
     assert_eq!(told, format!("nothing to remove\n{line}"));
     let kept = json!([{"path": aside, "bytes": 3000, "remove_with": format!("rm -r '{}'", aside.display())}]);
     assert_eq!(world.run(&["gc", "--json"]).ok().json()["kept"], kept);

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::registry;
+
 /// What the command line asks for.
 pub(crate) enum Call {
     /// A line of text and nothing else.
@@ -57,11 +59,8 @@ impl Call {
                 r#"{"loggedIn":true,"authMethod":"fake","apiProvider":"none","apiKeySource":"none"}"#
                     .to_owned(),
             ),
-            ["mcp", "add-json" | "add", rest @ ..] => {
-                let name = rest.iter().find(|word| !word.starts_with('-') && **word != "user");
-                Self::Print(format!("Added stdio MCP server {} to user config", name.unwrap_or(&"")))
-            }
-            ["mcp", ..] => Self::Print("No MCP servers configured.".to_owned()),
+            ["--help" | "-h", ..] => Self::Print(registry::HELP.to_owned()),
+            ["mcp", rest @ ..] => Self::Print(registry::answer(rest)?),
             [word, ..] if *word == Grandchild::HoldsFiles.argument() => {
                 Self::Grandchild(Grandchild::HoldsFiles)
             }

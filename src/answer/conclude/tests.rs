@@ -73,7 +73,7 @@ fn a_stopped_run_keeps_its_words_and_says_how_to_go_on() {
             let hint = result.hint.unwrap();
             for part in [
                 "what it had written is kept",
-                "dispatch_async(agent=\"web\", session_id=\"3f1c",
+                "dispatch_session(agent=\"web\", session_id=\"3f1c",
                 "--session 3f1c",
             ] {
                 assert!(hint.contains(part), "{hint}");
@@ -207,7 +207,9 @@ fn the_agents_own_verdict_is_lifted_and_an_unfinished_one_says_how_to_go_on() {
     assert_eq!((result.outcome, result.hint, answer.text.as_str()), (Some(Outcome::Done), None, "fine"));
     let (result, answer) = conclude(Expects::Text, &[answered("half\nSTATUS: partial")], &ended());
     assert_eq!((result.outcome, answer.text.as_str()), (Some(Outcome::Partial), "half"));
-    assert!(result.hint.unwrap().starts_with("the agent calls its work partial; go on with dispatch_async("));
+    assert!(
+        result.hint.unwrap().starts_with("the agent calls its work partial; go on with dispatch_session(")
+    );
     let failed = json!({"type": "result", "is_error": true, "result": "x\nSTATUS: done"});
     assert_eq!(conclude(Expects::Text, &[failed], &ended()).0.outcome, None);
 }
@@ -325,4 +327,30 @@ fn words_of_subagents_and_of_claude_itself_are_not_the_agents() {
     );
     assert_eq!(result.model.as_deref(), Some("m"));
     assert_eq!(result.tools, [("Grep".to_owned(), ToolUse { count: 1, millis: 0 })].into());
+}
+
+#[test]
+fn a_value_that_the_cli_took_is_checked_against_the_whole_schema() {
+    // `format` and `multipleOf` are among what `claude` is not given.
+    let schema = json!({"type": "object", "properties": {"n": {"type": "integer", "multipleOf": 5}}, "required": ["n"]});
+    let expects = || Expects::Schema(schema.to_string());
+    let result = |value: serde_json::Value| {
+        let mut line = answered("");
+        line["structured_output"] = value;
+        line["total_cost_usd"] = json!(0.25);
+        line
+    };
+    let (fits, answer) = conclude(expects(), &[result(json!({"n": 10}))], &ended());
+    assert!(fits.success, "{fits:?}");
+    assert_eq!(answer.parsed.as_deref(), Some(r#"{"n":10}"#));
+
+    let (wrong, answer) = conclude(expects(), &[result(json!({"n": 7}))], &ended());
+    assert_eq!(
+        (wrong.success, wrong.class, wrong.retry),
+        (false, Some(FailureClass::CliError), Some(Retry::Now))
+    );
+    let error = wrong.error.unwrap();
+    assert_eq!(error, "the agent's value does not fit the JSON Schema: at /n: 7 is not multipleOf 5");
+    assert_eq!(answer.parsed.as_deref(), Some(r#"{"n":7}"#), "it was paid for");
+    assert_eq!((answer.text.as_str(), wrong.partial, wrong.cost_usd), (r#"{"n":7}"#, false, Some(0.25)));
 }

@@ -14,6 +14,13 @@ fn nothing() -> FieldArguments {
         capabilities: None,
         risky_capabilities: None,
         instructions: None,
+        max_concurrency: None,
+        callers: None,
+        budget_day: None,
+        budget_month: None,
+        env_inherit: None,
+        env_deny: None,
+        env_set: Vec::new(),
     }
 }
 
@@ -31,6 +38,9 @@ fn options_set_and_clear() {
         max_budget: Some(Budget::Unlimited),
         allowed_tools: text(" Read, Bash(git log:*, git diff:*) ,,"),
         disallowed_tools: text(","),
+        max_concurrency: Some(2),
+        budget_day: Some(Budget::Usd(2.5)),
+        env_set: vec![("A".to_owned(), "b".to_owned())],
         ..nothing()
     };
     let want = Fields {
@@ -39,6 +49,9 @@ fn options_set_and_clear() {
         max_budget: Change::Set(BudgetLimit::Unlimited),
         allowed_tools: Change::Set(vec!["Read".to_owned(), "Bash(git log:*, git diff:*)".to_owned()]),
         disallowed_tools: Change::Set(Vec::new()),
+        max_concurrency: Change::Set(2),
+        budget_day: Change::Set(2.5),
+        env_set: Change::Set(BTreeMap::from([("A".to_owned(), "b".to_owned())])),
         ..Fields::default()
     };
     assert_eq!(set.into_changes(), want);
@@ -50,6 +63,9 @@ fn options_set_and_clear() {
         allowed_tools: text("none"),
         capabilities: text(""),
         instructions: text(" "),
+        max_concurrency: Some(0),
+        budget_month: Some(Budget::Unlimited),
+        env_set: vec![(String::new(), String::new())],
         ..nothing()
     };
     let want = Fields {
@@ -60,6 +76,9 @@ fn options_set_and_clear() {
         allowed_tools: Change::Clear,
         capabilities: Change::Clear,
         instructions: Change::Clear,
+        max_concurrency: Change::Clear,
+        budget_month: Change::Clear,
+        env_set: Change::Clear,
         ..Fields::default()
     };
     assert_eq!(cleared.into_changes(), want);

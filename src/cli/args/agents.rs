@@ -35,6 +35,27 @@ pub(in crate::cli) struct FieldArguments {
     /// Standing instructions for its sessions
     #[arg(long, allow_hyphen_values = true, value_name = "TEXT")]
     pub(in crate::cli) instructions: Option<String>,
+    /// How many of its dispatches may run at once; 0 for no bound of its own
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) max_concurrency: Option<u32>,
+    /// Who may ask it, separated by commas; `none` for everyone
+    #[arg(long, value_name = "NAMES")]
+    pub(in crate::cli) callers: Option<String>,
+    /// What it may spend in a day; `none` for no cap
+    #[arg(long, value_name = "USD", value_parser = budget)]
+    pub(in crate::cli) budget_day: Option<Budget>,
+    /// What it may spend in a month; `none` for no cap
+    #[arg(long, value_name = "USD", value_parser = budget)]
+    pub(in crate::cli) budget_month: Option<Budget>,
+    /// Variables that its sessions inherit, separated by commas, such as `AWS_*`; `none` for all
+    #[arg(long, value_name = "NAMES")]
+    pub(in crate::cli) env_inherit: Option<String>,
+    /// Variables that its sessions do not inherit, separated by commas
+    #[arg(long, value_name = "NAMES")]
+    pub(in crate::cli) env_deny: Option<String>,
+    /// Variable to set for its sessions (repeatable; together they replace those that are set); '' for none
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub(in crate::cli) env_set: Vec<(String, String)>,
 }
 
 /// A spending cap as it can be typed.
@@ -58,5 +79,13 @@ fn budget(text: &str) -> Result<Budget, String> {
         Ok(_) | Err(_) => {
             Err("expected an amount in US dollars such as 0.50, 0 for the default, or `none`".to_owned())
         }
+    }
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        None if text.is_empty() => Ok((String::new(), String::new())),
+        Some(_) | None => Err("expected NAME=VALUE".to_owned()),
     }
 }

@@ -1,13 +1,17 @@
 //! What can be typed about dispatches and jobs.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct DispatchArguments {
     /// The agent
-    pub(in crate::cli) agent: String,
+    #[arg(required_unless_present = "parallel")]
+    pub(in crate::cli) agent: Option<String>,
     /// The task, complete in itself; `-` reads it from standard input
-    pub(in crate::cli) task: String,
+    #[arg(required_unless_present = "parallel")]
+    pub(in crate::cli) task: Option<String>,
     /// Background: findings, file contents, constraints
     #[arg(long, allow_hyphen_values = true, default_value = "", hide_default_value = true)]
     pub(in crate::cli) context: String,
@@ -32,6 +36,29 @@ pub(in crate::cli) struct DispatchArguments {
     /// Print the job's id at once; it runs to its end by itself
     #[arg(long = "async")]
     pub(in crate::cli) detached: bool,
+    /// Say what it would come to, and run nothing
+    #[arg(long, conflicts_with = "detached")]
+    pub(in crate::cli) plan: bool,
+    /// Dispatch several at once: a file with a JSON list of objects, each with `agent`, `task` and what the options here are
+    /// called with underscores; `-` reads it from standard input
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = [
+            "agent", "task", "context", "caller", "goal", "response_format", "timeout", "group", "session", "detached",
+            "plan", "no_cache",
+        ]
+    )]
+    pub(in crate::cli) parallel: Option<PathBuf>,
+    /// With `--parallel`: an agent that makes one answer of all
+    #[arg(
+        long,
+        value_name = "AGENT",
+        conflicts_with = "agent",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub(in crate::cli) aggregate: String,
     /// Neither take the answer from the cache nor join an identical dispatch
     #[arg(long)]
     pub(in crate::cli) no_cache: bool,

@@ -79,10 +79,64 @@ fn a_table_is_one_line_a_row_and_fits_the_terminal() {
 }
 
 #[test]
+fn columns_that_say_least_go_first_where_there_is_no_room() {
+    let columns = [("JOB", 0), ("STATUS", 1), ("TASK", 0)];
+    assert_eq!(WIDE.ranked_table(&columns, rows()), WIDE.table(&["JOB", "STATUS", "TASK"], rows()));
+    let at = |width| terminal(width).ranked_table(&columns, rows());
+    assert!(at(80).contains("failed  a task with a good many words in it\n"), "{}", at(80));
+    // The last column keeps what it needs, and is cut only when nothing else can go.
+    assert!(at(48).contains("STATUS") && at(48).contains("…\n"), "{}", at(48));
+    assert!(
+        !at(47).contains("STATUS") && at(47).contains("0197a3f2c4d2  a task with a good many"),
+        "{}",
+        at(47)
+    );
+    for width in [20, 30, 47, 48, 80] {
+        assert!(
+            at(width).lines().all(|line| line.chars().count() <= usize::from(width)),
+            "{width}:\n{}",
+            at(width)
+        );
+    }
+}
+
+#[test]
 fn colours_come_only_where_they_are_wanted() {
     let coloured = Screen { terminal: true, colour: true, width: Some(80) };
     assert!(coloured.table(&["JOB", "STATUS", "TASK"], rows()).contains("\u{1b}["));
     assert!(!terminal(80).table(&["JOB", "STATUS", "TASK"], rows()).contains('\u{1b}'));
+}
+
+#[test]
+fn sizes_are_said_as_people_say_them() {
+    for (bytes, said) in [
+        (0, "0 bytes"),
+        (1023, "1023 bytes"),
+        (1024, "1.0 KiB"),
+        (10 * 1024, "10 KiB"),
+        (1_048_575, "1023 KiB"),
+        (1_572_864, "1.5 MiB"),
+        (62 << 30, "62 GiB"),
+        (u64::MAX, "1677721 TiB"),
+    ] {
+        assert_eq!(size(bytes), said, "{bytes}");
+    }
+}
+
+#[test]
+fn a_bar_is_as_long_as_its_share() {
+    let shares = [
+        (0.0, ""),
+        (0.04, "▎"),
+        (0.5, "████▌"),
+        (1.0, "█████████"),
+        (f64::NAN, ""),
+        (f64::INFINITY, ""),
+        (-1.0, ""),
+    ];
+    for (share, shown) in shares {
+        assert_eq!(bar(share, 9), shown, "{share}");
+    }
 }
 
 #[test]

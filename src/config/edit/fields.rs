@@ -1,11 +1,14 @@
-//! The fields of an agent as an edit sets them.
+//! The fields of agents and groups as an edit sets them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde_yaml::{Mapping, Value};
 
-use crate::model::{BudgetLimit, EnvProfile, SpendLimit};
+use crate::model::BudgetLimit;
 
 /// What an edit does with one field.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Change<T> {
     /// Leaves it as it is.
     #[default]
@@ -19,6 +22,8 @@ pub enum Change<T> {
 /// What an edit does with the fields of an agent. Values that mean the default (an empty text, 0) are taken out.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Fields {
+    /// `directory`, written as it is given; it must exist.
+    pub directory: Option<PathBuf>,
     /// `description`.
     pub description: Change<String>,
     /// `timeout`, in seconds.
@@ -41,21 +46,58 @@ pub struct Fields {
     pub instructions: Change<String>,
     /// `max_concurrency`.
     pub max_concurrency: Change<u32>,
-    /// `env`.
-    pub env: Change<EnvProfile>,
+    /// `env.inherit`; an empty list is written.
+    pub env_inherit: Change<Vec<String>>,
+    /// `env.deny`.
+    pub env_deny: Change<Vec<String>>,
+    /// `env.set`, as a whole.
+    pub env_set: Change<BTreeMap<String, String>>,
     /// `callers`; an empty list is written, as nobody.
     pub callers: Change<Vec<String>>,
-    /// `budget`.
-    pub budget: Change<SpendLimit>,
+    /// `budget.day`, in US dollars.
+    pub budget_day: Change<f64>,
+    /// `budget.month`, in US dollars.
+    pub budget_month: Change<f64>,
 }
 
-/// A key of an agent and the value to write, nothing to take it out.
-pub(super) type Written = (&'static str, Option<Value>);
+/// What an edit does with a group.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GroupFields {
+    /// `description`.
+    pub description: Change<String>,
+    /// `shared_context`.
+    pub shared_context: Change<String>,
+    /// Members to take in, change or take out, in this order.
+    pub members: Vec<MemberChange>,
+}
+
+/// What an edit does with one member of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MemberChange {
+    /// Takes the agent in, or changes what a member is to be used for; nothing leaves that as it is, an empty text clears
+    /// it.
+    Put {
+        /// The agent.
+        agent: String,
+        /// What to use it for.
+        use_for: Option<String>,
+    },
+    /// Takes it out.
+    Remove {
+        /// The agent.
+        agent: String,
+    },
+}
+
+/// A key, with dots where it leads into a mapping, and the value to write, nothing to take it out.
+pub(super) type Written = (String, Option<Value>);
 
 impl Fields {
     /// Returns the keys to change, in the file's usual order.
     pub(super) fn changes(&self) -> Vec<Written> {
-        let all = [
+        let directory = self.directory.as_ref().map(|path| path.to_str().map(Value::from));
+        changed([
+            ("directory", directory),
             ("description", self.description.written(|text| some_text(text))),
             ("timeout", self.timeout.written(|number| some_number(*number))),
             ("max_budget_usd", self.max_budget.written(some_budget)),
@@ -67,24 +109,62 @@ impl Fields {
             ("risky_capabilities", self.risky_capabilities.written(|list| some_texts(list))),
             ("instructions", self.instructions.written(|text| some_text(text.trim()))),
             ("max_concurrency", self.max_concurrency.written(|number| some_number(*number))),
-            ("env", self.env.written(some_environment)),
+            ("env.inherit", self.env_inherit.written(|list| Some(texts(list)))),
+            ("env.deny", self.env_deny.written(|list| some_texts(list))),
+            ("env.set", self.env_set.written(some_variables)),
             ("callers", self.callers.written(|list| Some(texts(list)))),
-            ("budget", self.budget.written(some_spending)),
-        ];
-        all.into_iter().filter_map(|(key, written)| written.map(|value| (key, value))).collect()
+            ("budget.day", self.budget_day.written(|usd| some_dollars(*usd))),
+            ("budget.month", self.budget_month.written(|usd| some_dollars(*usd))),
+        ])
+    }
+}
+
+impl GroupFields {
+    /// Returns the keys to change beside the members.
+    pub(super) fn changes(&self) -> Vec<Written> {
+        changed([
+            ("description", self.description.written(|text| some_text(text))),
+            ("shared_context", self.shared_context.written(|text| some_text(text))),
+        ])
+    }
+}
+
+impl MemberChange {
+    /// Returns the agent it is about.
+    pub(super) fn agent(&self) -> &str {
+        match self {
+            Self::Put { agent, .. } | Self::Remove { agent } => agent,
+        }
     }
 
-    /// Returns the whole agent, for one that is new.
-    pub(super) fn with_directory(&self, directory: &str) -> Mapping {
-        let mut agent = Mapping::new();
-        agent.insert("directory".into(), directory.into());
-        for (key, value) in self.changes() {
-            if let Some(value) = value {
-                agent.insert(key.into(), value);
-            }
+    /// Returns a new member as it is written.
+    pub(super) fn item(agent: &str, use_for: Option<&str>) -> Value {
+        let mut item = Mapping::from_iter([(Value::from("agent"), Value::from(agent))]);
+        if let Some(use_for) = use_for.filter(|text| !text.is_empty()) {
+            item.insert("use_for".into(), use_for.into());
         }
-        agent
+        Value::Mapping(item)
     }
+}
+
+/// Returns what several words in one text are: separated by commas, but not inside parentheses, as in
+/// `Bash(git log:*),Read`.
+pub fn words(text: &str) -> Vec<String> {
+    let mut depth = 0_u32;
+    let parts = text.split(|char| {
+        match char {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        char == ',' && depth == 0
+    });
+    parts.map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+#[expect(clippy::option_option, reason = "kept and taken out are two things")]
+fn changed<const N: usize>(all: [(&str, Option<Option<Value>>); N]) -> Vec<Written> {
+    all.into_iter().filter_map(|(key, written)| written.map(|value| (key.to_owned(), value))).collect()
 }
 
 impl<T> Change<T> {
@@ -111,12 +191,12 @@ fn some_budget(budget: &BudgetLimit) -> Option<Value> {
     match budget {
         BudgetLimit::Inherit => None,
         BudgetLimit::Unlimited => Some("none".into()),
-        BudgetLimit::Usd(dollars) => some_dollars(Some(*dollars)),
+        BudgetLimit::Usd(dollars) => some_dollars(*dollars),
     }
 }
 
-fn some_dollars(dollars: Option<f64>) -> Option<Value> {
-    dollars.filter(|dollars| *dollars != 0.0).map(Value::from)
+fn some_dollars(dollars: f64) -> Option<Value> {
+    (dollars != 0.0).then(|| dollars.into())
 }
 
 fn texts(list: &[String]) -> Value {
@@ -127,22 +207,8 @@ fn some_texts(list: &[String]) -> Option<Value> {
     (!list.is_empty()).then(|| texts(list))
 }
 
-fn some_environment(env: &EnvProfile) -> Option<Value> {
+fn some_variables(set: &BTreeMap<String, String>) -> Option<Value> {
     let set: Mapping =
-        env.set.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into())).collect();
-    some_mapping([
-        ("inherit", env.inherit.as_deref().map(texts)),
-        ("deny", some_texts(&env.deny)),
-        ("set", (!set.is_empty()).then_some(Value::Mapping(set))),
-    ])
-}
-
-fn some_spending(limit: &SpendLimit) -> Option<Value> {
-    some_mapping([("day", some_dollars(limit.day)), ("month", some_dollars(limit.month))])
-}
-
-fn some_mapping<const N: usize>(entries: [(&str, Option<Value>); N]) -> Option<Value> {
-    let mapping: Mapping =
-        entries.into_iter().filter_map(|(key, value)| Some((key.into(), value?))).collect();
-    (!mapping.is_empty()).then_some(Value::Mapping(mapping))
+        set.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into())).collect();
+    (!set.is_empty()).then_some(Value::Mapping(set))
 }

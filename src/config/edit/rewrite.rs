@@ -1,278 +1,329 @@
-//! One edit on the text of the agents file, proved by doing it on its values as well.
+//! Single changes of values, made on the text of the agents file and proved by making them on its values as well.
 
-use std::ops::Range;
+use std::fmt;
 use std::str::FromStr as _;
 
 use serde_yaml::{Mapping, Value};
-use yaml_edit::{Document, MappingEntry, YamlFile};
+use yaml_edit::{Document, YamlFile, YamlNode};
 
-use crate::config::edit::fields::Written;
+use crate::config::edit::lines::{End, appended, cut, entry_range, inserted, item_range, line_end};
 
-/// What to do with which agent.
+/// One change: what, and the way to it from the top of the file.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Edit {
-    Add { name: String, fields: Mapping },
-    Remove { name: String },
-    Update { name: String, fields: Vec<Written> },
+pub(super) struct Step {
+    pub(super) way: Vec<Key>,
+    pub(super) what: What,
 }
 
-/// The new text, and the agent's part of the old and the new one.
+/// One part of a way.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Rewritten {
-    pub(super) text: String,
-    pub(super) before: Option<String>,
-    pub(super) after: Option<String>,
+pub(super) enum Key {
+    Name(String),
+    Item(usize),
 }
 
-impl Edit {
-    /// Returns the agent's name.
-    pub(super) fn name(&self) -> &str {
-        match self {
-            Self::Add { name, .. } | Self::Remove { name } | Self::Update { name, .. } => name,
-        }
-    }
+/// What a step does.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum What {
+    /// Writes a value, and the mappings on the way to it.
+    Set(Value),
+    /// Takes an entry or item out.
+    Unset,
+    /// Adds an item to a list, and the list if there is none.
+    Push(Value),
 }
 
-/// Returns every key of `agents` that is text, in file order; nothing when the text cannot be read.
-pub(super) fn agent_names(text: &str) -> Vec<String> {
-    let Ok(Value::Mapping(root)) = serde_yaml::from_str(text) else { return Vec::new() };
-    let Some(Value::Mapping(agents)) = root.get("agents") else { return Vec::new() };
-    agents.keys().filter_map(|key| key.as_str().map(str::to_owned)).collect()
+/// The section that is not a mapping of names.
+const SETTINGS: &str = "settings";
+
+/// Returns a way made of names.
+pub(super) fn way<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Vec<Key> {
+    names.into_iter().map(|name| Key::Name(name.as_ref().to_owned())).collect()
 }
 
-/// Edits `text`. The result means exactly what the edit asks for, and everything else is left as it is; when that
-/// cannot be had, the reason is returned.
-pub(super) fn rewrite(text: &str, edit: &Edit) -> Result<Rewritten, String> {
-    let before: Value = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
-    let edit = &without_inherited(&before, edit);
-    let meant = on_values(before, edit)?;
+/// Returns what stands at the end of a way; nothing that comes through a merge key.
+pub(super) fn own<'a>(root: &'a Value, way: &[Key]) -> Option<&'a Value> {
+    way.iter().try_fold(root, |here, key| match key {
+        Key::Name(name) => here.as_mapping()?.get(name.as_str()),
+        Key::Item(index) => here.as_sequence()?.get(*index),
+    })
+}
+
+/// Returns the text of the entry at the end of a way, as it is written.
+pub(super) fn shown(text: &str, way: &[Key]) -> Option<String> {
+    let (last, parents) = way.split_last()?;
+    let (Key::Name(name), YamlNode::Mapping(parent)) = (last, node(&tree(text)?, parents).ok()?) else {
+        return None;
+    };
+    text.get(entry_range(text, &parent.find_entry_by_key(name)?, End::Said)?).map(str::to_owned)
+}
+
+/// Takes the steps one after the other. The result means exactly what they ask for, and everything else is left as it is;
+/// when that cannot be had, the reason is returned.
+pub(super) fn rewrite(text: &str, steps: &[Step]) -> Result<String, String> {
+    steps.iter().try_fold(text.to_owned(), taken)
+}
+
+fn taken(text: String, step: &Step) -> Result<String, String> {
+    let before: Value = serde_yaml::from_str(&text).map_err(|error| error.to_string())?;
+    let Some(step) = plain(&before, step)? else { return Ok(text) };
+    let meant = on_values(before, &step)?;
     let mut reason = String::new();
-    // Block style reads best; where it does not fit (inside braces, odd indents), flow style may.
-    for style in [Style::Block, Style::Flow] {
-        match on_text(text, edit, style) {
-            Ok(new) => match proved(&new, &meant) {
-                Ok(()) => {
-                    let (before, after) = (shown(text, edit.name()), shown(&new, edit.name()));
-                    return Ok(Rewritten { text: new, before, after });
-                }
-                Err(why) => reason = why,
-            },
+    // Whole lines leave the most alone, block style reads best; where neither fits (inside braces, odd indents), flow
+    // style may.
+    for style in [Style::Lines(End::Said), Style::Lines(End::Whole), Style::Block, Style::Flow] {
+        match on_text(&text, &step, style).and_then(|new| proved(new, &meant)) {
+            Ok(new) => return Ok(new),
             Err(why) => reason = why,
         }
     }
     Err(reason)
 }
 
-/// Checks that `text` reads as the values that were meant.
-fn proved(text: &str, meant: &Value) -> Result<(), String> {
+/// Returns `text` if it reads as the values that were meant.
+fn proved(text: String, meant: &Value) -> Result<String, String> {
     let read: Value =
-        serde_yaml::from_str(text).map_err(|error| format!("the result would not be YAML: {error}"))?;
+        serde_yaml::from_str(&text).map_err(|error| format!("the result would not be YAML: {error}"))?;
     if read == *meant {
-        Ok(())
+        Ok(text)
     } else {
-        Err("the edit would change more than this agent, because of an anchor or an unusual layout"
-            .to_owned())
+        Err("the edit would change more than it should, because of an anchor or an unusual layout".to_owned())
     }
 }
 
-/// Taking out a key that comes through a merge key takes writing it as null.
-fn without_inherited(root: &Value, edit: &Edit) -> Edit {
-    let Edit::Update { name, fields } = edit else { return edit.clone() };
-    let inherits = |key: &str| {
-        let mut agent = root.get("agents")?.get(name.as_str())?.clone();
-        if let Value::Mapping(agent) = &mut agent {
-            agent.shift_remove(key);
-        }
-        agent.apply_merge().ok()?;
-        agent.get(key).map(|_| ())
-    };
-    let fields = fields
-        .iter()
-        .map(|(key, value)| match value {
-            None if inherits(key).is_some() => (*key, Some(Value::Null)),
-            value => (*key, value.clone()),
-        })
-        .collect();
-    Edit::Update { name: name.clone(), fields }
-}
-
-fn on_values(root: Value, edit: &Edit) -> Result<Value, String> {
-    let mut root = match root {
-        Value::Null => Mapping::new(),
-        Value::Mapping(root) => root,
-        _ => return Err("the file is not a mapping".to_owned()),
-    };
-    let agents = root.entry("agents".into()).or_insert(Value::Null);
-    if agents.is_null() {
-        *agents = Value::Mapping(Mapping::new());
-    }
-    let agents = agents.as_mapping_mut().ok_or("`agents` is not a mapping")?;
-    match edit {
-        Edit::Add { name, fields } => {
-            agents.insert(name.as_str().into(), Value::Mapping(fields.clone()));
-        }
-        Edit::Remove { name } => {
-            agents.shift_remove(name.as_str());
-        }
-        Edit::Update { name, fields } => {
-            let agent = agents.get_mut(name.as_str()).and_then(Value::as_mapping_mut);
-            let agent = agent.ok_or("the agent is not a mapping")?;
-            for (key, value) in fields {
-                match value {
-                    Some(value) => drop(agent.insert((*key).into(), value.clone())),
-                    None => drop(agent.shift_remove(*key)),
-                }
+/// Returns the step with which nothing on the way is missing, empty or left empty; nothing when there is nothing to do.
+fn plain(root: &Value, step: &Step) -> Result<Option<Step>, String> {
+    match &step.what {
+        What::Set(value) if own(root, &step.way) == Some(value) => Ok(None),
+        What::Set(value) => setting(root, &step.way, value.clone()).map(Some),
+        What::Push(item) => match own(root, &step.way) {
+            Some(Value::Sequence(items)) if !items.is_empty() => Ok(Some(step.clone())),
+            None | Some(Value::Null | Value::Sequence(_)) => {
+                setting(root, &step.way, Value::Sequence(vec![item.clone()])).map(Some)
             }
-        }
+            Some(_) => Err(format!("`{}` is not a list", Way(&step.way))),
+        },
+        What::Unset => unsetting(root, &step.way),
     }
-    Ok(Value::Mapping(root))
 }
 
-/// How new values are written.
+fn setting(root: &Value, way: &[Key], mut value: Value) -> Result<Step, String> {
+    // Mappings on the way that are missing or empty are written together with what goes into them.
+    let mut depth = way.len();
+    while depth > 1 && own(root, way.get(..depth - 1).unwrap_or_default()).is_none_or(is_nothing) {
+        depth -= 1;
+        let Some(Key::Name(name)) = way.get(depth) else {
+            return Err(format!("`{}` has no such item", Way(way)));
+        };
+        value = Value::Mapping(Mapping::from_iter([(Value::from(name.as_str()), value)]));
+    }
+    let here = way.get(..depth).unwrap_or_default();
+    if depth < way.len() && own(root, here).is_none() && inherits(root, here) {
+        return Err(format!("`{}` comes through a merge key", Way(here)));
+    }
+    Ok(Step { way: here.to_vec(), what: What::Set(value) })
+}
+
+fn unsetting(root: &Value, way: &[Key]) -> Result<Option<Step>, String> {
+    // The section, and the names in it, stay when what is in them goes.
+    let floor = if way.first() == Some(&Key::Name(SETTINGS.to_owned())) { 2 } else { 3 };
+    let step = |what| Ok(Some(Step { way: way.to_vec(), what }));
+    match (own(root, way), inherits(root, way)) {
+        (None, false) | (Some(Value::Null), true) => Ok(None),
+        // Taking out what comes through a merge key takes writing it as null.
+        (_, true) if way.len() >= floor => step(What::Set(Value::Null)),
+        (_, true) => Err(format!("`{}` comes through a merge key", Way(way))),
+        (Some(_), false) => {
+            let parent = way.get(..way.len().saturating_sub(1)).unwrap_or_default();
+            let alone = match own(root, parent) {
+                Some(Value::Mapping(mapping)) => mapping.len() == 1,
+                Some(Value::Sequence(items)) => items.len() == 1,
+                _ => false,
+            };
+            if alone && parent.len() >= floor { unsetting(root, parent) } else { step(What::Unset) }
+        }
+    }
+}
+
+fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Mapping(mapping) => mapping.is_empty(),
+        _ => false,
+    }
+}
+
+/// Returns whether something would stand at the end of `way` if nothing were written there.
+fn inherits(root: &Value, way: &[Key]) -> bool {
+    let Some((Key::Name(name), parents)) = way.split_last() else { return false };
+    let Some(Value::Mapping(parent)) = own(root, parents) else { return false };
+    let mut others = parent.clone();
+    others.shift_remove(name.as_str());
+    let mut others = Value::Mapping(others);
+    others.apply_merge().is_ok() && others.get(name.as_str()).is_some()
+}
+
+fn on_values(mut root: Value, step: &Step) -> Result<Value, String> {
+    if root.is_null() {
+        root = Value::Mapping(Mapping::new());
+    }
+    let (last, parents) = step.way.split_last().ok_or("the way leads nowhere")?;
+    let no_mapping = || format!("`{}` is not a mapping", Way(parents));
+    let parent = parents.iter().try_fold(&mut root, child).ok_or_else(no_mapping)?;
+    match (&step.what, last, &mut *parent) {
+        (What::Set(value), Key::Name(name), Value::Mapping(parent)) => {
+            parent.insert(name.as_str().into(), value.clone());
+        }
+        (What::Unset, Key::Name(name), Value::Mapping(parent)) => {
+            parent.shift_remove(name.as_str());
+        }
+        (What::Unset, Key::Item(index), Value::Sequence(items)) if *index < items.len() => {
+            items.remove(*index);
+        }
+        (What::Push(item), ..) => match child(parent, last) {
+            Some(Value::Sequence(items)) => items.push(item.clone()),
+            _ => return Err(no_mapping()),
+        },
+        _ => return Err(no_mapping()),
+    }
+    Ok(root)
+}
+
+fn child<'a>(here: &'a mut Value, key: &Key) -> Option<&'a mut Value> {
+    match key {
+        Key::Name(name) => here.as_mapping_mut()?.get_mut(name.as_str()),
+        Key::Item(index) => here.as_sequence_mut()?.get_mut(*index),
+    }
+}
+
+/// How a change is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Style {
+    /// By adding and taking out whole lines.
+    Lines(End),
+    /// In the tree, new values on lines of their own.
     Block,
+    /// In the tree, new values in braces and brackets.
     Flow,
 }
 
-fn on_text(text: &str, edit: &Edit, style: Style) -> Result<String, String> {
+fn on_text(text: &str, step: &Step, style: Style) -> Result<String, String> {
+    let (last, parents) = step.way.split_last().ok_or("the way leads nowhere")?;
     let file = YamlFile::parse(text).tree();
-    let Some((document, _)) = file.document().and_then(|document| {
-        let root = document.as_mapping()?;
-        Some((document, root))
-    }) else {
-        return appended(text, edit);
+    let Some(root) = file.document().and_then(|document| document.as_mapping()) else {
+        return match (&step.what, last) {
+            (What::Set(value), Key::Name(name)) => Ok(appended(text, &block(&entry(name, value))?)),
+            _ => Err("the file says nothing yet".to_owned()),
+        };
     };
-    match edit {
-        Edit::Add { name, fields } => {
-            let agents = document.get_mapping("agents").filter(|agents| !agents.is_empty());
-            if let (Style::Block, Some(agents)) =
-                (style, agents.as_ref().filter(|agents| !agents.is_flow_style()))
-            {
-                let last = agents.entries().last().and_then(|entry| range(text, &entry));
-                let last = last.ok_or("the last agent cannot be found")?;
-                return inserted(text, &last, name, fields);
-            }
-            let written = written(&Value::Mapping(fields.clone()), style, text)?;
-            let agent = written.as_mapping().ok_or("the new agent is not a mapping")?;
-            if let Some(agents) = agents {
-                agents.set(name, agent);
-            } else {
-                let agents = yaml_edit::Mapping::new_pending_block();
-                agents.set(name, agent);
-                document.set("agents", agents);
-            }
+    let root = YamlNode::Mapping(root);
+    if let Style::Lines(end) = style {
+        let new = on_lines(text, &root, step, end)?;
+        return new.ok_or_else(|| "it does not stand on lines of its own".to_owned());
+    }
+    match (&step.what, last, node(&root, parents)?) {
+        (What::Set(value), Key::Name(name), YamlNode::Mapping(parent)) => {
+            let holder = written(&entry(name, value), style, text)?;
+            parent.set(name, holder.get(name).ok_or("the new value cannot be written")?);
         }
-        Edit::Remove { name } => {
-            let agents =
-                document.get_mapping("agents").ok_or("`agents` is written elsewhere, behind an alias")?;
-            if style == Style::Block && agents.len() > 1 && !agents.is_flow_style() {
-                let agent = agents.find_entry_by_key(name).and_then(|entry| range(text, &entry));
-                let done = agent.and_then(|agent| cut(text, &agent));
-                return done.ok_or_else(|| "the agent does not stand on lines of its own".to_owned());
-            }
-            agents.remove(name).ok_or("the agent is written elsewhere, behind a merge key")?;
+        (What::Unset, Key::Name(name), YamlNode::Mapping(parent)) => {
+            parent.remove(name).ok_or("it is written elsewhere, behind a merge key")?;
         }
-        Edit::Update { name, fields } => {
-            let agents =
-                document.get_mapping("agents").ok_or("`agents` is written elsewhere, behind an alias")?;
-            let agent = agents.get_mapping(name).ok_or("the agent is written elsewhere, behind an alias")?;
-            for (key, value) in fields {
-                match value {
-                    None => drop(agent.remove(*key)),
-                    Some(value) => {
-                        let holder = Mapping::from_iter([(Value::from(*key), value.clone())]);
-                        let holder = written(&Value::Mapping(holder), style, text)?;
-                        let value = holder.get(*key).ok_or("the new value cannot be written")?;
-                        agent.set(*key, value);
-                    }
-                }
-            }
+        (What::Unset, Key::Item(index), YamlNode::Sequence(items)) => {
+            items.remove(*index).ok_or("there is no such item")?;
         }
+        (What::Push(item), ..) => {
+            let YamlNode::Sequence(items) = node(&root, &step.way)? else {
+                return Err(format!("`{}` is written elsewhere, behind an alias", Way(&step.way)));
+            };
+            let holder = written(&entry("item", item), style, text)?;
+            items.push(holder.get("item").ok_or("the new item cannot be written")?);
+        }
+        _ => return Err(format!("`{}` is written elsewhere, behind an alias", Way(parents))),
     }
     Ok(file.to_string())
+}
+
+/// Adds or takes out whole lines; nothing when that is not how it stands in the text.
+fn on_lines(text: &str, root: &YamlNode, step: &Step, end: End) -> Result<Option<String>, String> {
+    let (last, parents) = step.way.split_last().ok_or("the way leads nowhere")?;
+    let new = match (&step.what, last, node(root, parents)?) {
+        (What::Set(value), Key::Name(name), YamlNode::Mapping(parent)) => {
+            let new = parent.find_entry_by_key(name).is_none() && !parent.is_flow_style();
+            let after = parent.entries().last().filter(|_| new).and_then(|it| entry_range(text, &it, end));
+            let yaml = block(&entry(name, value))?;
+            after.and_then(|after| inserted(text, &after, &yaml))
+        }
+        (What::Unset, Key::Name(name), YamlNode::Mapping(parent)) => {
+            let several = parent.len() > 1 && !parent.is_flow_style();
+            let gone = parent.find_entry_by_key(name).filter(|_| several);
+            gone.and_then(|gone| cut(text, &entry_range(text, &gone, end)?))
+        }
+        (What::Unset, Key::Item(index), YamlNode::Sequence(items)) => {
+            let several = items.len() > 1 && !items.is_flow_style();
+            let gone = items.get(*index).filter(|_| several);
+            gone.and_then(|gone| cut(text, &item_range(text, &gone, end)?))
+        }
+        (What::Push(item), ..) => {
+            let YamlNode::Sequence(items) = node(root, &step.way)? else { return Ok(None) };
+            let after = items.last().filter(|_| !items.is_flow_style());
+            let yaml = block(&Value::Sequence(vec![item.clone()]))?;
+            after.and_then(|after| inserted(text, &item_range(text, &after, end)?, &yaml))
+        }
+        _ => None,
+    };
+    Ok(new)
+}
+
+fn tree(text: &str) -> Option<YamlNode> {
+    YamlFile::parse(text).tree().document()?.as_mapping().map(YamlNode::Mapping)
+}
+
+/// Returns what stands at the end of a way in the tree.
+fn node(root: &YamlNode, way: &[Key]) -> Result<YamlNode, String> {
+    way.iter().enumerate().try_fold(root.clone(), |here, (depth, key)| {
+        let next = match (&here, key) {
+            (YamlNode::Mapping(mapping), Key::Name(name)) => mapping.get(name),
+            (YamlNode::Sequence(items), Key::Item(index)) => items.get(*index),
+            _ => None,
+        };
+        let shown = Way(way.get(..depth).unwrap_or_default());
+        next.ok_or_else(|| format!("`{shown}` is written elsewhere, behind an alias"))
+    })
+}
+
+fn entry(name: &str, value: &Value) -> Value {
+    Value::Mapping(Mapping::from_iter([(Value::from(name), value.clone())]))
+}
+
+fn block(value: &Value) -> Result<String, String> {
+    serde_yaml::to_string(value).map_err(|error| error.to_string())
 }
 
 /// Returns the value as a tree to put into the text, with the text's own line ends.
 fn written(value: &Value, style: Style, text: &str) -> Result<Document, String> {
     let yaml = match style {
-        Style::Block => serde_yaml::to_string(value).map_err(|error| error.to_string())?,
+        Style::Lines(_) | Style::Block => block(value)?,
         // Every JSON text is a YAML text.
         Style::Flow => serde_json::to_string(value).map_err(|error| error.to_string())?,
     };
     Document::from_str(&yaml.replace('\n', line_end(text))).map_err(|error| error.to_string())
 }
 
-fn line_end(text: &str) -> &'static str {
-    if text.contains("\r\n") { "\r\n" } else { "\n" }
-}
+/// A way as a message shows it.
+struct Way<'a>(&'a [Key]);
 
-/// Adds an agent after the one that stands at `last`, and leaves every other byte.
-fn inserted(text: &str, last: &Range<usize>, name: &str, fields: &Mapping) -> Result<String, String> {
-    let (before, after) = text.split_at_checked(last.end).ok_or("the last agent cannot be found")?;
-    let head = text.get(..last.start).unwrap_or_default();
-    let indent = head.get(head.rfind('\n').map_or(0, |end| end + 1)..).unwrap_or_default();
-    if !indent.bytes().all(|byte| byte == b' ') {
-        return Err("the last agent does not begin a line".to_owned());
-    }
-    // What is left of the last line, and the comments that belong to the agent because they stand deeper.
-    let mut end = before.len() + after.find('\n').map_or(after.len(), |end| end + 1);
-    for line in text.get(end..).unwrap_or_default().split_inclusive('\n') {
-        let inner = line.trim_start_matches(' ');
-        if !inner.starts_with('#') || line.len() - inner.len() <= indent.len() {
-            break;
+impl fmt::Display for Way<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, key) in self.0.iter().enumerate() {
+            match key {
+                Key::Name(name) if position == 0 => f.write_str(name)?,
+                Key::Name(name) => write!(f, ".{}", name.escape_debug())?,
+                Key::Item(index) => write!(f, "[{index}]")?,
+            }
         }
-        end += line.len();
+        Ok(())
     }
-    let agent = Mapping::from_iter([(Value::from(name), Value::Mapping(fields.clone()))]);
-    let yaml = serde_yaml::to_string(&agent).map_err(|error| error.to_string())?;
-    let (before, after) = text.split_at_checked(end).ok_or("the last agent cannot be found")?;
-    let mut new = before.to_owned();
-    if !before.ends_with('\n') {
-        new.push_str(line_end(text));
-    }
-    for line in yaml.lines() {
-        if !line.is_empty() {
-            new.push_str(indent);
-            new.push_str(line);
-        }
-        new.push_str(line_end(text));
-    }
-    new.push_str(after);
-    Ok(new)
-}
-
-/// Adds to a text that holds nothing but comments.
-fn appended(text: &str, edit: &Edit) -> Result<String, String> {
-    let Edit::Add { name, fields } = edit else { return Err("the file holds no agents".to_owned()) };
-    let agents = Mapping::from_iter([(Value::from(name.as_str()), Value::Mapping(fields.clone()))]);
-    let root = Mapping::from_iter([(Value::from("agents"), Value::Mapping(agents))]);
-    let yaml = serde_yaml::to_string(&root).map_err(|error| error.to_string())?;
-    let end = line_end(text);
-    let gap = if text.is_empty() || text.ends_with('\n') { "" } else { end };
-    Ok(format!("{text}{gap}{}", yaml.replace('\n', end)))
-}
-
-/// Takes the lines of the agent that stands at `agent` out and leaves every other byte, blank lines and comments
-/// between agents too.
-fn cut(text: &str, agent: &Range<usize>) -> Option<String> {
-    let before = text.get(..agent.start)?.trim_end_matches(' ');
-    let after = text.get(agent.end..)?;
-    let rest = after.find('\n').map_or("", |end| after.get(end + 1..).unwrap_or_default());
-    (before.is_empty() || before.ends_with('\n')).then(|| format!("{before}{rest}"))
-}
-
-/// Returns how the agent is written in `text`.
-fn shown(text: &str, name: &str) -> Option<String> {
-    let agents = YamlFile::parse(text).tree().document()?.get_mapping("agents")?;
-    text.get(range(text, &agents.find_entry_by_key(name)?)?).map(str::to_owned)
-}
-
-/// Returns where an entry stands in `text`: from the first byte of its key to the last of what it says.
-fn range(text: &str, entry: &MappingEntry) -> Option<Range<usize>> {
-    let start = usize::try_from(entry.key_node()?.byte_range().start).ok()?;
-    let end = usize::try_from(entry.value_node()?.byte_range().end).ok()?;
-    Some(start..start + text.get(start..end)?.trim_end().len())
 }
 
 #[cfg(test)]

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::config::edit::{
-    Change, EditError, Edited, Fields, NewAgent, add_agent, remove_agent, update_agent,
-};
+use crate::config::edit::{AgentsFile, Change, EditError, Edited, Editor, Fields};
 use crate::config::{ConfigError, load};
 use crate::model::{Agent, BudgetLimit, EnvProfile, SpendLimit};
+
+mod subjects;
 
 struct Room {
     folder: tempfile::TempDir,
     path: PathBuf,
+    file: AgentsFile,
 }
 
 impl Room {
@@ -21,7 +22,9 @@ impl Room {
         fs::create_dir_all(folder.path().join("web")).expect("made");
         let path = folder.path().join("agents.yaml");
         fs::write(&path, text).expect("written");
-        Self { folder, path }
+        let home = folder.path().to_owned();
+        let file = AgentsFile { path: path.clone(), home, editor: Editor::Person };
+        Self { folder, path, file }
     }
 
     fn home(&self) -> &Path {
@@ -33,12 +36,11 @@ impl Room {
     }
 
     fn add(&self, name: &str, directory: &str, fields: Fields) -> Result<Edited, EditError> {
-        let new = NewAgent { name: name.to_owned(), directory: directory.into(), fields };
-        add_agent(&self.path, self.home(), &new)
+        self.file.add_agent(name, &Fields { directory: Some(directory.into()), ..fields })
     }
 
     fn update(&self, name: &str, fields: &Fields) -> Result<Edited, EditError> {
-        update_agent(&self.path, self.home(), name, fields)
+        self.file.update_agent(name, fields)
     }
 
     fn agent(&self, name: &str) -> Agent {
@@ -68,9 +70,13 @@ fn every_field() -> Fields {
         risky_capabilities: list(&["null"]),
         instructions: text("One.\n\n  Two: 'three'\n"),
         max_concurrency: Change::Set(2),
-        env: Change::Set(EnvProfile { inherit: Some(Vec::new()), deny: vec!["X*".to_owned()], set }),
+        env_inherit: list(&[]),
+        env_deny: list(&["X*"]),
+        env_set: Change::Set(set),
         callers: list(&["infra"]),
-        budget: Change::Set(SpendLimit { day: Some(1.0), month: None }),
+        budget_day: Change::Set(1.0),
+        budget_month: Change::Set(2.5),
+        directory: None,
     }
 }
 
@@ -91,7 +97,7 @@ fn agent_with_every_field(room: &Room) -> Agent {
         max_concurrency: Some(2),
         env: EnvProfile { inherit: Some(Vec::new()), deny: texts(&["X*"]), set },
         callers: Some(texts(&["infra"])),
-        budget: SpendLimit { day: Some(1.0), month: None },
+        budget: SpendLimit { day: Some(1.0), month: Some(2.5) },
         ..Agent::new("web".parse().expect("a name"), room.home().join("web"))
     }
 }
@@ -110,8 +116,7 @@ fn an_agent_is_added_as_it_was_meant_whatever_its_texts() {
             room.add("web", "~/web", every_field()).unwrap_or_else(|error| panic!("{before:?}: {error}"));
         let expected = agent_with_every_field(&room);
         assert_eq!(room.agent("web"), expected, "{before:?}");
-        assert_eq!((done.name.as_str(), done.changed.as_slice(), done.before), ("web", [].as_slice(), None));
-        assert_eq!(done.agent, Some(expected));
+        assert_eq!((done.subject.name(), done.changed.len(), done.before), ("web", 0, None));
         assert!(done.after.expect("written").contains("~/web"));
         assert_eq!(room.text().starts_with('\u{feff}'), before.starts_with('\u{feff}'));
     }
@@ -143,9 +148,12 @@ fn every_field_can_be_set_and_cleared() {
         "risky_capabilities",
         "instructions",
         "max_concurrency",
-        "env",
+        "env.inherit",
+        "env.deny",
+        "env.set",
         "callers",
-        "budget",
+        "budget.day",
+        "budget.month",
     ];
     assert_eq!(done.changed, keys);
     let cleared = Fields {
@@ -160,9 +168,13 @@ fn every_field_can_be_set_and_cleared() {
         risky_capabilities: Change::Clear,
         instructions: text("\n"),
         max_concurrency: Change::Clear,
-        env: Change::Set(EnvProfile::default()),
+        env_inherit: Change::Clear,
+        env_deny: list(&[]),
+        env_set: Change::Set(BTreeMap::new()),
         callers: Change::Clear,
-        budget: Change::Set(SpendLimit::default()),
+        budget_day: Change::Set(0.0),
+        budget_month: Change::Clear,
+        directory: None,
     };
     assert_eq!(room.update("web", &cleared).expect("cleared").changed, keys);
     assert_eq!(room.text(), before);
@@ -230,7 +242,7 @@ fn an_agent_that_is_not_there_is_named_with_those_that_are() {
         ("wbe", "there is no agent `wbe`: did you mean `web`?"),
         ("database", "there is no agent `database`: there are infra, web"),
     ] {
-        let error = remove_agent(&room.path, room.home(), name).expect_err("not there");
+        let error = room.file.remove_agent(name).expect_err("not there");
         assert_eq!(error.to_string(), expected);
     }
     let empty = Room::new("");
@@ -251,7 +263,7 @@ fn a_broken_agent_can_be_removed_or_mended_and_does_not_hinder_others() {
         "agents:\n  ../x: {directory: /x}\n  bad: {directory: ~/web, timeout: soon}\n  web: {directory: ~/web}\n",
     );
     room.add("new", "~/web", Fields::default()).expect("added");
-    let removed = remove_agent(&room.path, room.home(), "../x").expect("removed");
+    let removed = room.file.remove_agent("../x").expect("removed");
     assert_eq!(removed.before.as_deref(), Some("../x: {directory: /x}"));
     let timeout = Fields { timeout: Change::Set(5), ..Fields::default() };
     room.update("bad", &timeout).expect("mended");

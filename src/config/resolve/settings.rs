@@ -3,44 +3,74 @@
 use std::path::PathBuf;
 
 use crate::config::raw::Node;
-use crate::config::resolve::{Base, RUN_SECONDS_MAX, budget, path, permission_mode, says_none};
+use crate::config::resolve::{BUDGET_KEYS, Base, RUN_SECONDS_MAX, budget, path, permission_mode, says_none};
 use crate::config::section::{Findings, Section};
 use crate::model::agent::{AuditContent, CacheSettings, McpConfigEdits};
 use crate::model::{OnDisconnect, Settings};
 
-/// Keys of the settings.
-pub(in crate::config) const SETTINGS_KEYS: &[&str] = &[
-    "default_timeout",
-    "default_max_budget_usd",
-    "default_permission_mode",
-    "default_allowed_tools",
-    "default_disallowed_tools",
-    "max_dispatch_depth",
-    "max_concurrency",
-    "cache",
-    "job_retention_days",
-    "dispatch_protocol",
-    "usage_log",
-    "inline_wait_seconds",
-    "stall_seconds",
-    "on_disconnect",
-    "claude_path",
-    "max_answer_chars",
-    "budget",
-    "audit",
-    "mcp_config_edits",
+/// What a setting is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::config) enum Shape {
+    /// One value.
+    One,
+    /// A list of words.
+    List,
+    /// A mapping with these keys.
+    Part(&'static [&'static str]),
+}
+
+/// Every setting: the one list of them.
+pub(in crate::config) const SETTINGS: &[(&str, Shape)] = &[
+    ("default_timeout", Shape::One),
+    ("default_max_budget_usd", Shape::One),
+    ("default_permission_mode", Shape::One),
+    ("default_allowed_tools", Shape::List),
+    ("default_disallowed_tools", Shape::List),
+    ("max_dispatch_depth", Shape::One),
+    ("max_concurrency", Shape::One),
+    ("cache", Shape::Part(&["enabled", "ttl", "max_size"])),
+    ("job_retention_days", Shape::One),
+    ("dispatch_protocol", Shape::One),
+    ("usage_log", Shape::One),
+    ("inline_wait_seconds", Shape::One),
+    ("stall_seconds", Shape::One),
+    ("on_disconnect", Shape::One),
+    ("claude_path", Shape::One),
+    ("max_answer_chars", Shape::One),
+    ("budget", Shape::Part(BUDGET_KEYS)),
+    ("audit", Shape::Part(&["content"])),
+    ("mcp_config_edits", Shape::One),
 ];
-/// Keys of the settings' `cache`.
-pub(in crate::config) const CACHE_KEYS: &[&str] = &["enabled", "ttl", "max_size"];
-/// Keys of the settings' `audit`.
-pub(in crate::config) const AUDIT_KEYS: &[&str] = &["content"];
+
+/// Returns the shape of a setting by its name at the top of the settings.
+pub(in crate::config) fn shape(key: &str) -> Option<Shape> {
+    SETTINGS.iter().find(|(known, _)| *known == key).map(|(_, shape)| *shape)
+}
+
+/// Returns every setting that holds a value, with a dot where it stands in a part.
+pub(in crate::config) fn names() -> Vec<String> {
+    let named = |(key, shape): &(&str, Shape)| match shape {
+        Shape::One | Shape::List => vec![(*key).to_owned()],
+        Shape::Part(inner) => inner.iter().map(|inner| format!("{key}.{inner}")).collect(),
+    };
+    SETTINGS.iter().flat_map(named).collect()
+}
+
+/// Returns the keys of a part.
+pub(in crate::config) fn part(key: &str) -> &'static [&'static str] {
+    match shape(key) {
+        Some(Shape::Part(keys)) => keys,
+        Some(Shape::One | Shape::List) | None => &[],
+    }
+}
 
 /// Longest time an answer is served again: a year.
 const TTL_SECONDS_MAX: u32 = 31_536_000;
 
 /// Reads the section `settings`.
 pub(super) fn settings(top: &Section<'_>, base: Base<'_>, out: &mut Findings) -> Settings {
-    let section = &top.section("settings", SETTINGS_KEYS, out);
+    let keys: Vec<&str> = SETTINGS.iter().map(|(key, _)| *key).collect();
+    let section = &top.section("settings", &keys, out);
     let usual = Settings::default();
     Settings {
         default_timeout: section
@@ -60,7 +90,7 @@ pub(super) fn settings(top: &Section<'_>, base: Base<'_>, out: &mut Findings) ->
         max_concurrency: section
             .whole("max_concurrency", 1..=1_000, "dispatches", out)
             .unwrap_or(usual.max_concurrency),
-        cache: cache(&section.section("cache", CACHE_KEYS, out), usual.cache, out),
+        cache: cache(&section.section("cache", part("cache"), out), usual.cache, out),
         job_retention_days: section
             .whole("job_retention_days", 0..=36_500, "days", out)
             .unwrap_or(usual.job_retention_days),
@@ -84,7 +114,7 @@ pub(super) fn settings(top: &Section<'_>, base: Base<'_>, out: &mut Findings) ->
             .whole("max_answer_chars", 1_000..=500_000, "characters", out)
             .unwrap_or(usual.max_answer_chars),
         budget: budget(section, out),
-        audit_content: audit_content(&section.section("audit", AUDIT_KEYS, out), out)
+        audit_content: audit_content(&section.section("audit", part("audit"), out), out)
             .unwrap_or(usual.audit_content),
         mcp_config_edits: mcp_config_edits(section, out).unwrap_or(usual.mcp_config_edits),
     }

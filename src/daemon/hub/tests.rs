@@ -99,6 +99,26 @@ fn a_caller_never_joins_what_waits_for_it() {
 }
 
 #[test]
+fn who_only_looks_on_waits_all_the_same() {
+    // 1 looks at 2, and 2 waits for 3.
+    let hub = hub(&[job(1, true), job(2, true), job(3, true)]);
+    hub.wait(id(2), 10, false, Some(id(1))).unwrap();
+    hub.wait(id(3), 11, true, Some(id(2))).unwrap();
+    assert!(!hub.may_join(&[id(2)], id(1)), "2 would wait for 1, which waits for 2");
+    assert!(!hub.may_join(&[id(3)], id(1)), "over two steps");
+    assert_eq!(hub.leave(id(2), 10), None, "it never lived for 1");
+    assert!(hub.may_join(&[id(2)], id(1)), "nobody waits any more");
+}
+
+#[test]
+fn looking_at_a_job_again_does_not_let_it_go() {
+    let hub = hub(&[job(1, true)]);
+    hub.wait(id(1), 10, true, None).unwrap();
+    hub.wait(id(1), 10, false, None).unwrap();
+    assert_eq!(hub.leave(id(1), 10).map(|left| left.job), Some(id(1)));
+}
+
+#[test]
 fn the_end_wakes_whoever_waits() {
     let hub = hub(&[job(1, true)]);
     let signal = hub.wait(id(1), 10, true, None).unwrap();

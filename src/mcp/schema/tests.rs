@@ -59,7 +59,18 @@ fn either_of_two_documents_fits_the_schema_of_both() {
         "type": "object",
         "properties": {
             "id": {"type": "string", "description": "Its name."},
-            "result": {},
+            "result": {"anyOf": [
+                {
+                    "type": "object",
+                    "properties": {
+                        "id": {"type": "string", "description": "The job's name."},
+                        "result": {"type": "string"},
+                        "cost": {"type": "number"},
+                    },
+                    "required": ["id", "result", "cost"],
+                },
+                {"type": "string"},
+            ]},
             "cost": {"type": "number"},
         },
     });

@@ -173,7 +173,9 @@ fn a_schema_goes_reduced_to_claude_and_whole_to_the_plan() {
     assert_eq!(planned.plan.args.last().map(String::as_str), Some(reduced));
     assert_eq!(
         planned.notes,
-        ["claude does not check these parts of the JSON Schema: /properties/d: format"]
+        [
+            "claude is not told these parts of the JSON Schema, only its answer is checked: /properties/d: format"
+        ]
     );
     let json = World::with(|world| world.request.response_format = ResponseFormat::Json).plan().unwrap();
     assert_eq!(json.plan.expects, Expects::Json);

@@ -4,7 +4,7 @@ use std::fs;
 
 use proptest::prelude::*;
 
-use crate::project::detect::{JSON_BYTES_MAX, databases, mcp_servers, one_line, stacks};
+use crate::project::detect::{JSON_BYTES_MAX, databases, has_allow_rules, mcp_servers, one_line, stacks};
 use crate::project::watch::Watch;
 
 #[test]
@@ -96,5 +96,24 @@ proptest! {
         let line = one_line(&text, most);
         prop_assert!(line.chars().count() <= most);
         prop_assert!(!line.chars().any(char::is_control));
+    }
+}
+
+#[test]
+fn rules_that_allow_tools_are_seen_in_either_file_of_settings() {
+    for (file, text, expected) in [
+        ("settings.json", r#"{"permissions": {"allow": ["Bash"]}}"#, true),
+        ("settings.local.json", r#"{"permissions": {"allow": ["Bash"], "deny": []}}"#, true),
+        ("settings.json", r#"{"permissions": {"allow": []}}"#, false),
+        ("settings.json", r#"{"permissions": {"deny": ["Bash"]}}"#, false),
+        ("settings.json", r#"{"permissions": ["allow"]}"#, false),
+        ("settings.json", r#"{"permissions": {"allow": "Bash"}}"#, false),
+        ("other.json", r#"{"permissions": {"allow": ["Bash"]}}"#, false),
+    ] {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        fs::create_dir_all(folder.path().join(".claude")).expect("made");
+        fs::write(folder.path().join(".claude").join(file), text).expect("written");
+        let found = has_allow_rules(folder.path(), &mut Watch::default());
+        assert_eq!(found, expected, "{file}: {text}");
     }
 }

@@ -1,7 +1,9 @@
 //! Tests of remembering facts.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::model::Timestamp;
 use crate::project::watch::Watch;
@@ -61,4 +63,68 @@ fn a_watch_holds_until_something_it_saw_changes() {
     assert!(watch.holds());
     fs::write(&seen, "longer").expect("written");
     assert!(!watch.holds());
+}
+
+#[test]
+fn what_appears_in_a_watched_directory_shows_and_what_a_link_leads_to_does_too() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let path = folder.path().join("shop");
+    fs::create_dir_all(&path).expect("made");
+    symlink(folder.path().join("elsewhere"), path.join("CLAUDE.md")).expect("linked");
+    let looks = || {
+        let mut watch = Watch::default();
+        watch.note(&path);
+        for name in ["CLAUDE.md", "README.md", ".claude/settings.json"] {
+            assert_eq!(watch.text(&path.join(name)), None);
+        }
+        watch
+    };
+    let watch = looks();
+    assert!(watch.holds());
+    fs::write(folder.path().join("elsewhere"), "x").expect("written");
+    assert!(!watch.holds());
+    fs::remove_file(folder.path().join("elsewhere")).expect("removed");
+    assert!(watch.holds());
+    fs::write(path.join("README.md"), "x").expect("written");
+    assert!(!watch.holds());
+    fs::remove_file(path.join("README.md")).expect("removed");
+    let watch = looks();
+    fs::create_dir_all(path.join(".claude")).expect("made");
+    assert!(!watch.holds());
+}
+
+/// Six looks at metadata each; a debug build takes under a millisecond for all of them. The limit leaves room for a busy
+/// machine.
+#[test]
+fn a_hundred_directories_are_remembered_at_once() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let directories: Vec<_> = (0..100).map(|number| folder.path().join(number.to_string())).collect();
+    let memo = Memo::new();
+    for directory in &directories {
+        fs::create_dir_all(directory.join(".git/refs/heads")).expect("made");
+        for (name, text) in
+            [("CLAUDE.md", "x"), ("package.json", "{}"), (".git/HEAD", "ref: refs/heads/main\n")]
+        {
+            fs::write(directory.join(name), text).expect("written");
+        }
+        memo.facts(directory);
+    }
+    // What was written this moment may be written again unseen; as if some seconds had passed, it cannot.
+    let remembered = |settled: bool| {
+        for known in memo.known.lock().expect("no panic").values_mut() {
+            known.settled = settled;
+        }
+        let start = Instant::now();
+        let facts: Vec<_> = directories.iter().map(|directory| memo.facts(directory)).collect();
+        (facts, start.elapsed())
+    };
+    let (first, _) = remembered(true);
+    let (second, warm) = (0..5).map(|_| remembered(true)).min_by_key(|(_, time)| *time).expect("five");
+    assert!(first.iter().zip(&second).all(|(one, other)| Arc::ptr_eq(one, other)));
+    assert!(warm < Duration::from_millis(50), "{warm:?}");
+    fs::write(directories[7].join("CLAUDE.md"), "something else").expect("written");
+    let (third, _) = remembered(true);
+    let changed: Vec<usize> = (0..100).filter(|&at| !Arc::ptr_eq(&first[at], &third[at])).collect();
+    assert_eq!(changed, [7]);
+    assert_eq!(third[7].description, "something else | Stack: Node.js");
 }

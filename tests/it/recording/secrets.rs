@@ -79,7 +79,7 @@ fn the_tools_that_a_run_used_are_kept_in_order_and_without_secrets() {
     let hidden = secret(0);
     on_runtime(async {
         let frontend = scene.frontend();
-        let script = format!("tool Bash login {hidden}; deny Write; delay 20; tool Read a.txt; say done");
+        let script = format!("tool Bash login {hidden}; deny Write; tool Read a.txt; say done");
         let job = dispatch_in(&frontend, &scene.request("worker", &script)).await.unwrap().job;
         let Reply::Calls(calls) = frontend.client.ask(&Request::Calls(job.id)).await.unwrap() else {
             panic!("calls were asked for");
@@ -87,7 +87,7 @@ fn the_tools_that_a_run_used_are_kept_in_order_and_without_secrets() {
         let told: Vec<_> = calls.iter().map(|call| (call.name.as_str(), call.end)).collect();
         assert_eq!(told, [("Bash", CallEnd::Done), ("Write", CallEnd::Denied), ("Read", CallEnd::Done)]);
         assert!(calls[0].input.starts_with("login [redacted:github-token:"), "{calls:?}");
-        assert!(calls[2].start_ms >= calls[1].start_ms + 20, "{calls:?}");
+        assert!(calls.is_sorted_by_key(|call| call.start_ms), "{calls:?}");
         let filter = AuditFilter { dispatch: Some(job.id), ..AuditFilter::default() };
         let end = audit(&frontend, filter).await.pop().unwrap().end.unwrap();
         assert_eq!(end.calls_digest.map(|digest| digest.len()), Some(64));

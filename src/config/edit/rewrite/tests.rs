@@ -3,39 +3,50 @@
 use proptest::prelude::*;
 use serde_yaml::{Mapping, Value};
 
-use crate::config::edit::rewrite::{Edit, agent_names, rewrite};
+use crate::config::edit::rewrite::{Key, Step, What, rewrite, shown, way};
 
 fn yaml(text: &str) -> Mapping {
     serde_yaml::from_str(text).expect("YAML")
 }
 
-fn add(name: &str) -> Edit {
+fn step<S: AsRef<str>>(names: impl IntoIterator<Item = S>, what: What) -> Step {
+    Step { way: way(names), what }
+}
+
+fn add(name: &str) -> Vec<Step> {
     let fields = yaml(
         "directory: ~/new\nallowed_tools: [Read, 'Bash(git log:*)']\ninstructions: |-\n  One: two.\n\n  # Three",
     );
-    Edit::Add { name: name.to_owned(), fields }
+    vec![step(["agents", name], What::Set(Value::Mapping(fields)))]
 }
 
-fn remove(name: &str) -> Edit {
-    Edit::Remove { name: name.to_owned() }
+fn remove(name: &str) -> Vec<Step> {
+    vec![step(["agents", name], What::Unset)]
 }
 
-fn update(name: &str, fields: Vec<(&'static str, Option<Value>)>) -> Edit {
-    Edit::Update { name: name.to_owned(), fields }
+fn update(name: &str, fields: Vec<(&'static str, Option<Value>)>) -> Vec<Step> {
+    let fields = fields.into_iter();
+    fields.map(|(key, value)| step(["agents", name, key], value.map_or(What::Unset, What::Set))).collect()
 }
 
-fn rewritten(text: &str, edit: &Edit) -> String {
-    rewrite(text, edit).unwrap_or_else(|reason| panic!("{edit:?} on {text:?}: {reason}")).text
+fn rewritten(text: &str, steps: &[Step]) -> String {
+    rewrite(text, steps).unwrap_or_else(|reason| panic!("{steps:?} on {text:?}: {reason}"))
 }
+
+/// How an agent is written before and after.
+fn agents(text: &str, steps: &[Step], name: &str) -> (Option<String>, Option<String>) {
+    (shown(text, &way(["agents", name])), shown(&rewritten(text, steps), &way(["agents", name])))
+}
+
+mod anything;
 
 const FILE: &str = "# top\nagents:\n  # the first\n  infra: # ours\n    directory: ~/infra # here\n    timeout: 5\n    x-odd: 'kept'\n\n  # the second\n  web:\n    directory: \"/web\"\n\n# about settings\nsettings:\n  max_concurrency: 3 # few\n";
 const NEW: &str = "  new:\n    directory: ~/new\n    allowed_tools:\n    - Read\n    - Bash(git log:*)\n    instructions: |-\n      One: two.\n\n      # Three\n";
 
 #[test]
 fn a_new_agent_stands_after_the_others_and_nothing_else_changes() {
-    let done = rewrite(FILE, &add("new")).expect("edited");
-    assert_eq!(done.text, FILE.replace("\"/web\"\n", &format!("\"/web\"\n{NEW}")));
-    assert_eq!((done.before, done.after), (None, Some(NEW.trim().to_owned())));
+    assert_eq!(rewritten(FILE, &add("new")), FILE.replace("\"/web\"\n", &format!("\"/web\"\n{NEW}")));
+    assert_eq!(agents(FILE, &add("new"), "new"), (None, Some(NEW.trim().to_owned())));
 }
 
 #[test]
@@ -51,24 +62,24 @@ fn a_file_without_agents_gets_them() {
 
 #[test]
 fn a_removed_agent_leaves_everything_else() {
-    let done = rewrite(FILE, &remove("web")).expect("edited");
-    assert_eq!(done.text, FILE.replace("  web:\n    directory: \"/web\"\n", ""));
-    assert_eq!((done.before, done.after), (Some("web:\n    directory: \"/web\"".to_owned()), None));
+    assert_eq!(rewritten(FILE, &remove("web")), FILE.replace("  web:\n    directory: \"/web\"\n", ""));
+    let web = "web:\n    directory: \"/web\"".to_owned();
+    assert_eq!(agents(FILE, &remove("web"), "web"), (Some(web), None));
     assert_eq!(rewritten("agents:\n  a: {directory: /a}\n", &remove("a")), "agents: {}\n");
 }
 
 #[test]
 fn an_update_touches_the_lines_of_its_fields_only() {
     let edit = update("infra", vec![("timeout", Some(7.into())), ("model", Some("opus".into()))]);
-    let done = rewrite(FILE, &edit).expect("edited");
     let expected = FILE.replace("timeout: 5", "timeout: 7").replace("'kept'\n", "'kept'\n    model: opus\n");
-    assert_eq!(done.text, expected);
+    assert_eq!(rewritten(FILE, &edit), expected);
     let agent = |timeout: &str, end: &str| {
         format!(
             "infra: # ours\n    directory: ~/infra # here\n    timeout: {timeout}\n    x-odd: 'kept'{end}"
         )
     };
-    assert_eq!((done.before, done.after), (Some(agent("5", "")), Some(agent("7", "\n    model: opus"))));
+    let both = (Some(agent("5", "")), Some(agent("7", "\n    model: opus")));
+    assert_eq!(agents(FILE, &edit, "infra"), both);
     let cleared = rewritten(FILE, &update("infra", vec![("timeout", None), ("model", None)]));
     assert_eq!(cleared, FILE.replace("    timeout: 5\n", ""));
     let nested = Value::Mapping(yaml("set: {A: b}"));
@@ -87,7 +98,7 @@ fn an_agent_in_braces_is_edited_in_braces() {
         "agents: {a: {directory: /a, instructions: \"one: two\\nthree\"}}\n"
     );
     let fields = yaml("directory: /b\nallowed_tools: [Read]");
-    let edit = Edit::Add { name: "b".to_owned(), fields };
+    let edit = [step(["agents", "b"], What::Set(Value::Mapping(fields)))];
     assert_eq!(
         rewritten(before, &edit),
         "agents: {a: {directory: /a}, b: {directory: /b, allowed_tools: [Read]}}\n"
@@ -118,8 +129,8 @@ fn what_comes_through_a_merge_key_is_cleared_by_a_null() {
 fn an_edit_that_would_reach_further_is_refused() {
     let anchored = "agents:\n  a: &a\n    directory: /a\n  b: *a\n  c:\n    <<: *a\n";
     for (name, reason) in [
-        ("a", "the edit would change more than this agent, because of an anchor or an unusual layout"),
-        ("b", "the agent is written elsewhere, behind an alias"),
+        ("a", "the edit would change more than it should, because of an anchor or an unusual layout"),
+        ("b", "`agents.b` is written elsewhere, behind an alias"),
     ] {
         let refused = rewrite(anchored, &update(name, vec![("timeout", Some(5.into()))]));
         assert_eq!(refused, Err(reason.to_owned()), "{name}");
@@ -139,12 +150,95 @@ fn removing_what_others_refer_to_keeps_their_meaning() {
     assert_eq!(read, Value::Mapping(yaml("agents: {b: {directory: /a}}")));
 }
 
+const SHOP: &str = "groups:\n  shop: # all of it\n    # who\n    members:\n      # first\n      - agent: web # the face\n        use_for: pages\n      - agent: infra\n      # last\n    description: d\n";
+
+fn member(index: usize, rest: &[&str]) -> Vec<Key> {
+    let mut member = way(["groups", "shop", "members"]);
+    member.push(Key::Item(index));
+    member.extend(way(rest));
+    member
+}
+
+fn item(text: &str) -> Value {
+    Value::Mapping(yaml(text))
+}
+
 #[test]
-fn names_are_listed_in_file_order_and_only_texts() {
-    assert_eq!(agent_names("agents: {b: 1, a: 2, 5: 3, ../x: 4}"), ["b", "a", "../x"]);
-    for text in ["", "agents:", "agents: [a]", "- a", "a: [", "settings: {}"] {
-        assert_eq!(agent_names(text), Vec::<String>::new(), "{text:?}");
+fn an_item_is_added_after_the_others_and_taken_out_alone() {
+    let push = |text: &str| {
+        let step = step(["groups", "shop", "members"], What::Push(item("{agent: docs, use_for: 'how: to'}")));
+        rewritten(text, &[step])
+    };
+    let line = "      - agent: docs\n        use_for: 'how: to'\n";
+    assert_eq!(push(SHOP), SHOP.replace("infra\n", &format!("infra\n{line}")));
+    assert_eq!(
+        push("groups: {shop: {members: [{agent: web}]}}\n"),
+        "groups: {shop: {members: [{agent: web}, {agent: docs, use_for: 'how: to'}]}}\n"
+    );
+    for empty in
+        ["groups:\n  shop:\n    members:\n", "groups:\n  shop:\n    members: []\n", "groups:\n  shop: {}\n"]
+    {
+        let expected = "groups:\n  shop:\n    members:\n    - agent: docs\n      use_for: 'how: to'\n";
+        assert_eq!(
+            push(empty).replace("      - ", "    - ").replace("        use", "      use"),
+            expected,
+            "{empty}"
+        );
     }
+    let take = |index| rewritten(SHOP, &[Step { way: member(index, &[]), what: What::Unset }]);
+    assert_eq!(take(1), SHOP.replace("      - agent: infra\n", ""));
+    assert_eq!(take(0), SHOP.replace("      - agent: web # the face\n        use_for: pages\n", ""));
+    let both = [0, 0].map(|index| Step { way: member(index, &[]), what: What::Unset });
+    assert_eq!(
+        rewritten(SHOP, &both),
+        "groups:\n  shop: # all of it\n    # who\n      # last\n    description: d\n"
+    );
+}
+
+#[test]
+fn an_item_is_changed_in_its_place() {
+    let set = |index, text: &str| Step { way: member(index, &["use_for"]), what: What::Set(text.into()) };
+    assert_eq!(rewritten(SHOP, &[set(0, "all pages")]), SHOP.replace("use_for: pages", "use_for: all pages"));
+    let new = rewritten(SHOP, &[set(1, "a: b")]);
+    assert_eq!(new, SHOP.replace("- agent: infra\n", "- agent: infra\n        use_for: 'a: b'\n"));
+    let unset = [Step { way: member(0, &["use_for"]), what: What::Unset }];
+    assert_eq!(rewritten(SHOP, &unset), SHOP.replace("        use_for: pages\n", ""));
+}
+
+#[test]
+fn what_a_value_stands_in_comes_and_goes_with_it() {
+    let set = [step(["settings", "cache", "ttl"], What::Set(5.into()))];
+    let unset = [step(["settings", "cache", "ttl"], What::Unset)];
+    for before in
+        ["# x\n", "settings:\n  max_concurrency: 3 # few\n", "agents:\n  a:\n    directory: /a\n", FILE]
+    {
+        let with = rewritten(before, &set);
+        assert!(with.contains("  cache:\n    ttl: 5\n"), "{with}");
+        let without = rewritten(&with, &unset).replace("settings: {}\n", "");
+        assert_eq!(without, before, "{with}");
+    }
+    let two = "settings:\n  cache: # c\n    # t\n    ttl: 6\n    # e\n    enabled: no\n";
+    assert_eq!(rewritten(two, &set), two.replace('6', "5"));
+    assert_eq!(rewritten(two, &unset), two.replace("    ttl: 6\n", ""));
+    assert_eq!(rewritten("settings:\n", &unset), "settings:\n");
+}
+
+#[test]
+fn parts_that_come_through_a_merge_key_are_not_written_over() {
+    let merged = "x-s: &s {cache: {ttl: 9, enabled: no}}\nsettings:\n  <<: *s\n  max_concurrency: 2\n";
+    let set = [step(["settings", "cache", "ttl"], What::Set(5.into()))];
+    assert_eq!(rewrite(merged, &set), Err("`settings.cache` comes through a merge key".to_owned()));
+    let shared = "x-c: &c {ttl: 9}\nsettings:\n  cache: *c\n";
+    assert_eq!(
+        rewrite(shared, &set),
+        Err("`settings.cache` is written elsewhere, behind an alias".to_owned())
+    );
+    let merged = "x-g: &g {shop: {description: d}}\ngroups:\n  <<: *g\n";
+    let gone = [step(["groups", "shop"], What::Unset)];
+    assert_eq!(rewrite(merged, &gone), Err("`groups.shop` comes through a merge key".to_owned()));
+    let members = "x-m: &m [{agent: web}]\ngroups:\n  shop: {members: *m}\n  other: {members: *m}\n";
+    let push = [step(["groups", "shop", "members"], What::Push(item("{agent: docs}")))];
+    assert!(rewrite(members, &push).is_err());
 }
 
 /// What agents say, as people write it.

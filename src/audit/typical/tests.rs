@@ -1,0 +1,60 @@
+//! Ranks, bounds and sums, row by row.
+
+use super::*;
+
+fn sample(millis: u64, cost_usd: Option<f64>, success: bool, outcome: Option<&'static str>) -> Sample {
+    Sample { millis, cost_usd, success, outcome }
+}
+
+#[test]
+fn a_percentile_is_the_nearest_rank() {
+    let tens: Vec<u32> = (1..=10).collect();
+    for (values, percent, want) in [
+        (&[][..], 50, None),
+        (&[7][..], 50, Some(7)),
+        (&[7][..], 90, Some(7)),
+        (&[1, 2, 3], 50, Some(2)),
+        (&[1, 2, 3, 4], 50, Some(2)),
+        (&[1, 2, 3], 90, Some(3)),
+        (&tens, 90, Some(9)),
+        (&tens, 50, Some(5)),
+        (&tens, 0, Some(1)),
+        (&tens, 100, Some(10)),
+    ] {
+        assert_eq!(percentile(values, percent), want, "{percent} of {values:?}");
+    }
+}
+
+#[test]
+fn three_dispatches_say_what_is_usual_and_two_do_not() {
+    let two = [sample(1000, None, true, None), sample(2000, None, true, None)];
+    assert_eq!(Typical::of(two), None);
+    let damaged = [two[0], two[1], sample(u64::MAX, None, true, None)];
+    assert_eq!(Typical::of(damaged), None);
+    let typical = Typical::of([
+        sample(61_049, Some(0.5), true, Some("done")),
+        sample(1000, Some(f64::NAN), false, None),
+        sample(2000, Some(0.1), true, Some("done")),
+        sample(3000, Some(-1.0), true, Some("blocked")),
+    ]);
+    let outcomes = [("blocked".to_owned(), 1), ("done".to_owned(), 2)].into();
+    let want = Typical {
+        dispatches: 4,
+        median_seconds: 2.0,
+        p90_seconds: 61.0,
+        median_cost_usd: Some(0.1),
+        failed: 1,
+        outcomes,
+    };
+    assert_eq!(typical, Some(want));
+}
+
+#[test]
+fn a_suggested_limit_leaves_room_and_is_never_shorter_than_half_a_minute() {
+    for (p90_millis, want) in
+        [(0, 30), (1000, 30), (20_000, 30), (20_100, 60), (100_000, 150), (400_000, 600)]
+    {
+        let typical = Typical::of([sample(p90_millis, None, true, None); 3]).unwrap();
+        assert_eq!(typical.suggested_timeout_seconds(), want, "{p90_millis}");
+    }
+}

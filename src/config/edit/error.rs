@@ -1,0 +1,136 @@
+//! Why an edit was not made.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::config::edit::Subject;
+use crate::config::escalation::Widening;
+use crate::config::{ConfigError, Problem};
+
+/// An edit that was not made; the file is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum EditError {
+    /// The file is wrong already.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// What is to be written is wrong.
+    #[error("{}", said(problems))]
+    Invalid {
+        /// Everything that is wrong with it; the places are those in the text that was not written.
+        problems: Vec<Problem>,
+    },
+    /// The directory is not there.
+    #[error("`{}` is not an existing directory", directory.display())]
+    NoDirectory {
+        /// The directory, `~` replaced.
+        directory: PathBuf,
+    },
+    /// The directory depends on where one stands.
+    #[error("`{}` is not an absolute path, nor does it begin with `~/`", directory.display())]
+    RelativeDirectory {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// The name is taken.
+    #[error(
+        "{subject} exists already: change it with `agent-dispatch {}`, or take it out first with `agent-dispatch {}`",
+        subject.command("update"), subject.command("remove")
+    )]
+    Duplicate {
+        /// What exists.
+        subject: Subject,
+    },
+    /// There is no such thing.
+    #[error("there is no {what} `{name}`{}", known(*guess, available))]
+    Unknown {
+        /// What kind of thing.
+        what: &'static str,
+        /// The name, as it was given.
+        name: String,
+        /// The nearest name that exists, as a place in `available`.
+        guess: Option<usize>,
+        /// Everything of its kind, in file order.
+        available: Vec<String>,
+    },
+    /// Nothing was to be changed.
+    #[error("nothing to change: name at least one field of {subject}")]
+    NothingToChange {
+        /// What was to be changed.
+        subject: Subject,
+    },
+    /// Sessions may not edit the file.
+    #[error(
+        "{}: sessions may not change the configuration here (`settings.mcp_config_edits: deny`)",
+        path.display()
+    )]
+    Denied {
+        /// The file.
+        path: PathBuf,
+        /// What a person can type after the program's name.
+        command: String,
+    },
+    /// Sessions may not make this edit.
+    #[error("a session may not make this change: {}", widenings(widened))]
+    Escalates {
+        /// What it would widen, and what a person can type instead.
+        widened: Vec<Widening>,
+    },
+    /// Somebody else edits the file.
+    #[error("`{}` is held by another edit for longer than {waited_ms} ms", lock.display())]
+    Locked {
+        /// The lock file.
+        lock: PathBuf,
+        /// How long the lock was waited for.
+        waited_ms: u64,
+    },
+    /// Somebody changed the file without taking the lock.
+    #[error("{}: the agents file was changed by another program while it was being edited", path.display())]
+    ChangedMeanwhile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The text cannot be edited so that it means what it should.
+    #[error("{}: cannot be edited safely ({reason}): change it by hand", path.display())]
+    Unsafe {
+        /// The file.
+        path: PathBuf,
+        /// What stands in the way.
+        reason: String,
+    },
+    /// The file system refused.
+    #[error("cannot {action} `{}`", path.display())]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// To which file.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+impl EditError {
+    /// Returns an error about one value that is not in the file yet.
+    pub(super) fn invalid(key: impl Into<String>, message: impl Into<String>) -> Self {
+        let problem = Problem { line: 1, column: 1, key: key.into(), message: message.into() };
+        Self::Invalid { problems: vec![problem] }
+    }
+}
+
+fn said(problems: &[Problem]) -> String {
+    let lines: Vec<String> =
+        problems.iter().map(|problem| format!("{}: {}", problem.key, problem.message)).collect();
+    lines.join("\n")
+}
+
+fn widenings(widened: &[Widening]) -> String {
+    widened.iter().map(|widening| widening.what.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+fn known(guess: Option<usize>, available: &[String]) -> String {
+    match guess.and_then(|guess| available.get(guess)) {
+        Some(guess) => format!(": did you mean `{guess}`?"),
+        None if available.is_empty() => ": none is configured".to_owned(),
+        None => format!(": there are {}", available.join(", ")),
+    }
+}

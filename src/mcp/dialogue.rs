@@ -1,0 +1,117 @@
+//! The tool that lets two agents talk with each other.
+
+use rmcp::handler::server::wrapper::Parameters;
+use rmcp::model::CallToolResult;
+use rmcp::service::{RequestContext, RoleServer};
+use rmcp::{tool, tool_router};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::daemon::protocol::ProgressView;
+use crate::dispatch::{Frontend, check_names};
+use crate::document::dialogue::DialogueDocument;
+use crate::document::progress as lines;
+use crate::error::{Kind, Report};
+use crate::mcp::dispatching::{answers_may_be_long, failure};
+use crate::mcp::{Server, answer, progress, refusal, schema};
+use crate::model::DispatchRequest;
+use crate::model::request::{RawRequest, Sharing};
+use crate::plan::dialogue::{Dialogue, Side};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct DialogueArguments {
+    /// The agent that brings up the topic.
+    requester: String,
+    /// The agent that is asked; it speaks first.
+    responder: String,
+    /// What is to be settled, complete in itself.
+    topic: String,
+    /// Most rounds, 1 to 10; in each, both speak once.
+    #[serde(default = "rounds")]
+    #[schemars(range(min = 1, max = 10))]
+    max_rounds: i64,
+    /// Seconds each turn may take, 10 to 7200; 0 takes each agent's own limit.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 7200))]
+    timeout_seconds: i64,
+}
+
+const fn rounds() -> i64 {
+    3
+}
+
+#[tool_router(router = dialogue_tools, vis = "pub(super)")]
+impl Server {
+    /// Lets two agents settle something between their projects, such as an interface or a version: they answer each other in
+    /// turns, each in its own conversation, until one declares it resolved, a turn fails, or the rounds are over. Every turn
+    /// is a dispatch that is waited for; plan for minutes.
+    #[tool(
+        title = "Let two agents talk",
+        output_schema = schema::of::<DialogueDocument>(),
+        annotations(read_only_hint = false, destructive_hint = true, idempotent_hint = false, open_world_hint = true),
+        meta = answers_may_be_long()
+    )]
+    async fn dispatch_dialogue(
+        &self,
+        Parameters(asked): Parameters<DialogueArguments>,
+        context: RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        let timeout = asked.timeout_seconds;
+        let mut dialogue = match opened(&self.frontend, asked) {
+            Ok(dialogue) => dialogue,
+            Err(report) => return refusal(&report),
+        };
+        let client = Self::asker(&context);
+        let talked = progress::telling(&context, async |teller| {
+            let mut step = |round: usize, side: Side, agent: &str, view: &ProgressView| {
+                let who = format!("round {round}, {} {agent}", side.as_str());
+                teller.say(lines::line(&who, view, teller.elapsed()));
+            };
+            let cancelled = self.taken_back(&context.ct);
+            self.frontend.dialogue(&mut dialogue, timeout, &client, &mut step, cancelled).await
+        });
+        let turns = match talked.await {
+            Ok(turns) => turns,
+            Err(error) => return refusal(&Report::from(error)),
+        };
+        let document = DialogueDocument::of(turns, &dialogue.ending(), self.answer_chars_max());
+        if document.failed() { failure(&document) } else { answer(&document) }
+    }
+}
+
+/// Returns the dialogue that is asked for, or everything that is wrong with it.
+fn opened(frontend: &Frontend, asked: DialogueArguments) -> Result<Dialogue, Report> {
+    let config = frontend.config().map_err(|error| Report::from(&*error))?;
+    let mut problems = Vec::new();
+    let mut side = |field: &str, agent: String| {
+        let request = valid(field, agent, "x", &mut problems)?;
+        if let Err(refusal) = check_names(&config, &request) {
+            problems.push(format!("`{field}`: {refusal} ({})", refusal.hint));
+        }
+        Some(request.agent)
+    };
+    let requester = side("requester", asked.requester);
+    let responder = side("responder", asked.responder);
+    let _only_its_problems = valid("topic", "x".to_owned(), &asked.topic, &mut problems);
+    match (requester, responder) {
+        (Some(requester), Some(responder)) if problems.is_empty() => {
+            Ok(Dialogue::new(requester, responder, asked.topic, asked.max_rounds))
+        }
+        _ => {
+            let hint = "Correct the named fields and send it again; list_agents tells who can be asked.";
+            Err(Report::new(Kind::Usage, "invalid_request", problems.join("; "), hint))
+        }
+    }
+}
+
+/// Returns the request that one field makes, or notes what is wrong with it.
+fn valid(field: &str, agent: String, task: &str, problems: &mut Vec<String>) -> Option<DispatchRequest> {
+    let raw = RawRequest { agent, task: task.to_owned(), ..RawRequest::default() };
+    match DispatchRequest::new(raw, Sharing::Never) {
+        Ok(request) => Some(request),
+        Err(bad) => {
+            problems.extend(bad.into_iter().map(|bad| format!("`{field}` {}", bad.problem)));
+            None
+        }
+    }
+}

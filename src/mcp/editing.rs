@@ -1,0 +1,391 @@
+//! Tools that change agents and settings, as far as `settings.mcp_config_edits` lets a session.
+
+use rmcp::handler::server::wrapper::Parameters;
+use rmcp::model::CallToolResult;
+use rmcp::service::{RequestContext, RoleServer};
+use rmcp::{tool, tool_router};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::config::edit::{AgentsFile, Change, EditError, Edited, Editor, Fields, words as listed};
+use crate::config::settings::value_of;
+use crate::error::{Kind, Report};
+use crate::mcp::{Server, answer, refusal, schema};
+use crate::model::BudgetLimit;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct AddArguments {
+    /// Its name: letters, digits, `-` and `_`, beginning with a letter or digit.
+    name: String,
+    /// The directory its sessions run in; it must exist. `~/` is the user's home.
+    directory: String,
+    #[serde(flatten)]
+    fields: FieldArguments,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct UpdateArguments {
+    /// The agent's name, as `list_agents` shows it.
+    name: String,
+    /// Another directory; it must exist. Empty leaves it.
+    #[serde(default)]
+    directory: String,
+    #[serde(flatten)]
+    fields: FieldArguments,
+}
+
+/// What an agent has besides its name and directory. The words below fit both tools: in one that adds, what is left is
+/// what nobody wrote.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct FieldArguments {
+    /// What it is for: callers choose by it. Empty leaves it; without one it is read from the directory. `none` clears it.
+    #[serde(default)]
+    description: String,
+    /// Seconds one dispatch may run; 0 leaves it, and a new agent has the limit of the settings.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 86_400))]
+    timeout: i64,
+    /// US dollars one dispatch may cost, such as 2.5. Empty or 0 leaves it; `default` (or -1) takes what the settings say;
+    /// `none` is no cap, whatever they say.
+    #[serde(default = "empty")]
+    #[schemars(with = "String")]
+    max_budget_usd: Value,
+    /// Model alias or id. Empty leaves it; `none` leaves the choice to `claude`.
+    #[serde(default)]
+    model: String,
+    /// `default`, `plan`, `acceptEdits`, `dontAsk`, `auto` or `bypassPermissions`. Empty leaves it; `none` takes what the
+    /// settings say.
+    #[serde(default)]
+    permission_mode: String,
+    /// Tools it may use without being asked, as a list or separated by commas. Empty leaves them; `,` is no tools at all;
+    /// `none` takes what the settings say.
+    #[serde(default = "empty")]
+    #[schemars(with = "String")]
+    allowed_tools: Value,
+    /// Tools it may not use, written like the others.
+    #[serde(default = "empty")]
+    #[schemars(with = "String")]
+    disallowed_tools: Value,
+    /// Labels of what it can do, as a list or separated by commas; `none` clears them.
+    #[serde(default = "empty")]
+    #[schemars(with = "String")]
+    capabilities: Value,
+    /// Labels of what it can break, likewise.
+    #[serde(default = "empty")]
+    #[schemars(with = "String")]
+    risky_capabilities: Value,
+    /// Standing instructions for its sessions. Empty leaves them; `none` clears them.
+    #[serde(default)]
+    instructions: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct NameArguments {
+    /// The agent's name, as `list_agents` shows it.
+    name: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct SettingsArguments {
+    /// An object, or its JSON text: settings by their names in agents.yaml, such as `{"max_concurrency": 3, "cache": {"ttl":
+    /// 600}}` or `{"cache.ttl": 600}`; null takes one back to its default.
+    #[schemars(with = "String")]
+    settings: Value,
+}
+
+pub(super) const fn empty() -> Value {
+    Value::String(String::new())
+}
+
+/// What came of adding an agent.
+#[derive(Debug, Serialize, JsonSchema)]
+struct AddedDocument {
+    /// The new agent's name.
+    added: String,
+    /// Its directory.
+    directory: String,
+    /// What it is for.
+    description: String,
+    /// Its model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    /// Its permission mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permission_mode: Option<String>,
+    /// Tools it may use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    allowed_tools: Option<Vec<String>>,
+    /// Tools it may not use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disallowed_tools: Option<Vec<String>>,
+    /// What it can do.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    capabilities: Vec<String>,
+    /// What it can break.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    risky_capabilities: Vec<String>,
+    /// Its standing instructions.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    instructions: String,
+}
+
+/// What came of a change.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct UpdatedDocument {
+    /// What was changed.
+    pub(super) updated: String,
+    /// Its fields that were written or taken out.
+    pub(super) fields: Vec<String>,
+}
+
+/// What came of taking something out.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct RemovedDocument {
+    /// What was removed.
+    pub(super) removed: String,
+}
+
+/// What came of changing settings.
+#[derive(Debug, Serialize, JsonSchema)]
+struct SettingsDocument {
+    /// The settings that were written or taken out.
+    fields: Vec<String>,
+    /// What is in force now, by name.
+    settings: Map<String, Value>,
+}
+
+#[tool_router(router = editing_tools, vis = "pub(super)")]
+impl Server {
+    /// Makes a directory an agent that tasks can be dispatched to. Its description is read from the directory when none is
+    /// given.
+    #[tool(
+        title = "Add an agent",
+        output_schema = schema::of::<AddedDocument>(),
+        annotations(read_only_hint = false, destructive_hint = false, idempotent_hint = false, open_world_hint = false)
+    )]
+    async fn add_agent(
+        &self,
+        Parameters(asked): Parameters<AddArguments>,
+        context: RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        let AddArguments { name, directory, fields } = asked;
+        let directory = Some(self.frontend.as_written(directory.as_ref()));
+        let fields = match fields.changes(Asks::ForNew) {
+            Ok(changes) => Fields { directory, ..changes },
+            Err(report) => return refusal(&report),
+        };
+        let added = name.clone();
+        if let Err(report) = self.edit(&context, move |file| file.add_agent(&added, &fields)).await {
+            return refusal(&report);
+        }
+        let config = match self.frontend.config() {
+            Ok(config) => config,
+            Err(error) => return refusal(&Report::from(&*error)),
+        };
+        let Some(agent) = config.agent(&name).cloned() else {
+            return refusal(&crate::document::agents::unknown(&config, &name));
+        };
+        let facts = self.frontend.projects.facts(&agent.directory);
+        let description =
+            if agent.description.is_empty() { facts.description.clone() } else { agent.description };
+        answer(&AddedDocument {
+            added: name,
+            directory: agent.directory.display().to_string(),
+            description,
+            model: agent.model,
+            permission_mode: agent.permission_mode,
+            allowed_tools: agent.allowed_tools,
+            disallowed_tools: agent.disallowed_tools,
+            capabilities: agent.capabilities,
+            risky_capabilities: agent.risky_capabilities,
+            instructions: agent.instructions,
+        })
+    }
+
+    /// Removes an agent from the configuration. Its directory is not touched; groups keep its name.
+    #[tool(
+        title = "Remove an agent",
+        output_schema = schema::of::<RemovedDocument>(),
+        annotations(read_only_hint = false, destructive_hint = true, idempotent_hint = true, open_world_hint = false)
+    )]
+    async fn remove_agent(
+        &self,
+        Parameters(NameArguments { name }): Parameters<NameArguments>,
+        context: RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        match self.edit(&context, move |file| file.remove_agent(&name)).await {
+            Ok(edited) => answer(&RemovedDocument { removed: edited.subject.name().to_owned() }),
+            Err(report) => refusal(&report),
+        }
+    }
+
+    /// Changes fields of an agent; what is left empty stays as it is. Takes effect at the next dispatch.
+    #[tool(
+        title = "Change an agent",
+        output_schema = schema::of::<UpdatedDocument>(),
+        annotations(read_only_hint = false, destructive_hint = true, idempotent_hint = true, open_world_hint = false)
+    )]
+    async fn update_agent(
+        &self,
+        Parameters(asked): Parameters<UpdateArguments>,
+        context: RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        let UpdateArguments { name, directory, fields } = asked;
+        let directory = Some(directory).filter(|directory| !directory.trim().is_empty());
+        let directory = directory.map(|directory| self.frontend.as_written(directory.as_ref()));
+        let fields = match fields.changes(Asks::ForChange) {
+            Ok(changes) => Fields { directory, ..changes },
+            Err(report) => return refusal(&report),
+        };
+        match self.edit(&context, move |file| file.update_agent(&name, &fields)).await {
+            Ok(edited) => answer(&UpdatedDocument::of(edited)),
+            Err(report) => refusal(&report),
+        }
+    }
+
+    /// Changes settings that hold for every agent and for the program itself, and returns what is in force.
+    /// agents.example.yaml explains each.
+    #[tool(
+        title = "Change settings",
+        output_schema = schema::of::<SettingsDocument>(),
+        annotations(read_only_hint = false, destructive_hint = true, idempotent_hint = true, open_world_hint = false)
+    )]
+    async fn update_settings(
+        &self,
+        Parameters(asked): Parameters<SettingsArguments>,
+        context: RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        let settings = match from_text(asked.settings) {
+            Value::Object(settings) => settings,
+            other => return refusal(&wrong("settings", &other, "an object such as {\"cache.ttl\": 600}")),
+        };
+        let values: Vec<(String, Value)> = settings.into_iter().collect();
+        let edited = match self.edit(&context, move |file| file.update_settings(&values)).await {
+            Ok(edited) => edited,
+            Err(report) => return refusal(&report),
+        };
+        let config = match self.frontend.config() {
+            Ok(config) => config,
+            Err(error) => return refusal(&Report::from(&*error)),
+        };
+        let now = |key: &String| (key.clone(), value_of(&config.settings, key));
+        let settings = edited.changed.iter().map(now).collect();
+        answer(&SettingsDocument { fields: edited.changed, settings })
+    }
+}
+
+impl Server {
+    /// Makes an edit that a session asks for.
+    pub(super) async fn edit(
+        &self,
+        context: &RequestContext<RoleServer>,
+        edit: impl FnOnce(&AgentsFile) -> Result<Edited, EditError> + Send + 'static,
+    ) -> Result<Edited, Report> {
+        Ok(self.frontend.change_config(&Self::asker(context), Editor::Session, edit).await?)
+    }
+}
+
+impl UpdatedDocument {
+    pub(super) fn of(edited: Edited) -> Self {
+        Self { updated: edited.subject.name().to_owned(), fields: edited.changed }
+    }
+}
+
+/// What the fields are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    ForNew,
+    ForChange,
+}
+
+impl FieldArguments {
+    fn changes(self, asks: Asks) -> Result<Fields, Report> {
+        let timeout = match self.timeout {
+            0 => Change::Keep,
+            seconds => Change::Set(u32::try_from(seconds).map_err(|_| {
+                let hint = "Give seconds from 1 to 86400. To take it back to the default, a person types: agent-dispatch \
+                            update NAME --timeout 0";
+                Report::new(Kind::Usage, "invalid_field", format!("`timeout` is {seconds}"), hint)
+            })?),
+        };
+        Ok(Fields {
+            description: text(&self.description),
+            timeout,
+            max_budget: budget(&self.max_budget_usd, asks)?,
+            model: text(&self.model),
+            permission_mode: text(&self.permission_mode),
+            allowed_tools: words("allowed_tools", &self.allowed_tools)?,
+            disallowed_tools: words("disallowed_tools", &self.disallowed_tools)?,
+            capabilities: words("capabilities", &self.capabilities)?,
+            risky_capabilities: words("risky_capabilities", &self.risky_capabilities)?,
+            instructions: text(&self.instructions),
+            ..Fields::default()
+        })
+    }
+}
+
+/// Returns what a text changes: nothing when it is blank; `none` clears.
+pub(super) fn text(text: &str) -> Change<String> {
+    match text.trim() {
+        "" => Change::Keep,
+        word if word.eq_ignore_ascii_case("none") => Change::Clear,
+        _ => Change::Set(text.to_owned()),
+    }
+}
+
+/// Returns what several words change: a list of them, its JSON text, or a text with commas.
+fn words(name: &str, value: &Value) -> Result<Change<Vec<String>>, Report> {
+    match from_text(value.clone()) {
+        Value::String(words) => Ok(match text(&words) {
+            Change::Set(words) => Change::Set(listed(&words)),
+            Change::Keep => Change::Keep,
+            Change::Clear => Change::Clear,
+        }),
+        Value::Array(items) => {
+            let words: Option<Vec<String>> =
+                items.iter().map(|item| item.as_str().map(|word| word.trim().to_owned())).collect();
+            words.map(Change::Set).ok_or_else(|| wrong(name, value, "a list of texts"))
+        }
+        other => Err(wrong(name, &other, "a list of texts, or a text with commas")),
+    }
+}
+
+fn budget(value: &Value, asks: Asks) -> Result<Change<BudgetLimit>, Report> {
+    let expected = "an amount such as 2.5, `none` for no cap, or `default`";
+    let usd = match value {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
+            "" => return Ok(Change::Keep),
+            "none" => return Ok(Change::Set(BudgetLimit::Unlimited)),
+            "default" => return Ok(Change::Clear),
+            text => text.trim_start_matches('$').parse().ok(),
+        },
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    };
+    match usd.filter(|usd| usd.is_finite()) {
+        Some(0.0) => Ok(Change::Keep),
+        Some(usd) if usd > 0.0 => Ok(Change::Set(BudgetLimit::Usd(usd))),
+        Some(_) if asks == Asks::ForChange => Ok(Change::Clear),
+        Some(_) | None => Err(wrong("max_budget_usd", value, expected)),
+    }
+}
+
+/// Returns what a text says that is JSON of an object or a list, any other value as it is.
+pub(super) fn from_text(value: Value) -> Value {
+    let Value::String(text) = &value else { return value };
+    if !text.trim_start().starts_with(['{', '[']) {
+        return value;
+    }
+    serde_json::from_str(text).unwrap_or(value)
+}
+
+/// Says that an argument is not what it should be.
+pub(super) fn wrong(name: &str, value: &Value, expected: &str) -> Report {
+    let shown: String = value.to_string().chars().take(100).collect();
+    let hint = format!("Give {expected}.");
+    Report::new(Kind::Usage, "invalid_field", format!("`{name}` is {shown}, not {expected}"), hint)
+}
+
+#[cfg(test)]
+mod tests;

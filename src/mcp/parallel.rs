@@ -1,0 +1,274 @@
+//! The tool that dispatches several tasks at once; and their items, as both doors read them.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use rmcp::handler::server::wrapper::Parameters;
+use rmcp::model::CallToolResult;
+use rmcp::service::{RequestContext, RoleServer};
+use rmcp::{tool, tool_router};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use crate::config::Config;
+use crate::daemon::protocol::ProgressView;
+use crate::dispatch::{DispatchError, Frontend, Outcome, Patience, Standing, check_names, items_max};
+use crate::document::parallel::{ParallelDocument, Wanted, part};
+use crate::error::{Kind, Report};
+use crate::mcp::arguments::fit_within;
+use crate::mcp::dispatching::{Question, Wish, answers_may_be_long, failure, inline_wait};
+use crate::mcp::{Server, answer, progress, refusal, schema};
+use crate::model::request::{RawRequest, Sharing};
+use crate::model::{Asker, DispatchRequest};
+use crate::plan::merge;
+
+/// Most problems that one message names.
+const PROBLEMS_MAX: usize = 20;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct ParallelArguments {
+    /// The dispatches: a list of objects (or its JSON text).
+    #[schemars(with = "Vec<Fields>")]
+    dispatches: Value,
+    /// An agent that makes one answer of all; empty leaves them apart.
+    #[serde(default)]
+    aggregate: String,
+}
+
+/// One of several dispatches, as it is written.
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Fields {
+    #[serde(flatten)]
+    question: Question,
+    #[serde(flatten)]
+    wish: Wish,
+    /// A conversation with this agent to go on with.
+    #[serde(default)]
+    session_id: String,
+}
+
+/// Several dispatches that may be sent: everything about them was checked that can be before any of them runs.
+#[derive(Debug)]
+pub(crate) struct Several {
+    requests: Vec<DispatchRequest>,
+    wanted: Vec<Wanted>,
+    aggregate: String,
+}
+
+#[tool_router(router = parallel_tools, vis = "pub(super)")]
+impl Server {
+    /// Dispatches several tasks at once, to one agent or several, and waits for all. Results come in the order of asking;
+    /// identical ones run once; the failure of one does not touch the others. With `aggregate`, that agent makes one answer
+    /// of all. What still runs when the wait is over comes as `running` with its `job_id`, and goes on.
+    #[tool(
+        title = "Dispatch several tasks at once",
+        output_schema = schema::of::<ParallelDocument>(),
+        annotations(read_only_hint = false, destructive_hint = true, idempotent_hint = false, open_world_hint = true),
+        meta = answers_may_be_long()
+    )]
+    async fn dispatch_parallel(
+        &self,
+        Parameters(asked): Parameters<ParallelArguments>,
+        context: RequestContext<RoleServer>,
+    ) -> CallToolResult {
+        let config = match self.frontend.config() {
+            Ok(config) => config,
+            Err(error) => return refusal(&Report::from(&*error)),
+        };
+        let several = match Several::read(&config, asked.dispatches, &asked.aggregate) {
+            Ok(several) => several,
+            Err(report) => return refusal(&report),
+        };
+        let client = Self::asker(&context);
+        let carried_out = progress::telling(&context, async |teller| {
+            let agents = several.speakers();
+            let mut standing = |standing: &Standing| teller.standing(&agents, standing);
+            let patience = inline_wait(&config.settings);
+            let cancelled = self.taken_back(&context.ct);
+            let chars = config.settings.max_answer_chars as usize;
+            several.carry_out(&self.frontend, &client, (patience, chars), &mut standing, cancelled).await
+        });
+        match carried_out.await {
+            Ok(document) if document.all_failed() => failure(&document),
+            Ok(document) => answer(&document),
+            Err(error) => refusal(&Report::from(error)),
+        }
+    }
+}
+
+impl Several {
+    /// Reads several dispatches from a list or its JSON text, or says everything that is wrong with them.
+    pub(crate) fn read(config: &Config, given: Value, aggregate: &str) -> Result<Self, Report> {
+        let items = listed(given, items_max(config))?;
+        let mut problems = Vec::new();
+        let mut several =
+            Self { requests: Vec::new(), wanted: Vec::new(), aggregate: aggregate.trim().to_owned() };
+        for (number, item) in items.into_iter().enumerate() {
+            let path = format!("dispatches[{number}]");
+            if let Some((request, wanted)) = item_of(config, &path, item, &mut problems) {
+                several.requests.push(request);
+                several.wanted.push(wanted);
+            }
+        }
+        problems.extend(same_conversation(&several.requests).filter(|_| problems.is_empty()));
+        if !several.aggregate.is_empty() {
+            let raw = RawRequest {
+                agent: several.aggregate.clone(),
+                task: "x".to_owned(),
+                ..RawRequest::default()
+            };
+            checked(config, "aggregate", raw, Sharing::Never, &mut problems);
+        }
+        if problems.is_empty() { Ok(several) } else { Err(invalid(&problems)) }
+    }
+
+    /// Returns the agents, in order.
+    fn agents(&self) -> Vec<&str> {
+        self.requests.iter().map(|request| request.agent.as_str()).collect()
+    }
+
+    /// Returns who takes steps, as a [`Standing`] numbers them: the agents, then the one that makes one answer of all.
+    pub(crate) fn speakers(&self) -> Vec<&str> {
+        self.agents().into_iter().chain([self.aggregate.as_str()]).collect()
+    }
+
+    /// Dispatches them all, and what is made of their answers, within one patience; answers come in `chars` characters.
+    pub(crate) async fn carry_out(
+        &self,
+        frontend: &Frontend,
+        client: impl Into<Asker>,
+        (patience, chars): (Patience, usize),
+        on_standing: &mut (dyn FnMut(&Standing) + Send),
+        cancelled: impl Future<Output = ()> + Send,
+    ) -> Result<ParallelDocument, DispatchError> {
+        let (began, client) = (Instant::now(), &client.into());
+        let mut cancelled = std::pin::pin!(cancelled);
+        let outcomes =
+            frontend.parallel(&self.requests, client, patience, on_standing, cancelled.as_mut()).await?;
+        let merged = match self.merge(&outcomes) {
+            Some(request) => {
+                let total = outcomes.len();
+                let mut step = |_, view: &ProgressView| {
+                    on_standing(&Standing { done: total, total, step: Some((total, view.clone())) });
+                };
+                let left = patience.left(began);
+                Some(frontend.dispatch(&request, client, left, &mut step, cancelled).await)
+            }
+            None => None,
+        };
+        let items: Vec<_> = self.agents().into_iter().zip(self.wanted.iter().copied()).collect();
+        let aggregated = merged.as_ref().map(|outcome| (self.aggregate.as_str(), outcome));
+        Ok(ParallelDocument::of(&items, &outcomes, aggregated, chars).with_running(&self.aggregate))
+    }
+
+    /// Returns the request to make one answer of these; nothing when that was not asked for, or some still run.
+    fn merge(&self, outcomes: &[Outcome]) -> Option<DispatchRequest> {
+        if self.aggregate.is_empty() {
+            return None;
+        }
+        let items = self.agents().into_iter().zip(&self.wanted).zip(outcomes);
+        let parts: Option<Vec<_>> =
+            items.map(|((agent, wanted), outcome)| part(agent, *wanted, outcome)).collect();
+        // The agent was checked before, and the parts are cut to what a request may hold.
+        DispatchRequest::new(merge::request(self.aggregate.clone(), &parts?), Sharing::Never).ok()
+    }
+}
+
+/// Returns the items of a list, which may come as its JSON text.
+fn listed(given: Value, most: usize) -> Result<Vec<Value>, Report> {
+    let bad = |message: String| {
+        let hint = "Pass a list of objects, each with at least `agent` and `task`.";
+        Report::new(Kind::Usage, "invalid_arguments", message, hint)
+    };
+    let given = match given {
+        Value::String(text) => {
+            serde_json::from_str(&text).map_err(|error| bad(format!("`dispatches` is not JSON: {error}")))?
+        }
+        other => other,
+    };
+    let Value::Array(items) = given else { return Err(bad("`dispatches` is not a list".to_owned())) };
+    match items.len() {
+        0 => Err(bad("`dispatches` is empty".to_owned())),
+        count if count > most => Err(bad(format!(
+            "`dispatches` has {count} items, more than {most} (20 for each of `max_concurrency`, and at least 100)"
+        ))),
+        _ => Ok(items),
+    }
+}
+
+fn item_of(
+    config: &Config,
+    path: &str,
+    item: Value,
+    problems: &mut Vec<String>,
+) -> Option<(DispatchRequest, Wanted)> {
+    static FIELDS: LazyLock<Map<String, Value>> = LazyLock::new(schema::input_of::<Fields>);
+    let before = problems.len();
+    let Value::Object(item) = item else {
+        problems.push(format!("`{path}` is not an object"));
+        return None;
+    };
+    let fitting = fit_within(&format!("{path}."), item, &FIELDS, problems);
+    if problems.len() > before {
+        return None;
+    }
+    let fields: Fields = match serde_json::from_value(Value::Object(fitting)) {
+        Ok(fields) => fields,
+        Err(error) => {
+            problems.push(format!("`{path}` cannot be read: {error}"));
+            return None;
+        }
+    };
+    let sharing = if fields.session_id.is_empty() { Sharing::CacheAndJoin } else { Sharing::Never };
+    let raw = fields.question.in_session(fields.session_id);
+    checked(config, path, raw, sharing, problems).map(|request| (request, fields.wish.wanted()))
+}
+
+/// Returns a request that may be sent, or notes what is wrong with it: its fields, and who is named in it.
+fn checked(
+    config: &Config,
+    path: &str,
+    raw: RawRequest,
+    sharing: Sharing,
+    problems: &mut Vec<String>,
+) -> Option<DispatchRequest> {
+    match DispatchRequest::new(raw, sharing) {
+        Ok(request) => match check_names(config, &request) {
+            Ok(()) => return Some(request),
+            Err(refusal) => problems.push(format!("`{path}`: {refusal} ({})", refusal.hint)),
+        },
+        Err(bad) => {
+            problems.extend(bad.into_iter().map(|bad| match path {
+                "aggregate" => format!("`aggregate` {}", bad.problem),
+                _ => format!("`{path}.{}` {}", bad.field, bad.problem),
+            }));
+        }
+    }
+    None
+}
+
+/// Returns which two go on with the same conversation: one of them would be refused.
+fn same_conversation(requests: &[DispatchRequest]) -> Option<String> {
+    let mut seen = BTreeMap::new();
+    requests.iter().enumerate().find_map(|(number, request)| {
+        let first = seen.insert(request.resume.as_ref()?, number)?;
+        Some(format!(
+            "`dispatches[{number}].session_id` is the conversation of `dispatches[{first}]`, and only one at a time goes on \
+             with it"
+        ))
+    })
+}
+
+fn invalid(problems: &[String]) -> Report {
+    let mut named = problems.iter().take(PROBLEMS_MAX).cloned().collect::<Vec<_>>().join("; ");
+    if problems.len() > PROBLEMS_MAX {
+        named = format!("{named}; and {} more", problems.len() - PROBLEMS_MAX);
+    }
+    let hint = "Nothing was started: correct the named fields and send it again.";
+    Report::new(Kind::Usage, "invalid_arguments", named, hint)
+}
+
+#[cfg(test)]
+mod tests;
