@@ -26,10 +26,10 @@ use crate::runner::repository::{Range, Repository, Status};
 /// How long an answer waits for what git says.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// How long git is left in peace between two looks, and how many times as long as the last one took: at most a tenth of
+/// How long git is left in peace between two looks, and how many times as long as the last one took: at most a fifth of
 /// a processor.
 const PEACE: Duration = Duration::from_secs(1);
-const PEACE_TIMES: u32 = 10;
+const PEACE_TIMES: u32 = 4;
 
 /// A witness of one run. Dropping it ends its questions.
 #[derive(Debug)]
