@@ -11,12 +11,17 @@ use crate::model::agent::ProfileInForce;
 use crate::model::{Caller, Changes, Timestamp, ToolUse, Usage};
 
 pub mod chain;
+pub mod checkpoint;
+pub mod export;
 pub mod key;
+pub mod ocsf;
 pub mod query;
 pub mod redact;
+pub mod report;
 pub mod seal;
 pub mod stats;
 pub mod typical;
+pub mod verdict;
 
 pub use key::{AuditKey, Mac};
 
@@ -59,11 +64,15 @@ pub enum Code {
     Gap,
     /// The store could not be opened and was set aside; a new one begins here.
     Quarantined,
+    /// Old records were removed from the beginning of the trail.
+    Retention,
+    /// A check of the trail found a fault.
+    VerifyFailed,
 }
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Requested,
         Self::Refused,
         Self::Hit,
@@ -79,6 +88,8 @@ impl Code {
         Self::KeyReplaced,
         Self::Gap,
         Self::Quarantined,
+        Self::Retention,
+        Self::VerifyFailed,
     ];
 
     /// Returns the text used in records.
@@ -99,6 +110,8 @@ impl Code {
             Self::KeyReplaced => "key_replaced",
             Self::Gap => "gap",
             Self::Quarantined => "quarantined",
+            Self::Retention => "retention",
+            Self::VerifyFailed => "verify_failed",
         }
     }
 }

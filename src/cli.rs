@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
-use crate::cli::args::{
-    Arguments, AuditArguments, AuditCommand, Command, DaemonCommand, DispatchArguments, Status,
-};
+use crate::cli::args::{Arguments, Command, DaemonCommand, DispatchArguments, Status};
 use crate::cli::dispatching::Manner;
 use crate::cli::jobs::Until;
 use crate::cli::render::Screen;
@@ -37,6 +35,7 @@ mod plan;
 mod progress;
 mod registration;
 mod render;
+mod report;
 mod settings;
 mod several;
 mod shell;
@@ -140,7 +139,7 @@ fn run(command: Command, environment: Environment) -> Result<ExitCode, Report> {
         Command::Sessions(asked) => wait(upkeep::sessions(&frontend, screen, asked)).map(done),
         Command::Cache { command } => wait(upkeep::cache(&frontend, command)).map(done),
         Command::Gc(asked) => wait(upkeep::gc(&frontend, screen, asked)).map(done),
-        Command::Audit { command, list } => review(&frontend, screen, command, list),
+        Command::Audit { command, list } => wait(audit::run(&frontend, screen, command, list)),
         Command::Daemon { command: DaemonCommand::Status { json } } => {
             wait(daemon::status(&frontend, json)).map(done)
         }
@@ -158,21 +157,6 @@ fn run(command: Command, environment: Environment) -> Result<ExitCode, Report> {
         }
         Command::Serve => serve_mcp(frontend).map(done),
         Command::Worker { folder } => carry_out(&frontend.environment, &folder).map(done),
-    }
-}
-
-fn review(
-    frontend: &Frontend,
-    screen: Screen,
-    command: Option<AuditCommand>,
-    list: AuditArguments,
-) -> Result<ExitCode, Report> {
-    let done = |()| ExitCode::SUCCESS;
-    match command {
-        None => wait(audit::list(frontend, screen, list)).map(done),
-        Some(AuditCommand::Show { what, json }) => wait(audit::show(frontend, &what, json)).map(done),
-        Some(AuditCommand::Hash { value, json }) => wait(audit::hash::hash(frontend, screen, &value, json)),
-        Some(AuditCommand::Verify { json }) => wait(audit::verify(frontend, json)),
     }
 }
 

@@ -24,6 +24,7 @@ mod dialogue;
 mod parallel;
 mod prepare;
 mod upkeep;
+pub mod usual;
 mod wait;
 mod witness;
 pub mod worker;
@@ -47,6 +48,7 @@ pub struct Frontend {
     pub client: Client,
     /// What directories are, remembered until their files change.
     pub projects: project::Memo,
+    remembered: usual::Remembered,
 }
 
 /// How long to wait for the outcome.
@@ -149,7 +151,8 @@ impl Frontend {
     pub fn new(environment: Environment) -> Self {
         let source = Source::new(environment.config_file.clone(), environment.home.clone());
         let client = Client::new(&environment);
-        Self { environment, source, client, projects: project::Memo::new() }
+        let (projects, remembered) = (project::Memo::new(), usual::Remembered::default());
+        Self { environment, source, client, projects, remembered }
     }
 
     /// Returns the configuration as it is now.

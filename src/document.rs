@@ -11,12 +11,14 @@ use crate::job::{JobRecord, State};
 use crate::model::{Answer, FailureClass, Retry, RunResult};
 
 pub(super) mod agents;
+pub(super) mod audit;
 pub(super) mod dialogue;
 pub(super) mod groups;
 mod jobs;
 pub(super) mod parallel;
 pub(super) mod plan;
 pub(super) mod progress;
+pub(super) mod record;
 pub(super) mod summary;
 pub(super) mod upkeep;
 

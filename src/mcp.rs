@@ -32,6 +32,7 @@ use crate::error::{Kind, Report};
 mod agents;
 mod answering;
 mod arguments;
+mod audit;
 mod completion;
 mod dialogue;
 mod dispatching;
@@ -187,6 +188,7 @@ impl Server {
             + Self::planning_tools()
             + Self::job_tools()
             + Self::upkeep_tools()
+            + Self::audit_tools()
     }
 
     /// Calls a tool with arguments that fit its schema, or refuses.

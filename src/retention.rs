@@ -79,6 +79,16 @@ impl Rule {
         self.now
     }
 
+    /// Returns the moment before which things go.
+    pub const fn cutoff(&self) -> Timestamp {
+        self.cutoff
+    }
+
+    /// Returns whether an audit record of that time goes.
+    pub fn record_goes(&self, time: Timestamp) -> bool {
+        time < self.cutoff
+    }
+
     /// Returns whether a job of this id may go at all: one that was opened after what is kept began ended after it, too.
     pub fn reaches(&self, id: JobId) -> bool {
         id.created() < self.cutoff

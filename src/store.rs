@@ -7,7 +7,8 @@
 //! * [`repair`] puts right what a kill while opening leaves behind, and sets an unopenable store aside, never deleting it;
 //! * [`chunks`] keeps every stored value at or below 4096 bytes, whatever the size of what is stored;
 //! * [`committer`] owns all writes: one thread, one atomic batch and one flush for everything that waits, then the answers;
-//! * [`head`] keeps the end of the audit chain in a file outside the engine, the only witness of a lost tail.
+//! * [`head`] keeps the end of the audit chain in a file outside the engine, the only witness of a lost tail; [`verify`]
+//!   compares the two, and everything else that must agree.
 //!
 //! What a change may do stands in [`txn`]; keys in [`keys`]; the bytes of values in [`schema`].
 
@@ -20,23 +21,28 @@ pub mod database;
 pub mod durability;
 pub mod gc;
 pub mod head;
+pub mod import;
 pub mod key;
 pub mod keys;
 pub mod ledger;
 mod opening;
 pub mod reader;
 pub mod repair;
+pub mod retire;
 pub mod schema;
 pub mod txn;
+pub mod verify;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
-use crate::audit::query::{AuditEntry, VerifyReport};
+use crate::audit::chain::{Fault as Finding, Head};
+use crate::audit::query::AuditEntry;
+use crate::audit::verdict::VerifyReport;
 use crate::audit::{AuditKey, Code, Mac, Record};
-use crate::model::JobId;
+use crate::model::{JobId, Timestamp};
 
 pub use committer::{CommitError, Committer};
 pub use database::{Database, Direction, EngineError, Entry, OpenError, Opened, Writes};
@@ -44,6 +50,7 @@ pub use durability::{Durability, make_sled_fsync, owner_only_files};
 pub use head::{Comparison, HeadFile};
 pub use reader::Reader;
 pub use txn::{Fault, Txn};
+pub use verify::{Check, Steps};
 
 /// Why a read failed.
 pub type ReadError = Fault;
@@ -86,13 +93,20 @@ impl Store {
         let opened = Database::open(dir, durability)?;
         let unreadable = |fault: Fault| OpenError::Engine { path: dir.to_owned(), reason: fault.to_string() };
         let forgotten = !heads.exists();
-        let (head_file, outside) =
+        let (mut head_file, outside) =
             HeadFile::open(heads).map_err(|source| OpenError::Io { path: heads.to_owned(), source })?;
         let reader = Reader::new(opened.database.clone());
         let stored = reader.head().map_err(unreadable)?;
-        let hash_at = |seq| reader.link(seq).ok().flatten().map(|link| link.hash);
-        let comparison = head::compare(stored, hash_at, outside);
-        let found = opening::Found { comparison, stored, forgotten, quarantined: opened.quarantined };
+        let comparison = head::compare(stored, |seq| reader.hash_of(seq), outside);
+        if comparison == Comparison::Ahead {
+            // From now on the file is behind only if somebody put it back.
+            head_file
+                .record(stored, Timestamp::now())
+                .map_err(|source| OpenError::Io { path: heads.to_owned(), source })?;
+        }
+        let closed = reader.closed();
+        let quarantined = opened.quarantined;
+        let found = opening::Found { comparison, stored, outside, closed, forgotten, quarantined };
         let (start, gap) = found.judge();
         let mut notes = opened.repaired;
         if opened.database.blobs_present() {
@@ -142,10 +156,31 @@ impl Store {
         self.commit(move |txn| ledger::record_once(txn, id, told)).await
     }
 
-    /// Checks the whole audit trail, inside and against the head file.
-    pub fn verify(&self) -> Result<VerifyReport, ReadError> {
-        let outside = head::newest(&self.facts.heads).unwrap_or(None);
-        self.reader.verify(outside)
+    /// Returns the end of the trail that is in the head file, too; none when the store cannot write any more.
+    pub async fn witnessed(&self) -> Head {
+        // A change that changes nothing is answered when everything before it is on disk.
+        self.commit(|txn| Ok(txn.head())).await.unwrap_or(Head::EMPTY)
+    }
+
+    /// Checks the audit trail, inside and against the head file, which knows `witnessed`. Takes seconds when it is long.
+    pub fn verify(
+        &self,
+        anchor: Option<Head>,
+        witnessed: Head,
+        steps: &Steps,
+    ) -> Result<VerifyReport, ReadError> {
+        let heads = head::remembered(&self.facts.heads).unwrap_or_default();
+        self.reader.verify(&Check { anchor, heads, witnessed }, steps)
+    }
+
+    /// Records that a check found a fault: each fault once, and only if the store can still write.
+    pub async fn record_finding(&self, finding: Finding) -> Result<(), CommitError> {
+        self.commit(move |txn| ledger::record_finding(txn, finding)).await
+    }
+
+    /// Returns what changes whenever audit records have reached the disk.
+    pub fn appended(&self) -> watch::Receiver<u64> {
+        self.committer.appended()
     }
 
     /// Returns the key with which what is stored is redacted.

@@ -102,6 +102,7 @@ const CAPABILITIES: &[(&str, &[&str])] = &[
     ("clap_complete::", &["cli/args/"]),
     ("clap_mangen::", &["cli/args/"]),
     ("comfy_table::", &["cli/render/"]),
+    ("opentelemetry_proto::", &["cli/audit/otlp.rs"]),
     ("bincode::", &["store/schema.rs"]),
     ("chrono::", &["model/clock.rs"]),
     ("serde_yaml::", &["config/"]),
@@ -113,7 +114,7 @@ const CAPABILITIES: &[(&str, &[&str])] = &[
     ("unsafe {", &["runner/process.rs", "store/durability.rs"]),
     ("std::env::", &["config/paths.rs"]),
     ("SystemTime::now", &["model/clock.rs"]),
-    ("thread::Builder", &["store/committer.rs", "runner/launch.rs", "config/edit.rs"]),
+    ("thread::Builder", &["store/committer.rs", "store/verify.rs", "runner/launch.rs", "config/edit.rs"]),
     ("thread::spawn", &["store/committer.rs", "runner/launch.rs", "config/edit.rs"]),
 ];
 

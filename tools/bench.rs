@@ -30,12 +30,16 @@ mod floors;
 mod history;
 #[path = "bench/memory.rs"]
 mod memory;
+#[path = "bench/plot.rs"]
+mod plot;
 #[path = "bench/room.rs"]
 mod room;
 #[path = "bench/samples.rs"]
 mod samples;
 #[path = "bench/surface.rs"]
 mod surface;
+#[path = "bench/trail.rs"]
+mod trail;
 
 use client::Client;
 use floors::{Echo, Log};
@@ -60,6 +64,8 @@ fn main() -> ExitCode {
     let outcome = match arguments.split_first() {
         Some((first, rest)) if first == "front-ends" => crowd::be_front_ends(rest),
         Some((first, rest)) if first == "history" => history::be_history(rest),
+        Some((first, rest)) if first == "trail" => trail::be_trail(rest),
+        Some((first, rest)) if first == "appends" => trail::be_appends(rest),
         _ => bench(&arguments),
     };
     match outcome {
@@ -73,12 +79,20 @@ fn main() -> ExitCode {
 }
 
 fn bench(arguments: &[String]) -> io::Result<()> {
-    let rounds = match arguments {
-        [name, rounds] if name == "--rounds" => rounds.parse().map_err(io::Error::other)?,
-        [] => ROUNDS,
-        _ => return Err(io::Error::other("usage: bench [--rounds N]")),
-    };
+    let (mut rounds, mut records) = (ROUNDS, None);
+    for pair in arguments.chunks(2) {
+        match pair {
+            [name, number] if name == "--rounds" => rounds = number.parse().map_err(io::Error::other)?,
+            [name, number] if name == "--trail" => records = Some(number.parse().map_err(io::Error::other)?),
+            _ => return Err(io::Error::other("usage: bench [--rounds N] [--trail RECORDS]")),
+        }
+    }
     let mut table = Table::default();
+    if let Some(records) = records {
+        // Instead of all else: it takes its time, and nobody else's.
+        trail::measure(records, rounds, &mut table)?;
+        return io::stdout().write_all(table.text().as_bytes());
+    }
     in_room(&Room::new(room::AGENTS, room::PLACES)?, |room, daemon| {
         measure(room, daemon, rounds, &mut table)
     })?;

@@ -26,6 +26,16 @@ const SECRETS_MAX: usize = 12;
 
 /// Replaces secrets of known shapes by marks.
 pub fn redact<'t>(text: &'t str, key: &AuditKey) -> Cow<'t, str> {
+    marked(text, Some(key))
+}
+
+/// Replaces secrets of known shapes by marks that say no more than their kind: for who has no key, and shows what others
+/// have stored.
+pub fn hide(text: &str) -> Cow<'_, str> {
+    marked(text, None)
+}
+
+fn marked<'t>(text: &'t str, key: Option<&AuditKey>) -> Cow<'t, str> {
     let found = shapes::find(text);
     if found.is_empty() {
         return Cow::Borrowed(text);
@@ -34,8 +44,12 @@ pub fn redact<'t>(text: &'t str, key: &AuditKey) -> Cow<'t, str> {
     let mut done = 0;
     for secret in found {
         out.push_str(text.get(done..secret.at.start).unwrap_or_default());
-        let tag = key.mac(text.get(secret.at.clone()).unwrap_or_default().as_bytes()).tag();
-        out.extend([MARK, secret.kind, ":", &tag, "]"]);
+        out.extend([MARK, secret.kind]);
+        if let Some(key) = key {
+            let tag = key.mac(text.get(secret.at.clone()).unwrap_or_default().as_bytes()).tag();
+            out.extend([":", &tag]);
+        }
+        out.push(']');
         done = secret.at.end;
     }
     Cow::Owned(out + text.get(done..).unwrap_or_default())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::RunResult;
+use crate::model::Outcome;
 
 /// Fewer dispatches than this say nothing.
 pub const SAMPLES_MIN: usize = 3;
@@ -22,20 +22,8 @@ pub struct Sample {
     pub cost_usd: Option<f64>,
     /// Whether the agent answered without an error.
     pub success: bool,
-    /// The agent's own verdict, by its name.
-    pub outcome: Option<&'static str>,
-}
-
-impl Sample {
-    /// Returns what came of a run, as a sample.
-    pub fn of(result: &RunResult) -> Self {
-        Self {
-            millis: result.duration_ms,
-            cost_usd: result.cost_usd,
-            success: result.success,
-            outcome: result.outcome.map(crate::model::Outcome::as_str),
-        }
-    }
+    /// The agent's own verdict.
+    pub outcome: Option<Outcome>,
 }
 
 /// What dispatches to an agent usually take.
@@ -70,7 +58,7 @@ impl Typical {
         costs.sort_unstable_by(f64::total_cmp);
         let mut outcomes = BTreeMap::new();
         for outcome in samples.iter().filter_map(|one| one.outcome) {
-            *outcomes.entry(outcome.to_owned()).or_insert(0) += 1;
+            *outcomes.entry(outcome.as_str().to_owned()).or_insert(0) += 1;
         }
         Some(Self {
             dispatches: count(samples.len()),

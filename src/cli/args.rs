@@ -7,17 +7,23 @@ use clap::{Parser, Subcommand};
 mod agents;
 mod audit;
 mod dispatching;
+mod export;
 mod groups;
 mod manual;
+mod report;
 mod settings;
 mod setup;
 mod upkeep;
 
 pub(super) use agents::{Budget, FieldArguments};
-pub(super) use audit::{AUDIT_HELP, AuditArguments, AuditCommand};
+pub(super) use audit::{
+    AUDIT_HELP, AuditArguments, AuditCommand, FilterArguments, Format, OutputArguments, ShowPart, StatsBy,
+};
 pub(super) use dispatching::{DispatchArguments, Status};
+pub(super) use export::{ExportArguments, ExportFormat, ImportArguments};
 pub(super) use groups::{GroupCommand, GroupTexts};
 pub(super) use manual::{Shell, completions, pages};
+pub(super) use report::ReportArguments;
 pub(super) use settings::SettingsCommand;
 pub(super) use setup::{DoctorArguments, RegistrationArguments, Scope, StatsArguments};
 pub(super) use upkeep::{CacheCommand, GC_HELP, GcArguments, SessionsArguments};

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::cli::render::{duration, fact, print_json, print_text, size};
 use crate::daemon::ClientError;
-use crate::daemon::protocol::{DaemonStatus, Reply, Request};
+use crate::daemon::protocol::{DaemonStatus, Reply, Request, WireFault, trail};
 use crate::dispatch::Frontend;
 use crate::error::Report;
 use crate::model::Timestamp;
@@ -15,6 +15,9 @@ struct Document {
     running: bool,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     status: Option<Status>,
+    /// What was imported instead of a trail of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    imported: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -37,13 +40,29 @@ pub(super) async fn status(frontend: &Frontend, as_json: bool) -> Result<(), Rep
         Some(Reply::Status(status)) => Some(status),
         Some(_) => return Err(ClientError::Confused.into()),
     };
+    let imported = match status {
+        Some(_) => imported(frontend).await?,
+        None => None,
+    };
     if as_json {
         let running = status.is_some();
-        return print_json(&Document { running, status: status.map(Status::from) });
+        return print_json(&Document { running, status: status.map(Status::from), imported });
     }
     match status {
         None => print_text("not running (it starts when it is needed)\n"),
-        Some(status) => print_text(&told(&status, frontend, Timestamp::now())),
+        Some(status) => {
+            let imported = imported.map(|told| fact("audit trail", &told)).unwrap_or_default();
+            print_text(&(told(&status, frontend, Timestamp::now()) + &imported))
+        }
+    }
+}
+
+/// Returns what the store holds instead of a trail of its own. A daemon that does not know the question holds nothing else.
+async fn imported(frontend: &Frontend) -> Result<Option<String>, Report> {
+    match frontend.client.ask_if_running(&Request::Trail(trail::Asked::Origin)).await {
+        Ok(Some(Reply::Trail(trail::Told::Origin(Some(imported), head)))) => Ok(Some(imported.told(head))),
+        Ok(_) | Err(ClientError::Fault(WireFault::Unsupported)) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -157,7 +157,8 @@ pub(super) async fn unless_interrupted<T>(
 /// Resolves when the person at the keyboard takes back what was asked.
 pub(super) type Interrupted = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-fn interrupts() -> Result<Signal, Report> {
+/// Returns what hears Ctrl-C; it no longer ends this process from then on.
+pub(super) fn interrupts() -> Result<Signal, Report> {
     signal(SignalKind::interrupt()).map_err(|error| {
         let message = format!("interrupts cannot be received: {}", with_causes(&error));
         Report::new(Kind::Unavailable, "runtime", message, "Close programs that hold many files open.")

@@ -299,7 +299,7 @@ pub(super) async fn told(frontend: &Frontend, view: &JobView, now: Timestamp) ->
 }
 
 /// Returns what a job was asked; nothing when that was removed.
-async fn texts(frontend: &Frontend, job: JobId) -> Result<RequestTexts, ClientError> {
+pub(super) async fn texts(frontend: &Frontend, job: JobId) -> Result<RequestTexts, ClientError> {
     match frontend.client.ask(&Request::Texts(job)).await? {
         Reply::Texts(texts) => Ok(texts.unwrap_or_default()),
         _ => Err(ClientError::Confused),
@@ -307,7 +307,7 @@ async fn texts(frontend: &Frontend, job: JobId) -> Result<RequestTexts, ClientEr
 }
 
 /// Returns what of an answer is shown: the value that was asked for, else the text.
-fn said(answer: &Answer) -> &str {
+pub(super) fn said(answer: &Answer) -> &str {
     answer.parsed.as_deref().unwrap_or(&answer.text)
 }
 

@@ -64,7 +64,9 @@ fn told(plan: &PlanDocument) -> String {
             "usually",
             Some(format!(
                 "{} s{cost}; nine of ten within {} s (of the last {}{failed})",
-                typical.median_seconds, typical.p90_seconds, typical.dispatches
+                typical.median_seconds,
+                typical.p90_seconds,
+                typical.dispatches.unwrap_or_default()
             )),
         );
         say("better limit", typical.suggested_timeout_seconds.map(|seconds| format!("{seconds} s")));

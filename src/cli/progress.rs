@@ -47,8 +47,7 @@ pub(super) fn line(
 ) -> (Line, impl Future<Output = Infallible> + use<>) {
     let first: Saying = Box::new(|elapsed| format!("starting ({} s)", elapsed.as_secs()));
     let (saying, seen) = watch::channel(first);
-    let wanted = wanted && io::stderr().is_terminal() && environment.text("TERM") != Some("dumb");
-    (Line { saying }, draw(wanted, seen))
+    (Line { saying }, draw(wanted && is_wanted(environment), seen))
 }
 
 /// Carries out `work`, telling a person meanwhile that it goes on.
@@ -62,7 +61,27 @@ pub(super) async fn during<T>(environment: &Environment, what: &str, work: impl 
     }
 }
 
+/// Carries out `work`, telling a person meanwhile how far it is.
+pub(super) async fn telling<T>(
+    environment: &Environment,
+    what: impl Fn() -> String,
+    work: impl Future<Output = T>,
+) -> T {
+    tokio::select! {
+        outcome = work => outcome,
+        never = draw_each(is_wanted(environment), |elapsed| format!("{} ({} s)", what(), elapsed.as_secs())) => match never {},
+    }
+}
+
+fn is_wanted(environment: &Environment) -> bool {
+    io::stderr().is_terminal() && environment.text("TERM") != Some("dumb")
+}
+
 async fn draw(wanted: bool, seen: watch::Receiver<Saying>) -> Infallible {
+    draw_each(wanted, |elapsed| (*seen.borrow())(elapsed)).await
+}
+
+async fn draw_each(wanted: bool, said: impl Fn(Duration) -> String) -> Infallible {
     if !wanted {
         return std::future::pending().await;
     }
@@ -70,8 +89,7 @@ async fn draw(wanted: bool, seen: watch::Receiver<Saying>) -> Infallible {
     let mut drawn = Drawn(false);
     loop {
         tokio::time::sleep(EVERY).await;
-        let said = (*seen.borrow())(began.elapsed());
-        drawn.draw(&one_line(&said, CHARS));
+        drawn.draw(&one_line(&said(began.elapsed()), CHARS));
     }
 }
 

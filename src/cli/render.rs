@@ -89,7 +89,7 @@ pub(super) fn print_text(text: &str) -> Result<(), Report> {
 
 /// Prints `value` as JSON that nothing in it can use to steer a terminal.
 pub(super) fn print_json<T: Serialize + ?Sized>(value: &T) -> Result<(), Report> {
-    print_text(&json(value)?)
+    print_text(&json_text(value)?)
 }
 
 /// Returns whether colours are wanted at all.
@@ -98,15 +98,21 @@ fn wants_colour(environment: &Environment) -> bool {
 }
 
 /// Returns `value` as indented JSON text with a line end.
-fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, Report> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| {
-        Report::new(
-            Kind::Failed,
-            "output",
-            format!("cannot be written as JSON: {error}"),
-            "Leave out --json.",
-        )
-    })?;
+pub(super) fn json_text<T: Serialize + ?Sized>(value: &T) -> Result<String, Report> {
+    serde_json::to_string_pretty(value).map(|text| quiet(&text)).map_err(|error| unwritable(&error))
+}
+
+/// Returns `value` as JSON text on one line, with a line end.
+pub(super) fn json_line<T: Serialize + ?Sized>(value: &T) -> Result<String, Report> {
+    serde_json::to_string(value).map(|text| quiet(&text)).map_err(|error| unwritable(&error))
+}
+
+fn unwritable(error: &serde_json::Error) -> Report {
+    Report::new(Kind::Failed, "output", format!("cannot be written as JSON: {error}"), "Leave out --json.")
+}
+
+/// Returns JSON text that steers no terminal, with a line end.
+fn quiet(text: &str) -> String {
     let mut shown = String::with_capacity(text.len() + 1);
     for char in text.chars() {
         // JSON leaves DEL, the C1 controls and what reorders text as they are; outside of texts there are none.
@@ -120,7 +126,7 @@ fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, Report> {
         }
     }
     shown.push('\n');
-    Ok(shown)
+    shown
 }
 
 /// Returns `text` with everything escaped that could steer a terminal; line breaks and tabs stay.

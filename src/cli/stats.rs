@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use crate::audit::stats::{Numbers, Stats, StatsFilter};
+use crate::audit::query::AuditFilter;
+use crate::audit::stats::{By, Numbers, Stats, StatsFilter};
 use crate::budget::usd;
 use crate::cli::args::StatsArguments;
 use crate::cli::progress;
@@ -18,21 +19,22 @@ use crate::model::Timestamp;
 const DAY_MS: u64 = 86_400_000;
 
 /// Longest bar, in columns.
-const BAR_COLUMNS: usize = 10;
+pub(super) const BAR_COLUMNS: usize = 10;
 
 /// Shows the numbers.
 pub(super) async fn stats(frontend: &Frontend, screen: Screen, asked: StatsArguments) -> Result<(), Report> {
     let since = (asked.days > 0).then(|| Timestamp::now().minus_millis(DAY_MS * u64::from(asked.days)));
-    let filter = StatsFilter { agent: asked.agent, since };
+    let only = AuditFilter { agents: asked.agent.into_iter().collect(), since, ..AuditFilter::default() };
+    let filter = StatsFilter { by: By::Agent, only };
     let asked_for = Request::Stats(filter);
     let counted = progress::during(&frontend.environment, "counting", frontend.client.ask(&asked_for));
     let Reply::Stats(stats) = counted.await? else {
         return Err(ClientError::Confused.into());
     };
     if asked.json {
-        return print_json(&Shown { total: Document::from(&stats.total), agents: Agents(&stats.agents) });
+        return print_json(&Shown { total: Document::from(&stats.total), agents: Agents(&stats.parts) });
     }
-    if stats.agents.is_empty() {
+    if stats.parts.is_empty() {
         note("No dispatch is on record yet, or none of those asked for.\n");
         return Ok(());
     }
@@ -99,16 +101,16 @@ impl<'a> From<&'a Numbers> for Document<'a> {
 }
 
 /// Sums of money are told to a hundredth of a cent.
-fn rounded(usd: f64) -> f64 {
+pub(super) fn rounded(usd: f64) -> f64 {
     (usd * 10_000.0).round() / 10_000.0
 }
 
 fn told(screen: Screen, stats: &Stats) -> String {
-    let most = stats.agents.iter().map(|(_, numbers)| numbers.cost_usd).fold(0.0, f64::max);
+    let most = stats.parts.iter().map(|(_, numbers)| numbers.cost_usd).fold(0.0, f64::max);
     let total = ("total".to_owned(), stats.total.clone());
     // One agent is its own total.
-    let total = Some(&total).filter(|_| stats.agents.len() > 1);
-    let agents = stats.agents.iter().map(|(agent, numbers)| row(agent, numbers, most));
+    let total = Some(&total).filter(|_| stats.parts.len() > 1);
+    let agents = stats.parts.iter().map(|(agent, numbers)| row(agent, numbers, most));
     let rows = agents.chain(total.map(|(name, numbers)| row(name, numbers, f64::INFINITY))).collect();
     let columns = [
         ("AGENT", 0),
@@ -122,9 +124,13 @@ fn told(screen: Screen, stats: &Stats) -> String {
         ("COST", 0),
         ("", 2),
     ];
-    let mut text = screen.ranked_table(&columns, rows);
-    text.push('\n');
-    for (label, counts) in [("outcomes", &stats.total.outcomes), ("errors", &stats.total.errors)] {
+    screen.ranked_table(&columns, rows) + "\n" + &counts_told(&stats.total)
+}
+
+/// Returns the verdicts and the failures, and how often there was each.
+pub(super) fn counts_told(total: &Numbers) -> String {
+    let mut text = String::new();
+    for (label, counts) in [("outcomes", &total.outcomes), ("errors", &total.errors)] {
         if !counts.is_empty() {
             let each: Vec<String> = counts.iter().map(|(what, count)| format!("{what} {count}")).collect();
             text.push_str(&fact(label, &each.join(", ")));

@@ -1,5 +1,8 @@
 //! Commands that keep and clean: `gc`, `cache`, `sessions`.
 
+use serde::Serialize;
+
+use crate::audit::checkpoint::OldEnd;
 use crate::budget::usd;
 use crate::cli::args::{CacheCommand, GcArguments, SessionsArguments};
 
@@ -24,13 +27,23 @@ pub(super) async fn gc(frontend: &Frontend, screen: Screen, asked: GcArguments) 
         let hint = "Give the days to keep, for example --days 7; or --all for everything that has ended.";
         Report::new(Kind::Usage, "invalid_age", format!("--days: {bad}"), hint)
     })?;
+    let audit = asked.audit_days.map(Retention::days).transpose().map_err(|bad| {
+        let hint = "Give the days of the audit trail to keep, for example --audit-days 365.";
+        Report::new(Kind::Usage, "invalid_age", format!("--audit-days: {bad}"), hint)
+    })?;
     let manner = if asked.dry_run { Manner::DryRun } else { Manner::Remove };
+    let work = async {
+        let report = frontend.gc(CLIENT, retention, manner).await?;
+        let Some(audit) = audit else { return Ok((report, None)) };
+        let old = frontend.retire(CLIENT, audit, asked.dry_run).await?;
+        Ok::<_, Report>((report, Some(old)))
+    };
     // An interrupt ends this process; what the daemon has begun, it finishes.
-    let removed = frontend.gc(CLIENT, retention, manner);
-    let report = progress::during(&frontend.environment, "looking for what is old", removed).await?;
+    let (report, retired) = progress::during(&frontend.environment, "looking for what is old", work).await?;
     let document = GcDocument::of(&report, days, asked.dry_run);
     if asked.json {
-        return print_json(&document);
+        let audit = retired.as_ref().map(|old| Retired::of(old.as_ref(), asked.dry_run));
+        return print_json(&Cleaned { document, audit });
     }
     if asked.quiet && !asked.dry_run {
         return Ok(());
@@ -39,12 +52,65 @@ pub(super) async fn gc(frontend: &Frontend, screen: Screen, asked: GcArguments) 
     if asked.dry_run && !asked.quiet {
         text.push_str(&would_go(frontend, screen, &report).await?);
     }
-    text.push_str(&summary(&report.tally, asked.dry_run));
+    let removed = summary(&report.tally, asked.dry_run);
+    match &retired {
+        None => text.push_str(&removed),
+        Some(old) => {
+            // That nothing went is said of both, or of neither.
+            if old.is_none() || report.tally != Tally::default() {
+                text.push_str(&removed);
+            }
+            text.push_str(&retirement(old.as_ref(), asked.dry_run));
+        }
+    }
     for kept in &document.kept {
         let about = format!("{} ({}); remove it with: {}", kept.path, size(kept.bytes), kept.remove_with);
         text.push_str(&fact("kept", &about));
     }
     print_text(&text)
+}
+
+/// What a clean-up did that was also to shorten the audit trail, for programs.
+#[derive(Serialize)]
+struct Cleaned {
+    #[serde(flatten)]
+    document: GcDocument,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audit: Option<Retired>,
+}
+
+/// What went of the audit trail, for programs.
+#[derive(Serialize)]
+struct Retired {
+    /// Records removed.
+    removed: u64,
+    /// Records that would be removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    would_remove: Option<u64>,
+    /// The records, if there are any.
+    #[serde(flatten)]
+    old: Option<OldEnd>,
+}
+
+impl Retired {
+    fn of(old: Option<&OldEnd>, dry_run: bool) -> Self {
+        let count = old.map_or(0, |old| old.count);
+        Self {
+            removed: if dry_run { 0 } else { count },
+            would_remove: dry_run.then_some(count),
+            old: old.cloned(),
+        }
+    }
+}
+
+fn retirement(old: Option<&OldEnd>, dry_run: bool) -> String {
+    let Some(OldEnd { first, last, count, since, until, .. }) = old else {
+        return "no audit record is that old\n".to_owned();
+    };
+    let (what, records) =
+        (if dry_run { "would remove" } else { "removed" }, if *count == 1 { "record" } else { "records" });
+    let (since, until) = (since.local(), until.local());
+    format!("{what} {count} audit {records}: {first} to {last}, of {since} to {until}\n")
 }
 
 /// Returns the age that was typed, else the one of the settings, else the usual one.

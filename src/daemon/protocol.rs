@@ -1,19 +1,25 @@
 //! What front ends, workers and the daemon say to each other: requests, replies and what they carry; nothing else.
 //!
-//! A connection carries one request at a time: the request frame, then any number of [`Reply::Progress`] frames where
-//! the request streams, then the final reply. A connection that said [`Request::Worker`] belongs to that worker from
+//! A connection carries one request at a time: the request frame, then any number of [`Reply::Progress`] or
+//! [`Reply::Checking`] frames where the request streams, then the final reply. A connection that said [`Request::Worker`] belongs to that worker from
 //! then on: orders come one way, reports go the other. Closing a connection is how either side leaves.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::audit::query::{AuditEntry, AuditFilter, VerifyReport};
+use crate::audit::chain::Head;
+use crate::audit::query::{AuditEntry, AuditFilter, Page, Search};
+use crate::audit::report::{Overview, Period};
 use crate::audit::stats::{Stats, StatsFilter};
 use crate::audit::typical::Typical;
+use crate::audit::verdict::VerifyReport;
 use crate::budget::Cap;
 use crate::daemon::permits::Crowd;
 use crate::job::{Admission, Considered, JobFilter, JobRecord, OpenRequest, ProcessId, RequestTexts};
 use crate::model::{Answer, Findings, JobId, Session, SessionId, Timestamp, ToolCall};
 
+pub mod trail;
 pub mod upkeep;
 
 /// What is asked of the daemon. Variants are only ever added at the end: bincode numbers them by position.
@@ -74,6 +80,16 @@ pub enum Request {
     Stats(StatsFilter),
     /// What a dispatch would come to. Nothing runs, and nothing is recorded.
     Consider(Box<OpenRequest>),
+    /// Check the audit trail, from an anchor on if there is one; how far that is, is told meanwhile.
+    Check(Option<Head>),
+    /// Take the audit trail elsewhere, or bring one from there.
+    Trail(trail::Asked),
+    /// A part of a search for audit records; waits for one if it is told to.
+    Search(Box<Search>),
+    /// What dispatches to these agents usually take.
+    Typical(Vec<String>),
+    /// What a page about a period shows.
+    Overview(Period),
     /// The tools that a job used.
     Calls(JobId),
     /// Where in the audit trail this exact value passed.
@@ -123,6 +139,21 @@ pub enum Reply {
     Stats(Box<Stats>),
     /// What a dispatch would come to.
     Considered(Box<Outlook>),
+    /// A check goes on: so many records are done, of so many.
+    Checking {
+        /// Records that were looked at.
+        done: u64,
+        /// Records there are.
+        of: u64,
+    },
+    /// The audit trail as a whole, or a part of it.
+    Trail(trail::Told),
+    /// What a part of a search found.
+    Page(Page),
+    /// What dispatches to agents usually take, by their names; those of which too little is known are left out.
+    Typical(BTreeMap<String, Typical>),
+    /// What a page about a period shows.
+    Overview(Box<Overview>),
     /// The tools that a job used, one after the other, at most [`ToolCall::CALLS_MAX`].
     Calls(Vec<ToolCall>),
     /// Where a value passed.

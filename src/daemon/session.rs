@@ -14,10 +14,11 @@ use crate::daemon::hub::{Abandoned, ConnectionId, Signal};
 use crate::daemon::protocol::{
     CancelEffect, DaemonStatus, JobView, Order, Reply, Request, Traces, WaitEnd, WaitRequest, WireFault,
 };
+use crate::daemon::review::apart;
 use crate::daemon::serve::Daemon;
 use crate::daemon::wire::{Connection, WireError};
 use crate::daemon::workers::pump;
-use crate::daemon::{recover, upkeep};
+use crate::daemon::{checking, recover, review, trail, upkeep};
 use crate::job::{Admission, JobRecord, OpenRequest, State};
 use crate::model::{JobId, OnDisconnect};
 use crate::store::ledger;
@@ -129,7 +130,12 @@ impl Talk<'_> {
                     Some(reply) => reply,
                     None => return Ok(()),
                 },
+                Request::Search(search) => match self.search(*search).await? {
+                    Some(reply) => reply,
+                    None => return Ok(()),
+                },
                 Request::Open(request) => self.open(*request).await,
+                Request::Check(anchor) => self.check(anchor).await?,
                 other => self.answer(other).await.unwrap_or_else(Reply::Fault),
             };
             self.send(&reply).await?;
@@ -286,37 +292,34 @@ impl Talk<'_> {
             Request::Calls(job) => Reply::Calls(store.calls(job).map_err(read)?.unwrap_or_default()),
             Request::Texts(job) => Reply::Texts(store.texts(job).map_err(read)?),
             Request::Session(id) => Reply::Session(store.session(&id).map_err(read)?),
-            Request::Audit(filter) => Reply::Audit(store.audit(&filter).map_err(read)?),
+            Request::Audit(filter) => {
+                Reply::Audit(apart(store.clone(), move |store| store.audit(&filter)).await?)
+            }
             Request::AuditRecord(seq) => {
                 Reply::Audit(store.audit_record(seq).map_err(read)?.into_iter().collect())
             }
             Request::Find(first, last) => Reply::Found(store.dispatches_between(first, last).map_err(read)?),
-            Request::Verify => {
-                let store = store.clone();
-                // Reading a long trail takes seconds: not on the thread that serves everybody else.
-                let checked = tokio::task::spawn_blocking(move || store.verify()).await;
-                let report = checked.map_err(|panicked| WireFault::Store(panicked.to_string()))?;
-                Reply::Verified(report.map_err(read)?)
-            }
             Request::Hash(value) => {
-                let store = store.clone();
-                // As above: it reads every record.
-                let found = tokio::task::spawn_blocking(move || store.passed(&value)).await;
-                let found = found.map_err(|panicked| WireFault::Store(panicked.to_string()))?;
-                let (mac, entries) = found.map_err(read)?;
+                let (mac, entries) = apart(store.clone(), move |store| store.passed(&value)).await?;
                 Reply::Hashed(Traces { mac: mac.to_string(), entries })
             }
             Request::Stats(filter) => {
-                let store = store.clone();
-                // As above: it reads every record.
-                let counted = tokio::task::spawn_blocking(move || store.stats(&filter)).await;
-                let stats = counted.map_err(|panicked| WireFault::Store(panicked.to_string()))?;
-                Reply::Stats(Box::new(stats.map_err(read)?))
+                let stats = apart(store.clone(), move |store| store.stats(&filter)).await?;
+                Reply::Stats(Box::new(stats))
             }
+            Request::Overview(period) => {
+                let overview = apart(store.clone(), move |store| store.overview(period)).await?;
+                Reply::Overview(Box::new(overview))
+            }
+            Request::Typical(agents) => {
+                Reply::Typical(apart(store.clone(), move |store| review::typical(store, agents)).await?)
+            }
+            Request::Verify => Reply::Verified(checking::check(self.daemon, None, Arc::default()).await?),
             Request::Record { id, body } => {
                 store.record(id, body).await.map_err(fault)?;
                 Reply::Done
             }
+            Request::Trail(asked) => Reply::Trail(trail::answer(self.daemon, asked).await?),
             Request::Upkeep(asked) => Reply::Upkeep(upkeep::answer(self.daemon, asked).await?),
             Request::Cancel { job, by } => self.cancel(job, by).await?,
             Request::Leave(job) => {
@@ -328,7 +331,13 @@ impl Talk<'_> {
                 Reply::Done
             }
             Request::Consider(request) => Reply::Considered(Box::new(self.consider(*request).await?)),
-            Request::Open(_) | Request::Wait(_) | Request::Worker(_) => return Err(WireFault::Unsupported),
+            Request::Open(_)
+            | Request::Wait(_)
+            | Request::Worker(_)
+            | Request::Check(_)
+            | Request::Search(_) => {
+                return Err(WireFault::Unsupported);
+            }
         })
     }
 

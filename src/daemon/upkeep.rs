@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use tracing::{info, warn};
 
+use crate::audit::checkpoint::OldEnd;
 use crate::audit::{Code, Record};
 use crate::cache::Counters;
 use crate::daemon::protocol::WireFault;
-use crate::daemon::protocol::upkeep::{Asked, GcReport, GcRequest, Manner, SessionView, Told};
+use crate::daemon::protocol::upkeep::{Asked, GcReport, GcRequest, Manner, RetireRequest, SessionView, Told};
 use crate::daemon::serve::Daemon;
 use crate::daemon::session::fault;
 use crate::model::{Caller, JobId, Session, SessionId, Timestamp};
@@ -17,7 +18,7 @@ use crate::retention::{Retention, Rule, Tally};
 use crate::runner::RunFolder;
 use crate::store::cached;
 use crate::store::gc::{self, Part};
-use crate::store::{CommitError, ReadError, Reader, Txn, repair};
+use crate::store::{CommitError, ReadError, Reader, Txn, repair, retire};
 
 /// Answers a question about keeping and cleaning.
 pub(super) async fn answer(daemon: &Arc<Daemon>, asked: Asked) -> Result<Told, WireFault> {
@@ -25,6 +26,7 @@ pub(super) async fn answer(daemon: &Arc<Daemon>, asked: Asked) -> Result<Told, W
         Asked::Gc(request) => clean_up(daemon, request).await.map(Told::Gc),
         Asked::CacheStats(ttl_ms) => cache_stats(daemon, ttl_ms).await.map(Told::CacheStats),
         Asked::CacheClear(caller) => cache_clear(daemon, caller).await.map(Told::CacheCleared),
+        Asked::Retire(request) => retire(daemon, request).await.map(Told::Retired),
         Asked::Sessions(agent, limit) => {
             let reader = daemon.store.reader();
             aside(move || sessions(&reader, agent.as_deref(), limit)).await.map(Told::Sessions)
@@ -33,7 +35,7 @@ pub(super) async fn answer(daemon: &Arc<Daemon>, asked: Asked) -> Result<Told, W
 }
 
 /// Reads on a thread of its own: what takes long must not hold up those who are served on this one.
-async fn aside<T: Send + 'static>(
+pub(super) async fn aside<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, ReadError> + Send + 'static,
 ) -> Result<T, WireFault> {
     let read = tokio::task::spawn_blocking(read).await;
@@ -72,6 +74,32 @@ async fn clean_up(daemon: &Arc<Daemon>, request: GcRequest) -> Result<GcReport, 
     }
 }
 
+/// Removes audit records from the old end of the trail: first the checkpoint, then what is behind it, a few at a time.
+async fn retire(daemon: &Arc<Daemon>, request: RetireRequest) -> Result<Option<OldEnd>, WireFault> {
+    let rule = Rule::new(request.retention, None, Timestamp::now());
+    let reader = daemon.store.reader();
+    let found = tokio::task::spawn_blocking(move || reader.old_end(&rule)).await;
+    let found = found.map_err(|panicked| WireFault::Store(panicked.to_string()))?;
+    let found = found.map_err(|error| fault(CommitError::Refused(error)))?;
+    if request.dry_run {
+        return Ok(found);
+    }
+    if let Some(old) = found.clone() {
+        let sealed = daemon.store.commit(move |txn| retire::seal(txn, &old, &request.caller, &rule));
+        sealed.await.map_err(fault)?;
+    }
+    // Also what an earlier removal left when it was cut short.
+    while daemon.store.commit(retire::sweep).await.map_err(fault)? {
+        if daemon.stopping.is_cancelled() {
+            break;
+        }
+    }
+    if let Some(old) = &found {
+        info!(first = old.first, last = old.last, "audit records were removed");
+    }
+    Ok(found)
+}
+
 /// Removes one part after the other, each in a commit of its own; the last one carries the record of them all. When it
 /// cannot go on, or the daemon has to go, what was removed so far is recorded.
 async fn remove(
@@ -108,7 +136,13 @@ async fn recorded(
         if let Some(part) = last {
             done += gc::remove(txn, part, &rule)?;
         }
-        txn.append(record(&asked, &done, reason.as_deref(), rule.now(), txn.now()))?;
+        let mut record = record(&asked, &done, reason.as_deref(), rule.now(), txn.now());
+        let left = gc::take_unrecorded(txn)?.saturating_sub(done.jobs);
+        if left > 0 {
+            // By an earlier clean-up that was cut short before it was recorded.
+            record.details.insert("jobs_unrecorded".to_owned(), left.to_string());
+        }
+        txn.append(record)?;
         Ok(done)
     });
     match committed.await {
@@ -129,17 +163,18 @@ fn record(
 ) -> Record {
     let mut record = Record::new(now, Code::Gc);
     record.caller = Some(request.caller.clone());
-    let (which, age) = match request.retention {
+    let (which, age, before) = match request.retention {
         Retention::Last(millis) => {
-            let before = format!("that ended before {}", began.minus_millis(millis).rfc3339());
-            (before, format!("{millis} ms"))
+            let before = began.minus_millis(millis).rfc3339();
+            (format!("that ended before {before}"), format!("{millis} ms"), Some(before))
         }
-        Retention::Unended => ("that had ended".to_owned(), "none".to_owned()),
+        Retention::Unended => ("that had ended".to_owned(), "none".to_owned(), None),
     };
     let stopped = failed.map_or_else(String::new, |failed| format!("; then it failed: {failed}"));
     record.reason = Some(format!("removed {} jobs {which}{stopped}", done.jobs));
     record.details = done.named().map(|(name, count)| (name.to_owned(), count.to_string())).into();
     record.details.insert("max_age".to_owned(), age);
+    record.details.extend(before.map(|before| ("before".to_owned(), before)));
     if request.manner == Manner::OnceADay {
         record.details.insert("asked_by".to_owned(), "the setting `job_retention_days`".to_owned());
     }

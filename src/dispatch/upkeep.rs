@@ -1,8 +1,13 @@
-//! Keeping and cleaning on behalf of whoever asks: what is old, the cache, conversations.
+//! Keeping and cleaning on behalf of whoever asks: what is old, the audit trail, the cache, conversations.
 
+use std::io;
+
+use crate::audit::chain::Head;
+use crate::audit::checkpoint::OldEnd;
+use crate::audit::verdict::VerifyReport;
 use crate::cache::Counters;
 use crate::daemon::ClientError;
-use crate::daemon::protocol::upkeep::{Asked, GcReport, GcRequest, Manner, SessionView, Told};
+use crate::daemon::protocol::upkeep::{Asked, GcReport, GcRequest, Manner, RetireRequest, SessionView, Told};
 use crate::daemon::protocol::{Reply, Request};
 use crate::dispatch::Frontend;
 use crate::model::Asker;
@@ -38,6 +43,47 @@ impl Frontend {
         let Ok(retention) = Retention::days(days.into()) else { return };
         if let Err(error) = self.gc(AUTOMATIC, retention, Manner::OnceADay).await {
             tracing::warn!(%error, "old jobs were not removed");
+        }
+    }
+
+    /// Removes audit records from the old end of the trail, on behalf of `client`, or only tells which. Returns them, if
+    /// there are any.
+    pub async fn retire(
+        &self,
+        client: &str,
+        retention: Retention,
+        dry_run: bool,
+    ) -> Result<Option<OldEnd>, ClientError> {
+        if matches!(self.environment.state.store().try_exists(), Ok(false)) {
+            return Ok(None);
+        }
+        let caller = self.caller(client, "");
+        match self.upkeep(Asked::Retire(RetireRequest { retention, dry_run, caller })).await? {
+            Told::Retired(old) => Ok(old),
+            _ => Err(ClientError::Confused),
+        }
+    }
+
+    /// Checks the audit trail, from an anchor on if there is one. `on_step` is told how many records are done, of how many.
+    pub async fn check(
+        &self,
+        anchor: Option<Head>,
+        on_step: &mut (dyn FnMut(u64, u64) + Send),
+    ) -> Result<VerifyReport, ClientError> {
+        let mut connection = self.client.connection().await?;
+        let broken = ClientError::Broken;
+        connection.send(&Request::Check(anchor)).await.map_err(broken)?;
+        loop {
+            match connection.receive().await.map_err(broken)? {
+                Some(Reply::Checking { done, of }) => on_step(done, of),
+                Some(Reply::Verified(report)) => {
+                    self.client.keep(connection);
+                    return Ok(report);
+                }
+                Some(Reply::Fault(fault)) => return Err(fault.into()),
+                Some(_) => return Err(ClientError::Confused),
+                None => return Err(broken(io::Error::from(io::ErrorKind::UnexpectedEof).into())),
+            }
         }
     }
 

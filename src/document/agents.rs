@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::audit::typical::Typical;
 use crate::config::paths::Environment;
 use crate::config::{Config, Problem};
+use crate::document::plan::TypicalDocument;
 use crate::error::{Kind, Report};
 use crate::model::{Agent, BudgetLimit, EnvProfile, SpendLimit};
 use crate::plan::UnknownAgent;
@@ -74,6 +76,9 @@ pub(crate) struct AgentDocument {
     /// What it can break.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) risky_capabilities: Vec<String>,
+    /// What dispatches to it usually take and cost; absent before three of them have ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) typical: Option<TypicalDocument>,
     /// Why it cannot be dispatched to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) problem: Option<String>,
@@ -178,12 +183,29 @@ impl AgentsDocument {
         let broken = config.broken.iter().map(|(name, problems)| AgentDocument::disabled(name, problems));
         Self { agents: usable.chain(broken).collect() }
     }
+
+    /// Returns the list with what is usual, in brief.
+    pub(crate) fn with_usual(mut self, usual: &BTreeMap<String, Typical>) -> Self {
+        for agent in &mut self.agents {
+            let typical = usual.get(&agent.name).cloned();
+            agent.typical = typical.map(|typical| TypicalDocument::of(typical, None).brief());
+        }
+        self
+    }
 }
 
 /// Files that tell of a project.
 const FILES: [&str; 5] = ["CLAUDE.md", ".mcp.json", "README.md", "pyproject.toml", "package.json"];
 
 impl AgentDetail {
+    /// Returns the agent with what is usual.
+    pub(crate) fn with_usual(mut self, usual: &BTreeMap<String, Typical>) -> Self {
+        let typical = usual.get(&self.summary.name).cloned();
+        self.summary.typical =
+            typical.map(|typical| TypicalDocument::of(typical, Some(u64::from(self.timeout))));
+        self
+    }
+
     /// Returns the agent with so many lines of what its directory says of itself.
     pub(crate) fn of(
         config: &Config,
@@ -294,6 +316,7 @@ impl AgentDocument {
             disallowed_tools: agent.disallowed_tools.clone(),
             capabilities: agent.capabilities.clone(),
             risky_capabilities: agent.risky_capabilities.clone(),
+            typical: None,
             problem: match facts.health {
                 Health::Healthy => None,
                 Health::Missing => Some("its directory does not exist".to_owned()),
@@ -319,6 +342,7 @@ impl AgentDocument {
             disallowed_tools: None,
             capabilities: Vec::new(),
             risky_capabilities: Vec::new(),
+            typical: None,
             problem: Some(format!("disabled by its configuration: {}", each.join("; "))),
         }
     }

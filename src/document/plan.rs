@@ -114,7 +114,8 @@ pub(crate) struct BudgetDocument {
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct TypicalDocument {
     /// How many were looked at: the last ones, at most 50.
-    pub(crate) dispatches: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dispatches: Option<u32>,
     /// Half of them took no longer.
     pub(crate) median_seconds: f64,
     /// Nine of ten took no longer.
@@ -204,12 +205,12 @@ impl BudgetDocument {
 }
 
 impl TypicalDocument {
-    fn of(typical: Typical, timeout_seconds: Option<u64>) -> Self {
+    pub(crate) fn of(typical: Typical, timeout_seconds: Option<u64>) -> Self {
         let suggested = typical.suggested_timeout_seconds();
         #[expect(clippy::cast_precision_loss, reason = "limits are at most some hours")]
         let short = timeout_seconds.is_some_and(|limit| typical.p90_seconds >= limit as f64);
         Self {
-            dispatches: typical.dispatches,
+            dispatches: Some(typical.dispatches),
             median_seconds: typical.median_seconds,
             p90_seconds: typical.p90_seconds,
             median_cost_usd: typical.median_cost_usd,
@@ -217,5 +218,11 @@ impl TypicalDocument {
             outcomes: typical.outcomes,
             suggested_timeout_seconds: short.then_some(suggested),
         }
+    }
+
+    /// Returns as much of it as a list has room for.
+    pub(crate) fn brief(self) -> Self {
+        let (failed, suggested_timeout_seconds) = (None, None);
+        Self { dispatches: None, failed, suggested_timeout_seconds, outcomes: BTreeMap::new(), ..self }
     }
 }

@@ -285,7 +285,7 @@ fn states(text: &str) -> Result<Vec<State>, Report> {
     Err(Report::new(Kind::Usage, "invalid_status", message, hint))
 }
 
-fn id(text: &str) -> Result<JobId, Report> {
+pub(super) fn id(text: &str) -> Result<JobId, Report> {
     text.trim().parse().map_err(|bad: crate::model::id::BadId| {
         Report::new(
             Kind::Usage,

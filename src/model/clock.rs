@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Datelike as _, Local, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike as _, Local, SecondsFormat, Timelike as _, Utc};
 use serde::{Deserialize, Serialize};
 
 /// An instant of calendar time, in milliseconds since 1970-01-01 UTC.
@@ -60,6 +60,16 @@ impl Timestamp {
         self.local_day() / 100
     }
 
+    /// Returns how many days the local day is after a Monday.
+    pub fn local_weekday(self) -> u64 {
+        self.date_time().with_timezone(&Local).weekday().num_days_from_monday().into()
+    }
+
+    /// Returns the local hour of the day.
+    pub fn local_hour(self) -> u64 {
+        self.date_time().with_timezone(&Local).hour().into()
+    }
+
     /// Returns the instant in RFC 3339, UTC, with milliseconds.
     pub fn rfc3339(self) -> String {
         self.date_time().to_rfc3339_opts(SecondsFormat::Millis, true)
@@ -71,7 +81,8 @@ impl Timestamp {
     }
 
     /// Returns the instant that a person means by `text`, seen from `now`: RFC 3339, `2026-11-21`, `2026-11-21 10:15`,
-    /// `today`, `yesterday`, `now`, or an age such as `2h ago`, `90 min`, `3d`, `1 week ago`.
+    /// `today`, `yesterday`, `now`, the last `monday` (to `sunday`, today included), or an age such as `2h ago`, `90 min`,
+    /// `3d`, `1 week ago`.
     pub fn parse(text: &str, now: Self) -> Result<Self, BadTime> {
         let trimmed = text.trim().to_ascii_lowercase();
         if let Ok(exact) = DateTime::parse_from_rfc3339(text.trim()) {
@@ -91,7 +102,13 @@ impl Timestamp {
                 .or_else(|| chrono::NaiveDate::parse_from_str(other, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0))
                 .and_then(local),
         };
+        let weekday = || {
+            let wanted = trimmed.parse::<chrono::Weekday>().ok()?;
+            let today = now.date_time().with_timezone(&Local).weekday();
+            local_midnight(u64::from(today.days_since(wanted)))
+        };
         named
+            .or_else(weekday)
             .or_else(|| age_millis(&trimmed).map(|age| now.minus_millis(age)))
             .ok_or_else(|| BadTime(text.to_owned()))
     }
@@ -135,11 +152,23 @@ impl<'de> Deserialize<'de> for Timestamp {
 
 /// A text that names no time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a time: use RFC 3339, `2026-11-21 10:15`, `today`, `yesterday` or an age such as `2h ago`", .0.escape_debug())]
+#[error("`{}` is not a time: use RFC 3339, `2026-11-21 10:15`, `today`, `yesterday`, `monday` or an age such as `2h ago`", .0.escape_debug())]
 pub struct BadTime(String);
 
 fn local(naive: chrono::NaiveDateTime) -> Option<Timestamp> {
     naive.and_local_timezone(Local).earliest().map(|time| Timestamp::from_date_time(time.with_timezone(&Utc)))
+}
+
+/// Returns the milliseconds of `45`, `45s`, `250ms`, `2h`: a length of time as people write it, in seconds without a unit.
+pub fn millis_of(text: &str) -> Option<u64> {
+    let text = text.trim().to_ascii_lowercase();
+    match text.parse::<u64>() {
+        Ok(seconds) => seconds.checked_mul(1000),
+        Err(_) => match text.strip_suffix("ms") {
+            Some(millis) => millis.trim().parse().ok(),
+            None => age_millis(&text).filter(|_| !text.ends_with("ago")),
+        },
+    }
 }
 
 /// Returns the milliseconds of `2h`, `90 min ago`, `3 days`, or nothing.

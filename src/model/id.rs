@@ -90,6 +90,13 @@ impl AgentName {
     /// Longest name, in characters.
     pub const CHARS_MAX: usize = 100;
 
+    /// Returns whether `text` can be a name.
+    pub fn is_valid(text: &str) -> bool {
+        let head = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+        let tail = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+        head && tail && text.len() <= Self::CHARS_MAX
+    }
+
     /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -100,13 +107,7 @@ impl TryFrom<String> for AgentName {
     type Error = BadId;
 
     fn try_from(text: String) -> Result<Self, BadId> {
-        let head = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
-        let tail = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
-        if head && tail && text.len() <= Self::CHARS_MAX {
-            Ok(Self(text))
-        } else {
-            Err(BadId::Agent(shown(&text)))
-        }
+        if Self::is_valid(&text) { Ok(Self(text)) } else { Err(BadId::Agent(shown(&text))) }
     }
 }
 

@@ -90,6 +90,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All verdicts.
+    pub const ALL: [Self; 3] = [Self::Done, Self::Partial, Self::Blocked];
+
     /// Returns the name used in results and records.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -14,20 +14,20 @@ const LIST_ENTRIES: [usize; 4] = [20, 8, 3, 0];
 /// How long anything else may be in the end, in characters.
 const NAME_CHARS: [usize; 3] = [200, 64, 8];
 
-/// Returns the record as JSON text of at most [`BODY_BYTES_MAX`] bytes.
-pub fn body(mut record: Record) -> Result<Vec<u8>, serde_json::Error> {
+/// Returns the record as JSON text of at most [`BODY_BYTES_MAX`] bytes, having shortened it to that.
+pub fn body(record: &mut Record) -> Result<Vec<u8>, serde_json::Error> {
     let texts = TEXT_CHARS.map(Shorter::Texts);
     let lists = LIST_ENTRIES.map(Shorter::Lists);
     let names = NAME_CHARS.map(Shorter::Names);
     let mut steps = texts.into_iter().chain(lists).chain(names);
     loop {
-        let bytes = serde_json::to_vec(&record)?;
+        let bytes = serde_json::to_vec(record)?;
         if bytes.len() <= BODY_BYTES_MAX {
             return Ok(bytes);
         }
         match steps.next() {
-            Some(step) => step.apply(&mut record),
-            None => record = Record::new(record.time, record.event),
+            Some(step) => step.apply(record),
+            None => *record = Record::new(record.time, record.event),
         }
     }
 }

@@ -9,15 +9,16 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::audit::AuditKey;
 use crate::audit::chain::Head;
 use crate::model::Timestamp;
-use crate::store::database::{Database, EngineError, panic_text};
+use crate::store::database::{Database, EngineError, Writes, panic_text};
 use crate::store::head::HeadFile;
-use crate::store::schema::FORMAT;
+use crate::store::schema::{self, FORMAT};
 use crate::store::txn::{Fault, Group, Txn};
+use crate::store::{chunks, keys};
 
 /// Most changes in a group: enough to share a flush, few enough that the first does not wait for the last.
 const GROUP_CHANGES_MAX: usize = 256;
@@ -64,6 +65,8 @@ enum Request {
 struct Fate {
     stopping: AtomicBool,
     failure: OnceLock<String>,
+    /// Number of the last audit record on disk, for those who follow the trail.
+    appended: watch::Sender<u64>,
 }
 
 impl Fate {
@@ -155,6 +158,11 @@ impl Committer {
         }
     }
 
+    /// Returns what changes whenever audit records have reached the disk.
+    pub fn appended(&self) -> watch::Receiver<u64> {
+        self.fate.appended.subscribe()
+    }
+
     /// Finishes what waits, makes it durable, and ends the thread. Blocks until then; later changes are refused.
     pub fn stop(&self) {
         self.fate.stopping.store(true, Ordering::SeqCst);
@@ -230,6 +238,9 @@ impl Writer {
         }
         match self.write(&group, must_flush) {
             Ok(()) => {
+                if group.head() != self.head {
+                    self.fate.appended.send_replace(group.head().seq);
+                }
                 self.head = group.head();
                 for answer in answers {
                     answer(Ok(()));
@@ -269,7 +280,18 @@ impl Writer {
 
     fn finish(&self) -> Result<(), String> {
         self.database.flush().map_err(|error| error.to_string())?;
-        self.heads.sync().map_err(|error| error.to_string())
+        self.heads.sync().map_err(|error| error.to_string())?;
+        // Last of all: from then on the head file is known to be complete.
+        let closed = schema::encode(&self.head).map_err(|error| error.to_string())?;
+        let closed = Some(chunks::inline(&closed));
+        if self.head == Head::EMPTY || self.database.get_raw(keys::CLOSED).is_ok_and(|known| known == closed)
+        {
+            return Ok(());
+        }
+        self.database
+            .write(&Writes::from([(keys::CLOSED.to_vec(), closed)]))
+            .and_then(|()| self.database.flush())
+            .map_err(|error| error.to_string())
     }
 
     fn fail(&mut self, reason: &str) {

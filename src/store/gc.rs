@@ -35,6 +35,11 @@ const LIVE_MAX: usize = 10_000;
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct LastGc(Timestamp);
 
+/// How many jobs were removed that no record tells of yet: more than none only while a clean-up goes on, or when it was cut
+/// short.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Unrecorded(pub(super) u64);
+
 /// What a rule finds. Nothing among it is unreadable: what cannot be read stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Garbage {
@@ -77,6 +82,12 @@ impl Reader {
             pieces: chunks::orphans(&self.database)?,
             jobs,
         })
+    }
+
+    /// Returns how many jobs were removed that no record tells of yet.
+    pub(super) fn unrecorded_gc(&self) -> Result<u64, Fault> {
+        let bytes = self.database.get(keys::UNRECORDED_GC)?;
+        Ok(bytes.and_then(|bytes| decode::<Unrecorded>(&bytes).ok()).unwrap_or_default().0)
     }
 
     fn ended_jobs(&self, rule: &Rule) -> Result<Vec<(JobId, u64)>, Fault> {
@@ -181,6 +192,8 @@ pub fn remove(txn: &mut Txn<'_>, part: Part, rule: &Rule) -> Result<Tally, Fault
                 tally.cache_entries += u64::from(remove_job(txn, &job)?);
                 tally.jobs += 1;
             }
+            let removed = Unrecorded(unrecorded(txn)?.saturating_add(tally.jobs));
+            txn.put(keys::UNRECORDED_GC.to_vec(), encode(&removed)?);
         }
         Part::Entries(entries) => {
             for key in entries {
@@ -203,6 +216,18 @@ pub fn remove(txn: &mut Txn<'_>, part: Part, rule: &Rule) -> Result<Tally, Fault
         Part::Pieces(pieces) => tally.pieces = txn.sweep(pieces)?,
     }
     Ok(tally)
+}
+
+/// Returns how many jobs were removed that no record tells of, of which the caller now appends one.
+pub fn take_unrecorded(txn: &mut Txn<'_>) -> Result<u64, Fault> {
+    let count = unrecorded(txn)?;
+    txn.delete(keys::UNRECORDED_GC.to_vec());
+    Ok(count)
+}
+
+fn unrecorded(txn: &Txn<'_>) -> Result<u64, Fault> {
+    let bytes = txn.get(keys::UNRECORDED_GC)?;
+    Ok(bytes.and_then(|bytes| decode::<Unrecorded>(&bytes).ok()).unwrap_or_default().0)
 }
 
 /// Removes a job with everything that is kept under its id. Returns whether the cache had its answer, which goes with it.

@@ -23,6 +23,9 @@ const BYTES_KEPT: u64 = 512 * 1024;
 /// Records after which the file is fsynced.
 const RECORDS_PER_SYNC: u64 = 1000;
 
+/// How many records the file may lack after a crash: those since it was fsynced, and those of the last commit groups.
+pub const LAG_MAX: u64 = 4 * RECORDS_PER_SYNC;
+
 /// The file of heads, open for appending.
 #[derive(Debug)]
 pub struct HeadFile {
@@ -129,14 +132,17 @@ fn parse(line: &[u8]) -> Option<Head> {
     words.next().is_none().then_some(Head { seq, hash })
 }
 
-/// Returns the newest head that the file holds, without opening it for writing.
-pub fn newest(path: &Path) -> io::Result<Option<Head>> {
+/// Returns the newest heads that the file holds, oldest first, without opening it for writing: some thousands.
+pub fn remembered(path: &Path) -> io::Result<Vec<Head>> {
     let mut file = File::open(path).map_err(at(path))?;
     let length = file.metadata().map_err(at(path))?.len();
-    let _ = file.seek(SeekFrom::Start(length.saturating_sub(BYTES_KEPT))).map_err(at(path))?;
+    let begin = length.saturating_sub(BYTES_KEPT);
+    let _ = file.seek(SeekFrom::Start(begin)).map_err(at(path))?;
     let mut bytes = Vec::new();
     let _ = file.take(BYTES_KEPT).read_to_end(&mut bytes).map_err(at(path))?;
-    Ok(bytes.split(|byte| *byte == b'\n').rev().find_map(parse))
+    // What is left of a line that was cut off at its beginning may look like another one.
+    let cut = usize::from(begin > 0);
+    Ok(bytes.split(|byte| *byte == b'\n').skip(cut).filter_map(parse).collect())
 }
 
 fn at(path: &Path) -> impl Fn(io::Error) -> io::Error + '_ {

@@ -60,6 +60,16 @@ pub const HEAD: &[u8] = b"m/head";
 pub const KEY_FINGERPRINT: &[u8] = b"m/key";
 /// When old jobs were last removed without anybody asking.
 pub const LAST_GC: &[u8] = b"m/gc";
+/// Jobs that a clean-up removed and has not recorded yet.
+pub const UNRECORDED_GC: &[u8] = b"m/gc-unrecorded";
+/// The end of the audit chain when the store was last closed in an orderly way.
+pub const CLOSED: &[u8] = b"m/closed";
+/// The checkpoint of the audit records that were removed.
+pub const CHECKPOINT: &[u8] = b"m/checkpoint";
+/// `m/finding/<digest>`: faults of the trail that are recorded.
+pub const FINDING: &[u8] = b"m/finding/";
+/// What was imported, in a store whose trail is not its own.
+pub const IMPORTED: &[u8] = b"m/imported";
 
 /// Returns the key of a job's record.
 pub fn job(id: JobId) -> Vec<u8> {
@@ -144,6 +154,16 @@ pub fn spent_in_month(month: u32, agent: Option<&str>) -> Vec<u8> {
 /// Returns the key of an audit record.
 pub fn audit(seq: u64) -> Vec<u8> {
     joined(&[AUDIT, &seq.to_be_bytes()])
+}
+
+/// Returns the range of the audit records after number `first` up to number `last`.
+pub fn audit_between(first: u64, last: u64) -> KeyRange {
+    (Bound::Excluded(audit(first)), Bound::Included(audit(last)))
+}
+
+/// Returns the key under which it stands that a fault is recorded.
+pub fn finding(fault: Digest) -> Vec<u8> {
+    joined(&[FINDING, fault.as_bytes()])
 }
 
 /// Returns the prefix of the index of audit records about `agent`.

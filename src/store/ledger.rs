@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::audit::chain::Fault as Finding;
 use crate::audit::{self, AuditKey, Code, End, Record, redact, seal};
 use crate::cache::Entry;
 use crate::job::{Event, JobRecord, ProcessId, State, Transition};
@@ -359,6 +360,20 @@ pub(super) fn record_once(txn: &mut Txn<'_>, id: JobId, mut record: Record) -> R
         txn.append(record)?;
     }
     Ok(())
+}
+
+/// Records what a check of the trail found, once for each finding.
+pub(super) fn record_finding(txn: &mut Txn<'_>, finding: Finding) -> Result<(), Fault> {
+    let text = finding.to_string();
+    let place = keys::finding(Digest::of(text.as_bytes()));
+    if txn.get(&place)?.is_some() {
+        return Ok(());
+    }
+    txn.put(place, []);
+    let kind = serde_json::to_string(&finding.kind).unwrap_or_default();
+    let details = [("seq", finding.seq.to_string()), ("kind", kind.trim_matches('"').to_owned())];
+    let details = details.map(|(name, value)| (name.to_owned(), value)).into();
+    note(txn, Code::VerifyFailed, text, details)
 }
 
 /// Records an event that is not about a dispatch.

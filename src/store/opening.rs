@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::audit::Code;
 use crate::audit::chain::Head;
-use crate::store::head::Comparison;
+use crate::store::head::{Comparison, LAG_MAX};
 
 /// What was found at the opening.
 #[derive(Debug)]
@@ -14,6 +14,10 @@ pub(super) struct Found {
     pub(super) comparison: Comparison,
     /// The store's end.
     pub(super) stored: Head,
+    /// The end that the head file remembers.
+    pub(super) outside: Option<Head>,
+    /// The store's end when it was last closed in an orderly way.
+    pub(super) closed: Option<Head>,
     /// Whether there was no head file: what it knew is lost.
     pub(super) forgotten: bool,
     /// Where a store that could not be opened was set aside.
@@ -35,7 +39,8 @@ impl Found {
     /// number is ever given twice.
     pub(super) fn judge(self) -> (Head, Option<Gap>) {
         let (start, lost) = match self.comparison {
-            Comparison::Same | Comparison::Ahead => (self.stored, None),
+            Comparison::Same => (self.stored, None),
+            Comparison::Ahead => (self.stored, self.put_back()),
             Comparison::Lost { stored, outside } => {
                 let reason = format!(
                     "records {} to {} are missing: the store ends before the last record that the head file knows",
@@ -73,6 +78,23 @@ impl Found {
         }
         let gap = (!reasons.is_empty()).then(|| Gap { code, reason: reasons.join("; "), details });
         (start, gap)
+    }
+
+    /// Returns what is to be said of a head file that is further behind than a crash leaves it.
+    fn put_back(&self) -> Option<(String, Head)> {
+        if self.forgotten {
+            return None;
+        }
+        let outside = self.outside.unwrap_or(Head::EMPTY);
+        let is_late =
+            self.closed == Some(self.stored) || self.stored.seq.saturating_sub(outside.seq) > LAG_MAX;
+        is_late.then(|| {
+            let reason = format!(
+                "the head file ends with number {}, the store with {}: the file was put back, cut off or changed",
+                outside.seq, self.stored.seq
+            );
+            (reason, outside)
+        })
     }
 }
 

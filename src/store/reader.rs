@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::audit::chain::{Fault as ChainFault, FaultKind, Head, Link, Verifier, body};
-use crate::audit::query::{AuditEntry, AuditFilter, VerifyReport};
-use crate::audit::stats::{Counter, Line, Stats, StatsFilter};
-use crate::audit::{Code, Mac};
+use crate::audit::Mac;
+use crate::audit::chain::{Head, Link};
+use crate::audit::query::AuditEntry;
 use crate::job::{JobFilter, JobRecord, RequestTexts, State};
 use crate::model::{Answer, JobId, Session, SessionId, Timestamp, ToolCall};
 use crate::store::database::{Database, Direction};
@@ -14,14 +13,14 @@ use crate::store::ledger::{KeyFingerprint, ProgressLines, decode};
 use crate::store::schema::Stored;
 use crate::store::txn::Fault;
 
+mod overview;
+mod search;
+
 /// Longest listing.
 pub const LIST_MAX: u32 = 1000;
 
 /// Most dispatches that one search by id finds: two are enough to say that the search was not precise.
 pub const FOUND_MAX: usize = 20;
-
-/// Most faults that a check names: the first is what matters, a few more show the extent.
-const FAULTS_MAX: usize = 20;
 
 /// Reads one store.
 #[derive(Debug, Clone)]
@@ -182,39 +181,6 @@ impl Reader {
         Ok(found)
     }
 
-    /// Returns one audit record, as it is listed.
-    pub fn audit_record(&self, seq: u64) -> Result<Option<AuditEntry>, Fault> {
-        Ok(self.link(seq)?.map(|link| entry_of(&link)))
-    }
-
-    /// Returns audit records, newest first.
-    pub fn audit(&self, filter: &AuditFilter) -> Result<Vec<AuditEntry>, Fault> {
-        let prefix = match (&filter.dispatch, &filter.agent) {
-            (Some(dispatch), _) => keys::audit_of_dispatch(*dispatch),
-            (None, Some(agent)) => keys::audit_of_agent(agent),
-            (None, None) => keys::AUDIT.to_vec(),
-        };
-        let limit = filter.limit.clamp(1, LIST_MAX) as usize;
-        let mut found = Vec::new();
-        for entry in self.database.scan(keys::under(&prefix), Direction::Backward) {
-            let (key, _) = entry?;
-            let Some(link) = keys::seq_of(&key).map(|seq| self.link(seq)).transpose()?.flatten() else {
-                continue;
-            };
-            let found_one = entry_of(&link);
-            let time = serde_json::from_str::<Time>(&found_one.body).map(|record| record.time).ok();
-            // Records are in the order of time: the first that is too old ends the search.
-            if filter.since.is_some_and(|since| time.is_some_and(|time| time < since)) {
-                break;
-            }
-            found.push(found_one);
-            if found.len() >= limit {
-                break;
-            }
-        }
-        Ok(found)
-    }
-
     /// Returns the records that name a value by its digest, newest first, at most [`LIST_MAX`]. There is no index: it is asked
     /// for seldom, and reading a million records takes seconds.
     pub fn naming(&self, mac: Mac) -> Result<Vec<AuditEntry>, Fault> {
@@ -235,118 +201,8 @@ impl Reader {
         }
         Ok(found)
     }
-
-    /// Counts what dispatches came to. Only as much of each record is decoded as counts; unreadable ones are passed over.
-    pub fn stats(&self, filter: &StatsFilter) -> Result<Stats, Fault> {
-        let prefix =
-            filter.agent.as_ref().map_or_else(|| keys::AUDIT.to_vec(), |agent| keys::audit_of_agent(agent));
-        let mut counter = Counter::default();
-        for entry in self.database.scan(keys::under(&prefix), Direction::Backward) {
-            let (key, mut bytes) = entry?;
-            if filter.agent.is_some() {
-                let found = keys::seq_of(&key).map(|seq| self.database.get(&keys::audit(seq))).transpose()?;
-                let Some(found) = found.flatten() else { continue };
-                bytes = found;
-            }
-            let Some(line) = body(&bytes).and_then(|body| serde_json::from_slice::<Line>(body).ok()) else {
-                continue;
-            };
-            // Records are in the order of time: the first that is too old ends the search.
-            if filter.since.is_some_and(|since| line.time < since) {
-                break;
-            }
-            counter.count(&line);
-        }
-        Ok(counter.finish())
-    }
-
-    /// Checks every record, the ends and the count, and compares the end with `outside`.
-    ///
-    /// What is missing where a gap was recorded stays missing: the check says so each time.
-    pub fn verify(&self, outside: Option<Head>) -> Result<VerifyReport, Fault> {
-        // Read before the scan: records appended meanwhile are no fault.
-        let claimed = self.head()?;
-        let mut report = VerifyReport {
-            records: 0,
-            first: 0,
-            head: claimed,
-            outside,
-            faults: Vec::new(),
-            notes: Vec::new(),
-        };
-        let mut verifier = Verifier::from(Head::EMPTY);
-        for entry in self.database.scan(keys::under(keys::AUDIT), Direction::Forward) {
-            let (key, bytes) = entry?;
-            let seq = keys::seq_of(&key).unwrap_or(0);
-            if seq > claimed.seq {
-                break;
-            }
-            report.records += 1;
-            report.first = if report.first == 0 { seq } else { report.first };
-            let checked = Link::decode(seq, &bytes).and_then(|link| match verifier.check(&link) {
-                Ok(()) => Ok(link),
-                Err(fault) => {
-                    // Go on from here as the record itself claims, so that one fault is not named a thousand times.
-                    verifier = Verifier::from(link.head());
-                    Err(fault)
-                }
-            });
-            match checked {
-                Ok(link) => report.notes.extend(gap_note(&link)),
-                Err(fault) => {
-                    if fault.kind == FaultKind::Unreadable {
-                        verifier = Verifier::from(Head { seq, hash: crate::model::Digest::ZERO });
-                    }
-                    if let Ok(link) = Link::decode(seq, &bytes) {
-                        report.notes.extend(gap_note(&link));
-                    }
-                    report.faults.push(fault);
-                }
-            }
-        }
-        report.faults.extend(verifier.finish(claimed).err());
-        self.compare_outside(&mut report)?;
-        report.faults.truncate(FAULTS_MAX);
-        Ok(report)
-    }
-
-    fn compare_outside(&self, report: &mut VerifyReport) -> Result<(), Fault> {
-        let Some(outside) = report.outside else {
-            if report.head.seq > 0 {
-                report.notes.push(
-                    "the head file outside the store is missing or empty: a lost end could not be told"
-                        .to_owned(),
-                );
-            }
-            return Ok(());
-        };
-        let fault = |kind| ChainFault { seq: outside.seq, kind };
-        if outside.seq > report.head.seq {
-            report.faults.push(fault(FaultKind::Truncated));
-        } else if outside.seq > 0 && self.link(outside.seq)?.is_none_or(|link| link.hash != outside.hash) {
-            report.faults.push(fault(FaultKind::Replaced));
-        }
-        Ok(())
-    }
 }
 
 fn entry_of(link: &Link) -> AuditEntry {
     AuditEntry { head: link.head(), body: String::from_utf8_lossy(&link.body).into_owned() }
-}
-
-#[derive(serde::Deserialize)]
-struct Time {
-    time: Timestamp,
-}
-
-#[derive(serde::Deserialize)]
-struct Gap {
-    event: Code,
-    reason: Option<String>,
-}
-
-fn gap_note(link: &Link) -> Option<String> {
-    let gap: Gap = serde_json::from_slice(&link.body).ok()?;
-    let tells = matches!(gap.event, Code::Gap | Code::Quarantined);
-    tells.then(|| format!("record {}: {}", link.seq, gap.reason.unwrap_or_default()))
 }

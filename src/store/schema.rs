@@ -15,7 +15,8 @@ use crate::model::{Answer, Session, ToolCall};
 use crate::store::admit::Decision;
 use crate::store::cached::Slot;
 use crate::store::chunks::VALUE_BYTES_MAX;
-use crate::store::gc::LastGc;
+use crate::store::gc::{LastGc, Unrecorded};
+use crate::store::import::Imported;
 use crate::store::ledger::{KeyFingerprint, ProgressLines, Spent};
 
 /// Format of the store as a whole: which prefixes there are and what they mean. Kept under `m/format`.
@@ -55,6 +56,8 @@ stored! {
     Slot: 1, "cache entry";
     Counters: 1, "set of cache counters";
     LastGc: 1, "time of the last clean-up";
+    Unrecorded: 1, "count of removed jobs";
+    Imported: 1, "note of an import";
 }
 
 impl Stored for Head {

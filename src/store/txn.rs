@@ -12,11 +12,11 @@ use std::sync::Arc;
 use crate::audit::chain::{Head, Link};
 use crate::audit::{AuditKey, Record, seal};
 use crate::model::{AgentName, JobId, Timestamp};
-use crate::store::body;
 use crate::store::chunks::{self, Pieces};
 use crate::store::database::{Database, Direction, EngineError, Entry, RawScan, Writes, panic_text};
 use crate::store::keys::{self, KEY_BYTES_MAX, KeyRange};
 use crate::store::schema::{self, SchemaError};
+use crate::store::{body, import};
 
 /// Why a change was not made. Nothing of it is stored, and the store goes on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -257,13 +257,24 @@ impl Txn<'_> {
     /// Appends a record to the audit chain: without secrets of known shapes, numbered, linked, shortened if it is too long,
     /// and found by its agent and its dispatch. Returns the chain's new end.
     pub fn append(&mut self, record: Record) -> Result<Head, Fault> {
+        import::refuse_if_imported(self)?;
         let bad = |error| Fault::Invalid(format!("audit record: {error}"));
-        let record = seal::clean(record, &self.group.key).map_err(bad)?;
+        let mut record = seal::clean(record, &self.group.key).map_err(bad)?;
+        let body = body::body(&mut record).map_err(bad)?;
+        // What the body says in the end: the check of the trail compares the two.
+        self.chain(&Link::after(self.group.head, body), record.agent, record.dispatch)
+    }
+
+    /// Puts a record that follows the chain's end into its place, found by its agent and its dispatch.
+    pub(in crate::store) fn chain(
+        &mut self,
+        link: &Link,
+        agent: Option<String>,
+        dispatch: Option<String>,
+    ) -> Result<Head, Fault> {
         // Only what can be a name is worth an index entry; anything else is found by reading the log.
-        let agent = record.agent.clone().and_then(|agent| AgentName::try_from(agent).ok());
-        let dispatch = record.dispatch.as_ref().and_then(|id| id.parse::<JobId>().ok());
-        let body = body::body(record).map_err(bad)?;
-        let link = Link::after(self.group.head, body);
+        let agent = agent.and_then(|agent| AgentName::try_from(agent).ok());
+        let dispatch = dispatch.and_then(|id| id.parse::<JobId>().ok());
         let head = link.head();
         self.put(keys::audit(link.seq), link.encode());
         if let Some(agent) = agent {

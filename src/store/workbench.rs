@@ -94,7 +94,7 @@ pub(in crate::store) fn verified(database: &Database, from: Head) -> Head {
     for entry in database.scan(range, Direction::Forward) {
         let (key, value) = entry.unwrap();
         let link = Link::decode(keys::seq_of(&key).unwrap(), &value).unwrap();
-        verifier.check(&link).unwrap();
+        verifier.check(&link.view()).unwrap();
     }
     let head = head(database);
     verifier.finish(head).unwrap();

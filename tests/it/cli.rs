@@ -9,6 +9,7 @@ use crate::world::{Done, World};
 mod auditing;
 mod configuring;
 mod printing;
+mod reviewing;
 mod several;
 mod stopping;
 

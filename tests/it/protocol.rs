@@ -5,6 +5,7 @@
 
 mod answers;
 mod arguments;
+mod auditing;
 mod calls;
 mod changes;
 mod configuration;

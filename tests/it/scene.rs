@@ -20,7 +20,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use agent_dispatch::audit::Record;
-use agent_dispatch::audit::query::{AuditFilter, VerifyReport};
+use agent_dispatch::audit::query::AuditFilter;
+use agent_dispatch::audit::verdict::VerifyReport;
 use agent_dispatch::config::paths::{DEPTH_VARIABLE, Environment, RUN_VARIABLE};
 use agent_dispatch::daemon::protocol::{DaemonStatus, JobView, Reply, Request, WaitEnd, WaitRequest};
 use agent_dispatch::dispatch::{DispatchError, Dispatched, Ended, Frontend, Patience};

@@ -19,7 +19,7 @@ fn log(bodies: &[&str]) -> Vec<(u64, Vec<u8>)> {
 fn verify(log: &[(u64, Vec<u8>)], claimed: Head) -> Result<(), Fault> {
     let mut verifier = Verifier::from(Head::EMPTY);
     for (seq, bytes) in log {
-        verifier.check(&Link::decode(*seq, bytes)?)?;
+        verifier.check(&LinkView::read(*seq, bytes)?)?;
     }
     verifier.finish(claimed)
 }
@@ -62,17 +62,17 @@ fn dropped_swapped_repeated_and_relinked_records_are_found() {
         log.remove(at);
         log
     };
-    assert_eq!(fault(&without(0)), Fault { seq: 1, kind: FaultKind::Missing });
-    assert_eq!(fault(&without(2)), Fault { seq: 3, kind: FaultKind::Missing });
-    assert_eq!(fault(&without(3)), Fault { seq: 4, kind: FaultKind::Truncated });
+    assert_eq!(fault(&without(0)), Fault::of(1, FaultKind::Missing));
+    assert_eq!(fault(&without(2)), Fault::of(3, FaultKind::Missing));
+    assert_eq!(fault(&without(3)), Fault::of(4, FaultKind::Truncated));
     let mut swapped = whole.clone();
     (swapped[1].1, swapped[2].1) = (whole[2].1.clone(), whole[1].1.clone());
     assert_eq!(fault(&swapped).seq, 2);
     let mut repeated = whole.clone();
     repeated.insert(2, whole[1].clone());
-    assert_eq!(fault(&repeated), Fault { seq: 3, kind: FaultKind::Missing });
+    assert_eq!(fault(&repeated), Fault::of(3, FaultKind::Missing));
     let relinked = log(&["{\"a\":1}", "{\"b\":2}", "{\"c\":9}", "{\"d\":4}"]);
-    assert_eq!(fault(&relinked), Fault { seq: 4, kind: FaultKind::Replaced });
+    assert_eq!(fault(&relinked), Fault::of(4, FaultKind::Replaced));
 }
 
 proptest! {

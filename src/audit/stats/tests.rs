@@ -5,10 +5,18 @@ use serde_json::{Value, json};
 use super::*;
 
 fn counted(records: &[Value]) -> Stats {
-    let mut counter = Counter::default();
+    counted_by(By::Agent, records)
+}
+
+fn counted_by(by: By, records: &[Value]) -> Stats {
+    let mut counter = Counter::by(by);
     for record in records {
-        counter.count(&serde_json::from_value(record.clone()).unwrap());
+        if let Some(line) = Line::read(&record.to_string()) {
+            counter.count(&line);
+        }
     }
+    let cost = |run: &str| Ok::<_, ()>((run == "paid").then_some(0.5));
+    counter.save(cost).unwrap();
     counter.finish()
 }
 
@@ -60,8 +68,10 @@ fn each_ended_dispatch_is_either_ok_or_failed() {
         ok: 1,
         failed: 4,
         cost_usd: 1.75,
+        saved_usd: 0.0,
         median_ms: Some(100),
         p90_ms: Some(300),
+        p99_ms: Some(300),
         max_ms: Some(300),
         median_cost_usd: Some(0.5),
         max_cost_usd: Some(1.0),
@@ -69,8 +79,8 @@ fn each_ended_dispatch_is_either_ok_or_failed() {
         errors: errors.map(|(class, count)| (class.to_owned(), count)).into(),
     };
     assert_eq!(stats.total, want);
-    assert_eq!(stats.agents[0], ("a".to_owned(), Numbers { joined: 1, ..want }));
-    assert_eq!(stats.agents[1], ("b".to_owned(), Numbers { joined: 1, ..Numbers::default() }));
+    assert_eq!(stats.parts[0], ("a".to_owned(), Numbers { joined: 1, ..want }));
+    assert_eq!(stats.parts[1], ("b".to_owned(), Numbers { joined: 1, ..Numbers::default() }));
 }
 
 #[test]
@@ -83,7 +93,7 @@ fn who_cost_most_comes_first_then_who_did_most_then_the_name() {
         ended("busy", true, 0.0, 1),
         ended("dear", true, 9.0, 1),
     ]);
-    let names: Vec<&str> = stats.agents.iter().map(|(agent, _)| agent.as_str()).collect();
+    let names: Vec<&str> = stats.parts.iter().map(|(agent, _)| agent.as_str()).collect();
     assert_eq!(names, ["dear", "cheap", "busy", "idle-a", "idle-b"]);
 }
 
@@ -104,4 +114,48 @@ fn percentiles_are_of_the_nearest_rank() {
         assert_eq!((ranks(n, 50), ranks(n, 90)), (Some(median), Some(ninetieth)), "{n}");
     }
     assert_eq!(percentile::<u64>(&[], 50), None);
+}
+
+#[test]
+fn answers_that_were_given_again_save_what_their_run_had_cost() {
+    let again = |event: &str, agent: &str, run: &str| {
+        let mut record = record(event, agent);
+        record["answered_by"] = json!(run);
+        record
+    };
+    let stats = counted(&[
+        again("hit", "a", "paid"),
+        again("hit", "a", "paid"),
+        again("joined", "b", "paid"),
+        again("hit", "b", "forgotten"),
+    ]);
+    let saved = |at: usize| (stats.parts[at].0.as_str(), stats.parts[at].1.saved_usd);
+    assert_eq!((stats.total.saved_usd, saved(0), saved(1)), (1.5, ("a", 1.0), ("b", 0.5)));
+    assert_eq!(stats.total.dispatches, 0);
+}
+
+#[test]
+fn dispatches_are_counted_under_whatever_is_asked_for() {
+    let mut first = ended("a", true, 1.0, 100);
+    first["caller"] = json!({"client": "claude-code 2.1.30", "declared": null, "pid": 1});
+    first["end"]["model"] = json!("opus");
+    let mut second = ended("a", false, 2.0, 100);
+    second["time"] = json!("2026-11-25T10:00:00.000Z");
+    second["caller"] = json!({"client": "cli", "declared": "nightly", "pid": 1});
+    let records = [second, first];
+    let keys =
+        |by| -> Vec<String> { counted_by(by, &records).parts.into_iter().map(|(key, _)| key).collect() };
+    assert_eq!(keys(By::Caller), ["nightly", "claude-code"]);
+    assert_eq!(keys(By::Model), ["unknown", "opus"]);
+    assert_eq!(keys(By::Error), ["timeout", "none"]);
+    let days = keys(By::Day);
+    assert!(days[0].starts_with("2026-11-2") && days[0] < days[1], "{days:?}");
+}
+
+#[test]
+fn a_line_is_read_wherever_its_fields_stand() {
+    let odd = r#"{"event":"hit","time":"2026-11-21T10:00:00.000Z"}"#;
+    assert_eq!(Line::read(odd).map(|line| line.event), Some(Code::Hit));
+    assert!(Line::read(r#"{"event":"gc","time":"2026-11-21T10:00:00.000Z"}"#).is_none());
+    assert!(Line::read("not json").is_none());
 }

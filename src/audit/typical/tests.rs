@@ -3,6 +3,7 @@
 use super::*;
 
 fn sample(millis: u64, cost_usd: Option<f64>, success: bool, outcome: Option<&'static str>) -> Sample {
+    let outcome = outcome.and_then(|name| Outcome::ALL.into_iter().find(|it| it.as_str() == name));
     Sample { millis, cost_usd, success, outcome }
 }
 

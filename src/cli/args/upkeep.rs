@@ -10,6 +10,9 @@ pub(in crate::cli) struct GcArguments {
     /// Remove everything that has ended
     #[arg(long)]
     pub(in crate::cli) all: bool,
+    /// Also remove audit records older than so many days, from the old end of the trail; without it none ever goes
+    #[arg(long, value_name = "DAYS", allow_negative_numbers = true)]
+    pub(in crate::cli) audit_days: Option<f64>,
     /// Only show what would be removed
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,
@@ -54,6 +57,9 @@ pub(in crate::cli) enum CacheCommand {
 pub(in crate::cli) const GC_HELP: &str = "\
 Goes: jobs that ended that long ago, with what they were asked and answered; conversations not used since; cached answers \
 that are too old; leftovers of crashes. Stays: whatever waits or runs, what cannot be read, and the audit trail.
+
+Of the audit trail only its old end goes, and only with --audit-days; in its place stays a sealed checkpoint, so that \
+`audit verify` can still tell that nothing else is missing.
 
 From cron, once a night:
   17 3 * * *  agent-dispatch gc --days 30 -q";

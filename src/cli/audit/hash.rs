@@ -4,14 +4,13 @@ use std::io::Read as _;
 use std::process::ExitCode;
 
 use serde::Serialize;
-use serde_json::Value;
 
-use crate::audit::query::AuditEntry;
-use crate::cli::audit::{document, table};
+use crate::cli::audit::output::{Row, table};
 use crate::cli::render::{Screen, fact, note, print_json, print_text};
 use crate::daemon::ClientError;
 use crate::daemon::protocol::{Reply, Request, Traces};
 use crate::dispatch::Frontend;
+use crate::document::audit::document;
 use crate::error::{Kind, Report};
 use crate::model::Timestamp;
 
@@ -22,11 +21,11 @@ const VALUE_BYTES_MAX: u64 = 10_000_000;
 #[derive(Serialize)]
 struct Passed {
     digest: String,
-    records: Vec<Value>,
+    records: Vec<Row>,
 }
 
 /// Prints the digest of a value, and the records that name it. Exits with 1 when none does.
-pub(in crate::cli) async fn hash(
+pub(super) async fn hash(
     frontend: &Frontend,
     screen: Screen,
     value: &str,
@@ -38,11 +37,12 @@ pub(in crate::cli) async fn hash(
     if value == "-" && traces.entries.is_empty() && bytes.pop_if(|last| *last == b'\n').is_some() {
         traces = ask(frontend, bytes).await?;
     }
-    let found = !traces.entries.is_empty();
+    let records: Vec<Row> = traces.entries.iter().map(document).collect();
+    let found = !records.is_empty();
     if as_json {
-        print_json(&Passed { records: traces.entries.iter().map(document).collect(), digest: traces.mac })?;
+        print_json(&Passed { digest: traces.mac, records })?;
     } else {
-        print_text(&told(screen, &traces.mac, &traces.entries))?;
+        print_text(&told(screen, &traces.mac, &records))?;
         if !found {
             note("It passed in no record.\n");
         }
@@ -50,13 +50,12 @@ pub(in crate::cli) async fn hash(
     Ok(if found { ExitCode::SUCCESS } else { ExitCode::from(Kind::NotFound.exit_code()) })
 }
 
-fn told(screen: Screen, mac: &str, entries: &[AuditEntry]) -> String {
+fn told(screen: Screen, mac: &str, records: &[Row]) -> String {
     let digest = fact("digest", mac);
-    if entries.is_empty() {
-        digest
-    } else {
-        format!("{digest}\n{}", table(screen, entries, Timestamp::now()))
+    if records.is_empty() {
+        return digest;
     }
+    format!("{digest}\n{}", table(screen, records, Timestamp::now()))
 }
 
 async fn ask(frontend: &Frontend, value: Vec<u8>) -> Result<Traces, Report> {

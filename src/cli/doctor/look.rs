@@ -149,7 +149,7 @@ async fn ask_daemon(frontend: &Frontend, processes: &[Process]) -> state::Facts 
     if std::fs::symlink_metadata(&paths.socket).is_ok_and(|found| found.file_type().is_socket()) {
         places.push(place(state::SOCKET, paths.socket.clone()));
     }
-    let outside = daemon::newest_head(&paths.heads()).ok().flatten();
+    let outside = daemon::remembered_heads(&paths.heads()).ok().and_then(|heads| heads.last().copied());
     let daemon = match frontend.client.ask_if_running(&Request::Status).await {
         Ok(Some(Reply::Status(status))) => Ok(Some(status)),
         Ok(Some(_)) => Err(ClientError::Confused),

@@ -31,12 +31,12 @@ fn a_program_gets_an_answer_as_it_is() {
 #[test]
 fn json_says_the_same_and_steers_nothing() {
     let value = serde_json::json!({"text": "\u{1b}[2J \u{9b} \u{7f} \u{202e} ż 🐢", "empty": []});
-    let text = json(&value).unwrap();
+    let text = json_text(&value).unwrap();
     assert!(!text.chars().any(|char| char != '\n' && steers(char)), "{text:?}");
     assert!(text.contains("ż 🐢"), "{text}");
     assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
     let nothing: [u8; 0] = [];
-    assert_eq!(json(&nothing).unwrap(), "[]\n");
+    assert_eq!(json_text(&nothing).unwrap(), "[]\n");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::audit::checkpoint::OldEnd;
 use crate::cache::Counters;
 use crate::model::{Caller, JobId, Session};
 use crate::retention::{Retention, Tally};
@@ -19,6 +20,8 @@ pub enum Asked {
     CacheClear(Caller),
     /// Conversations, of one agent or of all; at most so many.
     Sessions(Option<String>, u32),
+    /// Remove audit records from the old end of the trail.
+    Retire(RetireRequest),
 }
 
 /// What is answered. Variants are only ever added at the end.
@@ -32,6 +35,8 @@ pub enum Told {
     CacheCleared(u64),
     /// Conversations, newest first.
     Sessions(Vec<SessionView>),
+    /// Which audit records went, or would go; none when all are kept.
+    Retired(Option<OldEnd>),
 }
 
 /// What to remove.
@@ -43,6 +48,17 @@ pub struct GcRequest {
     pub ttl_ms: Option<u64>,
     /// In what manner.
     pub manner: Manner,
+    /// Who asks.
+    pub caller: Caller,
+}
+
+/// Which audit records to remove.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetireRequest {
+    /// How much of the past is kept.
+    pub retention: Retention,
+    /// Whether only to tell what would go.
+    pub dry_run: bool,
     /// Who asks.
     pub caller: Caller,
 }

@@ -40,3 +40,33 @@ fn nonsense_is_refused() {
 fn a_clock_that_goes_backwards_gives_no_negative_age() {
     assert_eq!(NOW.millis_since(NOW.plus_millis(5)), 0);
 }
+
+#[test]
+fn a_day_of_the_week_is_the_last_one() {
+    let today = Timestamp::parse("today", NOW).unwrap();
+    let days = ["monday", "tuesday", "Wednesday", "thursday", "fri", "saturday", "sunday"];
+    let mut ages: Vec<u64> = days
+        .iter()
+        // Half a day more, so that a night with a changed clock counts as one.
+        .map(|day| (today.millis_since(Timestamp::parse(day, NOW).unwrap()) + 43_200_000) / 86_400_000)
+        .collect();
+    ages.sort_unstable();
+    assert_eq!(ages, [0, 1, 2, 3, 4, 5, 6]);
+}
+
+#[test]
+fn lengths_of_time_are_read_as_people_write_them() {
+    for (text, millis) in [
+        ("45", Some(45_000)),
+        ("45s", Some(45_000)),
+        ("250 ms", Some(250)),
+        ("2 min", Some(120_000)),
+        ("1H", Some(3_600_000)),
+        ("2h ago", None),
+        ("", None),
+        ("-1", None),
+        ("long", None),
+    ] {
+        assert_eq!(millis_of(text), millis, "{text}");
+    }
+}

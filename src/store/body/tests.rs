@@ -68,7 +68,7 @@ fn record(text: &str, count: usize) -> Record {
 #[test]
 fn a_short_record_is_left_as_it_is() {
     let record = record("text", 2);
-    assert_eq!(read(&body(record.clone()).unwrap()), record);
+    assert_eq!(read(&body(&mut record.clone()).unwrap()), record);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn long_texts_are_cut_before_anything_else() {
     long.agent = Some("docs".to_owned());
     long.task_preview = Some("t".repeat(3000));
     long.reason = Some("r".repeat(3000));
-    let bytes = body(long.clone()).unwrap();
+    let bytes = body(&mut long.clone()).unwrap();
     let expected = Record {
         task_preview: Some(format!("{}…", "t".repeat(1500))),
         reason: Some(format!("{}…", "r".repeat(1500))),
@@ -93,14 +93,14 @@ fn of_many_changed_files_some_are_named_and_all_are_counted() {
     let mut long = Record::new(Timestamp::from_millis(1), Code::Finished);
     let changes = Changes { files: files.clone(), files_total: 400, ..Changes::default() };
     long.end = Some(End { changes: Some(changes), ..End::default() });
-    let bytes = body(long).unwrap();
+    let bytes = body(&mut long).unwrap();
     let kept = read(&bytes).end.unwrap().changes.unwrap();
     assert_eq!((kept.files.as_slice(), kept.files_total), (&files[..20], 400));
 }
 
 #[test]
 fn a_shortened_list_of_tools_does_not_say_that_none_was_allowed() {
-    let bytes = body(record(&"name".repeat(300), 300)).unwrap();
+    let bytes = body(&mut record(&"name".repeat(300), 300)).unwrap();
     let short = read(&bytes);
     assert_eq!(short.dispatch, Some(JobId::from_bytes([1; 16]).to_string()));
     assert_eq!(short.profile.unwrap().allowed_tools.unwrap().last().unwrap(), "…");
@@ -112,7 +112,7 @@ proptest! {
     #[test]
     fn every_record_fits_and_stays_a_record(text in any::<String>(), times in 1..60_usize, count in 0..25_usize) {
         let record = record(&text.repeat(times), count);
-        let bytes = body(record.clone()).unwrap();
+        let bytes = body(&mut record.clone()).unwrap();
         prop_assert!(bytes.len() <= BODY_BYTES_MAX, "{}", bytes.len());
         let short = read(&bytes);
         prop_assert_eq!((short.time, short.event), (record.time, record.event));

@@ -65,6 +65,28 @@ fn lines_that_are_not_heads_are_passed_over() {
 }
 
 #[test]
+fn what_is_remembered_is_read_back_without_a_line_that_is_cut_at_its_beginning() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("heads");
+    assert!(remembered(&path).is_err());
+    let (mut file, _) = HeadFile::open(&path).unwrap();
+    let head = |seq| Head { seq: 1_000_000 + seq, hash: Digest::of(b"x") };
+    for seq in 1..=3 {
+        file.record(head(seq), Timestamp::from_millis(0)).unwrap();
+    }
+    assert_eq!(remembered(&path).unwrap(), [head(1), head(2), head(3)]);
+    let line = fs::metadata(&path).unwrap().len() / 3;
+    let lines = BYTES_KEPT / line;
+    for seq in 4..=lines + 5 {
+        file.record(head(seq), Timestamp::from_millis(0)).unwrap();
+    }
+    let all = remembered(&path).unwrap();
+    assert_eq!(all.last(), Some(&head(lines + 5)));
+    assert!(all.iter().all(|head| head.seq > 1_000_000), "{:?}", all.first());
+    assert!(all.len() as u64 >= lines - 1);
+}
+
+#[test]
 fn the_file_is_cut_down_to_its_newest_lines() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("audit-heads.log");

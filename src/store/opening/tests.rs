@@ -8,7 +8,7 @@ fn head(seq: u64) -> Head {
 }
 
 fn found(comparison: Comparison, stored: Head) -> Found {
-    Found { comparison, stored, forgotten: false, quarantined: None }
+    Found { comparison, stored, outside: Some(head(3)), closed: None, forgotten: false, quarantined: None }
 }
 
 #[test]
@@ -41,6 +41,25 @@ fn a_lost_head_file_is_told_unless_the_store_is_new() {
     assert_eq!((start, gap.code), (head(5), Code::Gap));
     assert!(gap.reason.contains("after number 5"), "{}", gap.reason);
     assert_eq!(forgetful(Head::EMPTY).judge(), (Head::EMPTY, None));
+}
+
+#[test]
+fn a_head_file_that_was_put_back_is_told() {
+    let far = Head { seq: 4 + LAG_MAX, ..head(3) };
+    let cases = [
+        // It was complete when the store was closed, or is further behind than a crash leaves it.
+        (Found { closed: Some(head(4)), ..found(Comparison::Ahead, head(4)) }, true),
+        (found(Comparison::Ahead, far), true),
+        // An earlier orderly end says nothing of a later crash.
+        (Found { closed: Some(head(3)), ..found(Comparison::Ahead, head(4)) }, false),
+        (Found { outside: None, ..found(Comparison::Ahead, head(4)) }, false),
+    ];
+    for (found, is_told) in cases {
+        let what = format!("{found:?}");
+        let (start, gap) = found.judge();
+        assert_eq!(gap.is_some_and(|gap| gap.reason.contains("the file was put back")), is_told, "{what}");
+        assert!(start.seq >= 4, "{what}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::client::{Client, Home, SOON, text_of};
 use crate::protocol::shape::misfits;
 
 /// Checks a document against what its tool declares.
-fn fits(client: &mut Client, tool: &str, document: &Value) {
+pub(super) fn fits(client: &mut Client, tool: &str, document: &Value) {
     let id = client.request("tools/list", &json!({}));
     let listed = client.result(id);
     let declared = listed["tools"].as_array().expect("there is a list").iter().find(|it| it["name"] == tool);

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 use crate::client::{Client, Home};
 
 /// Tools that only read or wait: clients run those side by side.
-const READING: [&str; 11] = [
+const READING: [&str; 13] = [
+    "audit_search",
+    "audit_show",
     "cache_stats",
     "dispatch_jobs",
     "dispatch_plan",
@@ -58,7 +60,7 @@ fn the_list_is_the_same_at_every_call_and_in_every_process_and_as_it_was() {
 fn every_tool_says_what_it_is() {
     let home = Home::new();
     let tools = tools(&mut home.client());
-    assert_eq!(tools.len(), 27);
+    assert_eq!(tools.len(), 29);
     for tool in &tools {
         let name = tool["name"].as_str().expect("it has a name");
         assert!(tool["title"].as_str().is_some_and(|title| !title.is_empty()), "{name} has no title");

@@ -1,6 +1,8 @@
 //! What is a number of a record, and that a record is shown whatever it holds.
 
 use super::*;
+use crate::audit::chain::Head;
+use crate::document::audit::document;
 use crate::model::Digest;
 
 fn entry(body: &str) -> AuditEntry {
@@ -31,7 +33,7 @@ fn a_record_is_its_place_and_what_it_says() {
         "seq": 7, "hash": hash, "time": "2026-11-21T10:15:00.000Z", "event": "refused", "agent": "infra",
         "reason": "no\u{1b}[2J",
     });
-    assert_eq!(document(&entry(body)), want);
+    assert_eq!(Value::Object(document(&entry(body))), want);
     let text = told(&entry(body), false, Timestamp::from_millis(0));
     assert!(text.starts_with("record                    7 refused\n"), "{text}");
     assert!(text.ends_with("agent                     infra\nreason                    no\n"), "{text}");
@@ -48,18 +50,14 @@ fn a_record_that_cannot_be_read_is_shown_all_the_same() {
 }
 
 #[test]
-fn the_gist_of_a_record_is_one_phrase() {
-    let mut record = Record::new(Timestamp::from_millis(0), Code::Finished);
-    record.task_preview = Some("look".to_owned());
-    assert_eq!(gist(&record), "look");
-    record.reason = Some("too deep".to_owned());
-    assert_eq!(gist(&record), "too deep");
-    record.end = Some(crate::audit::End {
-        success: true,
-        cost_usd: Some(0.01),
-        duration_ms: 1500,
-        turns: Some(1),
-        ..crate::audit::End::default()
-    });
-    assert_eq!(gist(&record), "answered, 1 turn, $0.01, 1.5 s");
+fn a_path_is_one_word_for_the_shell() {
+    for (text, want) in [
+        ("/srv/infra-1", "/srv/infra-1"),
+        ("/home/me/my project", "'/home/me/my project'"),
+        ("it's", "'it'\\''s'"),
+        ("$(reboot)", "'$(reboot)'"),
+        ("", "''"),
+    ] {
+        assert_eq!(quoted(text), want, "{text}");
+    }
 }

@@ -1,0 +1,280 @@
+//! `agent-dispatch audit export`: the trail as a file, page by page, all of it or what is new since a cursor.
+
+use std::cell::Cell;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::audit::chain::{Link, Verifier};
+use crate::audit::export::{Cursor, Writer, csv, follow, time_of};
+use crate::audit::ocsf;
+use crate::cli::args::{ExportArguments, ExportFormat};
+use crate::cli::dispatching::interrupts;
+use crate::cli::progress;
+use crate::cli::render::{harmless, note};
+use crate::daemon::ClientError;
+use crate::daemon::protocol::trail::{Asked, Page, Told};
+use crate::daemon::protocol::{Reply, Request};
+use crate::dispatch::Frontend;
+use crate::error::{Kind, Report};
+use crate::model::{Timestamp, with_causes};
+
+/// Records asked for at once: some hundred KB in memory, and few enough that the daemon serves others in between.
+pub(super) const PAGE_RECORDS: u32 = 500;
+
+/// Exit codes of their own, those that `ausearch` has.
+const NOTHING: u8 = 1;
+const BAD_CURSOR: u8 = 10;
+const CURSOR_GONE: u8 = 11;
+
+/// What a shell says of a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+/// The version of this program, as exports name it.
+pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Exports the trail.
+pub(in crate::cli) async fn export(frontend: &Frontend, asked: ExportArguments) -> Result<ExitCode, Report> {
+    #[cfg(feature = "otlp")]
+    if let Some(endpoint) = &asked.otlp {
+        return super::collector::send(frontend, &asked, endpoint).await;
+    }
+    let (start, until) = match Start::find(frontend, &asked).await? {
+        Ok(start) => (start, time(asked.until.as_deref())?),
+        Err(code) => return Ok(ExitCode::from(code)),
+    };
+    if asked.cursor.is_some() && asked.out.exists() {
+        let what = format!("`{}` exists, and would lose what was exported into it", asked.out.display());
+        return Err(Report::new(Kind::Usage, "exists", what, "With --cursor, name a new file each time."));
+    }
+    let mut output = Output::open(&asked.out, asked.format)?;
+    let count = Cell::new(0);
+    let said = || format!("{} records exported", count.get());
+    let work = copy(frontend, start, until, &mut output, &count);
+    let mut interrupts = interrupts()?;
+    tokio::select! {
+        done = progress::telling(&frontend.environment, said, work) => done?,
+        // Not left to the signal's own way, which would leave a part of the file behind under a name of no meaning.
+        _ = interrupts.recv() => {
+            note("Stopped: nothing was exported.\n");
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+    }
+    let Some(end) = output.writer.head() else {
+        note(if asked.cursor.is_some() {
+            "Nothing new to export.\n"
+        } else {
+            "There are no such records.\n"
+        });
+        return Ok(ExitCode::from(NOTHING));
+    };
+    output.finish()?;
+    if let Some(cursor) = &asked.cursor {
+        write_cursor(cursor, Cursor::at(end))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Where an export begins.
+pub(super) struct Start {
+    /// Number of the first record.
+    pub(super) next: u64,
+    /// What was exported last.
+    chain: Option<Verifier>,
+}
+
+impl Start {
+    /// Returns where to begin; an exit code, having said why, where the cursor does not lead to a record.
+    pub(super) async fn find(
+        frontend: &Frontend,
+        asked: &ExportArguments,
+    ) -> Result<Result<Self, u8>, Report> {
+        if let Some(since) = time(asked.since.as_deref())? {
+            return match trail(frontend, Asked::Since(since)).await? {
+                Told::Number(next) => Ok(Ok(Self { next, chain: None })),
+                _ => Err(ClientError::Confused.into()),
+            };
+        }
+        let Some(path) = &asked.cursor else { return Ok(Ok(Self { next: 1, chain: None })) };
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => Some(text),
+            // The first export of this kind.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Ok(Self { next: 1, chain: None }));
+            }
+            Err(_) => None,
+        };
+        let Some(cursor) = text.as_deref().and_then(Cursor::read) else {
+            let what = format!("`{}` is not a cursor that can be read", path.display());
+            let hint = "Put it back from a copy; or remove it, and everything is exported again.";
+            note(&harmless(&Report::new(Kind::Usage, "bad_cursor", what, hint).text()));
+            return Ok(Err(BAD_CURSOR));
+        };
+        let head = cursor.head();
+        let known = page(frontend, head.seq, 1).await?.links.first().map(Link::head);
+        if known != Some(head) {
+            let what = match known.filter(|known| known.seq == head.seq) {
+                Some(_) => "is another one than was exported: the trail was written anew",
+                None => "is gone: the trail was cut off, or old records were removed",
+            };
+            let what = format!("record {}, the last one that was exported, {what}", head.seq);
+            let hint = "Check the trail with: agent-dispatch audit verify. To export all of it again, remove the cursor file.";
+            note(&Report::new(Kind::Failed, "cursor_gone", what, hint).text());
+            return Ok(Err(CURSOR_GONE));
+        }
+        Ok(Ok(Self { next: head.seq + 1, chain: Some(Verifier::from(head)) }))
+    }
+}
+
+/// Moves a cursor.
+pub(super) fn write_cursor(path: &Path, cursor: Cursor) -> Result<(), Report> {
+    let written = new_file(path).and_then(|mut file| {
+        file.write_all(cursor.text().as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(path).map(drop).map_err(|error| error.error)
+    });
+    written.map_err(|error| unwritable(path, &error))
+}
+
+/// Writes the records from `start` on up to the end that the trail has now.
+async fn copy(
+    frontend: &Frontend,
+    start: Start,
+    until: Option<Timestamp>,
+    output: &mut Output,
+    count: &Cell<u64>,
+) -> Result<(), Report> {
+    let Start { mut next, mut chain } = start;
+    let mut end = None;
+    let mut faults = 0;
+    while end.is_none_or(|end| next <= end) {
+        let page = page(frontend, next, PAGE_RECORDS).await?;
+        next = page.next;
+        // What is recorded meanwhile is for the next export, or this one would never end.
+        let end = *end.get_or_insert(page.head.seq);
+        for seq in page.unreadable {
+            note(&format!("note: record {seq} cannot be read and was left out\n"));
+        }
+        for link in page.links.iter().filter(|link| link.seq <= end) {
+            if until.is_some_and(|until| time_of(&link.body).is_some_and(|time| time > until)) {
+                return Ok(());
+            }
+            match chain.map(|chain| follow(chain, link)) {
+                Some(Err(fault)) => {
+                    faults += 1;
+                    if faults == 1 {
+                        note(&format!("note: the trail is broken and is exported as it is: {fault}\n"));
+                    }
+                }
+                Some(Ok((_, Some(missing)))) => note(&format!("note: record {missing} is missing\n")),
+                Some(Ok((_, None))) | None => {}
+            }
+            chain = Some(Verifier::from(link.head()));
+            output.write(link)?;
+            count.set(output.writer.records());
+        }
+    }
+    Ok(())
+}
+
+/// Asks for records.
+pub(super) async fn page(frontend: &Frontend, from: u64, limit: u32) -> Result<Page, Report> {
+    match trail(frontend, Asked::Page(from, limit)).await? {
+        Told::Page(page) => Ok(page),
+        _ => Err(ClientError::Confused.into()),
+    }
+}
+
+/// Asks something about the trail as a whole.
+pub(in crate::cli) async fn trail(frontend: &Frontend, asked: Asked) -> Result<Told, Report> {
+    match frontend.client.ask(&Request::Trail(asked)).await? {
+        Reply::Trail(told) => Ok(told),
+        _ => Err(ClientError::Confused.into()),
+    }
+}
+
+fn time(text: Option<&str>) -> Result<Option<Timestamp>, Report> {
+    let parsed = text.map(|text| Timestamp::parse(text, Timestamp::now())).transpose();
+    parsed.map_err(|bad| {
+        let hint = "See: agent-dispatch audit export --help";
+        Report::new(Kind::Usage, "invalid_time", bad.to_string(), hint)
+    })
+}
+
+/// What is being written: a file that nobody sees before it is whole, or standard output.
+struct Output {
+    sink: Sink,
+    path: PathBuf,
+    format: ExportFormat,
+    writer: Writer,
+}
+
+enum Sink {
+    File(BufWriter<tempfile::NamedTempFile>),
+    Standard(BufWriter<io::Stdout>),
+}
+
+impl Output {
+    fn open(path: &Path, format: ExportFormat) -> Result<Self, Report> {
+        let sink = if path.as_os_str() == "-" {
+            Sink::Standard(BufWriter::new(io::stdout()))
+        } else {
+            Sink::File(BufWriter::new(new_file(path).map_err(|error| unwritable(path, &error))?))
+        };
+        Ok(Self { sink, path: path.to_owned(), format, writer: Writer::default() })
+    }
+
+    fn write(&mut self, link: &Link) -> Result<(), Report> {
+        let first = self.writer.records() == 0;
+        // Counted in every format; what a page holds is text.
+        let line = self.writer.line(link).unwrap_or_default();
+        match self.format {
+            ExportFormat::Jsonl => self.put(&line),
+            ExportFormat::Csv if first => self.put(&(csv::header() + &csv::line(link))),
+            ExportFormat::Csv => self.put(&csv::line(link)),
+            ExportFormat::Ocsf => self.put(&format!("{}\n", ocsf::event(link, VERSION))),
+        }
+    }
+
+    fn put(&mut self, text: &str) -> Result<(), Report> {
+        let sink: &mut dyn Write = match &mut self.sink {
+            Sink::File(file) => file,
+            Sink::Standard(stdout) => stdout,
+        };
+        sink.write_all(text.as_bytes()).map_err(|error| unwritable(&self.path, &error))
+    }
+
+    fn finish(mut self) -> Result<(), Report> {
+        if self.format == ExportFormat::Jsonl {
+            let program = format!("agent-dispatch {VERSION}");
+            let last = std::mem::take(&mut self.writer).finish(program, Timestamp::now());
+            self.put(&last.unwrap_or_default())?;
+        }
+        let finished = match self.sink {
+            Sink::Standard(mut stdout) => stdout.flush(),
+            Sink::File(file) => file.into_inner().map_err(io::IntoInnerError::into_error).and_then(|file| {
+                file.as_file().sync_all()?;
+                file.persist(&self.path).map(drop).map_err(|error| error.error)
+            }),
+        };
+        finished.map_err(|error| unwritable(&self.path, &error))
+    }
+}
+
+/// Makes a file beside the one that it is going to be, readable for its owner only.
+fn new_file(path: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    tempfile::NamedTempFile::new_in(parent.unwrap_or_else(|| Path::new(".")))
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Report {
+    let what =
+        if path.as_os_str() == "-" { "standard output".to_owned() } else { format!("`{}`", path.display()) };
+    let what = format!("{what} cannot be written: {}", with_causes(error));
+    Report::new(
+        Kind::Unavailable,
+        "output",
+        what,
+        "Nothing was exported, and no cursor was moved. Name another place: --out FILE",
+    )
+}

@@ -1,0 +1,69 @@
+//! Logs in the shape that the protocol's JSON has.
+
+use serde_json::json;
+
+use super::*;
+use crate::audit::chain::Head;
+
+#[test]
+fn a_record_is_a_log_with_the_names_of_the_conventions() {
+    let body = json!({
+        "time": "2026-11-21T10:15:00.000Z", "event": "finished", "dispatch": "d1", "agent": "docs", "session": "s1",
+        "caller": {"client": "mcp", "session": "c1", "pid": 7},
+        "end": {
+            "success": false, "error_type": "timeout", "cost_usd": 0.5, "duration_ms": 1500, "denied_tools": ["Write"],
+            "tokens": {"input": 3, "output": 20},
+        },
+    });
+    let link = Link::after(Head { seq: 6, ..Head::EMPTY }, body.to_string().into_bytes());
+    let request = request(std::slice::from_ref(&link), Timestamp::from_millis(1_800_000_000_000));
+    let sent = serde_json::to_value(&request).unwrap();
+    assert_eq!(
+        sent["resourceLogs"][0]["resource"]["attributes"][0]["value"]["stringValue"],
+        "agent-dispatch"
+    );
+    let log = &sent["resourceLogs"][0]["scopeLogs"][0]["logRecords"][0];
+    assert_eq!(log["timeUnixNano"], "1795256100000000000");
+    assert_eq!(log["observedTimeUnixNano"], "1800000000000000000");
+    assert_eq!((&log["severityNumber"], &log["severityText"]), (&json!(13), &json!("WARN")));
+    assert_eq!(
+        (&log["eventName"], &log["body"]["stringValue"]),
+        (&json!("agent_dispatch.finished"), &json!(body.to_string()))
+    );
+    let attributes = log["attributes"].as_array().unwrap();
+    let found = |name: &str| {
+        let named = attributes.iter().find(|attribute| attribute["key"] == name);
+        named.map(|attribute| attribute["value"].clone())
+    };
+    let wanted = [
+        ("log.record.uid", json!({"stringValue": link.hash.to_string()})),
+        ("agent_dispatch.seq", json!({"intValue": "7"})),
+        ("gen_ai.operation.name", json!({"stringValue": "invoke_agent"})),
+        ("gen_ai.agent.name", json!({"stringValue": "docs"})),
+        ("gen_ai.conversation.id", json!({"stringValue": "s1"})),
+        ("gen_ai.usage.output_tokens", json!({"intValue": "20"})),
+        ("session.id", json!({"stringValue": "c1"})),
+        ("error.type", json!({"stringValue": "timeout"})),
+        ("agent_dispatch.success", json!({"boolValue": false})),
+        ("agent_dispatch.cost_usd", json!({"doubleValue": 0.5})),
+        ("agent_dispatch.denied_tools", json!({"arrayValue": {"values": [{"stringValue": "Write"}]}})),
+    ];
+    for (name, value) in wanted {
+        assert_eq!(found(name), Some(value), "{name}");
+    }
+    assert_eq!(found("gen_ai.response.model"), None);
+}
+
+#[test]
+fn how_much_a_record_matters_is_seen_at_once() {
+    let cases = [
+        ("requested", None, "INFO"),
+        ("finished", Some(true), "INFO"),
+        ("finished", Some(false), "WARN"),
+        ("refused", None, "WARN"),
+        ("gap", None, "ERROR"),
+    ];
+    for (event, success, wanted) in cases {
+        assert_eq!(severity(event, success).1, wanted, "{event}");
+    }
+}

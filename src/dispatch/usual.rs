@@ -1,0 +1,49 @@
+//! What dispatches to agents usually take, as the audit trail of a running daemon has it, remembered for some seconds.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout};
+
+use crate::audit::typical::Typical;
+use crate::daemon::protocol::{Reply, Request};
+use crate::dispatch::Frontend;
+
+/// How long an answer is good enough: what is usual changes slowly, and whoever lists agents does it again soon.
+const KEPT: Duration = Duration::from_secs(10);
+
+/// How long the daemon may take: who can be asked is told without it, too.
+const BUDGET: Duration = Duration::from_millis(500);
+
+/// What is usual, by the names of agents.
+pub type Usual = Arc<BTreeMap<String, Typical>>;
+
+/// The last answer, the agents it was about, and when it came.
+#[derive(Debug, Default)]
+pub struct Remembered(Mutex<Option<(Instant, Vec<String>, Usual)>>);
+
+impl Frontend {
+    /// Returns what dispatches to these agents usually take. Starts nothing: without a daemon, nothing is known.
+    pub async fn usual(&self, agents: Vec<String>) -> Usual {
+        let kept = self.remembered.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((at, of, usual)) = kept
+            && at.elapsed() < KEPT
+            && agents.iter().all(|agent| of.contains(agent))
+        {
+            return usual;
+        }
+        let request = Request::Typical(agents);
+        let known = match timeout(BUDGET, self.client.ask_if_running(&request)).await {
+            Ok(Ok(Some(Reply::Typical(known)))) => known,
+            // It is a courtesy.
+            _ => BTreeMap::new(),
+        };
+        let usual = Arc::new(known);
+        if let Request::Typical(agents) = request {
+            let answer = (Instant::now(), agents, Arc::clone(&usual));
+            *self.remembered.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+        }
+        usual
+    }
+}
