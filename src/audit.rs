@@ -8,20 +8,29 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::agent::ProfileInForce;
-use crate::model::{Caller, Timestamp, ToolUse, Usage};
+use crate::model::{Caller, Changes, Timestamp, ToolUse, Usage};
 
 pub mod chain;
 pub mod checkpoint;
 pub mod export;
+pub mod key;
 pub mod ocsf;
 pub mod query;
 pub mod redact;
 pub mod report;
+pub mod seal;
 pub mod stats;
 pub mod typical;
 pub mod verdict;
 
+pub use key::{AuditKey, Mac};
+
 /// What happened. The texts are stable: other programs match on them.
+///
+/// A dispatch begins with exactly one of `requested`, `refused`, `hit` and `joined`. One that was requested has at most one
+/// `started`, at most one `cancel_requested`, and ends with exactly one of `finished`, `cancelled` and `interrupted`. How
+/// it ended is in `status` and `end`: a run that failed is `finished` with `end.success` false; what was read from the run
+/// folder after the worker had died carries `end.recovered`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
@@ -35,13 +44,13 @@ pub enum Code {
     Joined,
     /// A run is about to start `claude`.
     Started,
-    /// A run ended by itself.
+    /// A run ended by itself, well or not; or it could not be started.
     Finished,
     /// Somebody asked for a running job to be stopped.
     CancelRequested,
-    /// A job was stopped.
+    /// A job was stopped: before it ran, or while it did.
     Cancelled,
-    /// A job's worker died and left no answer.
+    /// A job's worker died, or never came, and left no answer that is good.
     Interrupted,
     /// The configuration was changed through this program.
     ConfigChanged,
@@ -49,6 +58,8 @@ pub enum Code {
     CacheCleared,
     /// Old jobs were removed.
     Gc,
+    /// The audit key is another one: digests under the old one cannot be found any more.
+    KeyReplaced,
     /// Records are missing: what the head file knew is not in the store.
     Gap,
     /// The store could not be opened and was set aside; a new one begins here.
@@ -60,6 +71,27 @@ pub enum Code {
 }
 
 impl Code {
+    /// Every code.
+    pub const ALL: [Self; 17] = [
+        Self::Requested,
+        Self::Refused,
+        Self::Hit,
+        Self::Joined,
+        Self::Started,
+        Self::Finished,
+        Self::CancelRequested,
+        Self::Cancelled,
+        Self::Interrupted,
+        Self::ConfigChanged,
+        Self::CacheCleared,
+        Self::Gc,
+        Self::KeyReplaced,
+        Self::Gap,
+        Self::Quarantined,
+        Self::Retention,
+        Self::VerifyFailed,
+    ];
+
     /// Returns the text used in records.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -75,6 +107,7 @@ impl Code {
             Self::ConfigChanged => "config_changed",
             Self::CacheCleared => "cache_cleared",
             Self::Gc => "gc",
+            Self::KeyReplaced => "key_replaced",
             Self::Gap => "gap",
             Self::Quarantined => "quarantined",
             Self::Retention => "retention",
@@ -124,6 +157,19 @@ pub struct Record {
     /// Redacted first words of the task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_preview: Option<String>,
+    /// Digest of the exact task under the audit key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_mac: Option<String>,
+    /// Digest of the exact context under the audit key; absent when there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_mac: Option<String>,
+    /// Secrets of known shapes that passed here (request, answer, inputs of tools): kind, and the first digits of the
+    /// digest under the audit key.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<String>,
+    /// The span that the run is, as it was handed on to it (`TRACEPARENT`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
     /// What the run was allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<ProfileInForce>,
@@ -184,6 +230,18 @@ pub struct End {
     /// Size of the answer, in bytes.
     #[serde(default)]
     pub answer_bytes: u64,
+    /// Digest of the exact answer under the audit key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_mac: Option<String>,
+    /// Redacted first words of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_preview: Option<String>,
+    /// What is different in the repository.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
+    /// Digest of the list of tool calls that is kept with the job, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls_digest: Option<String>,
     /// Whether the result was read from the run folder after its worker had died.
     #[serde(default, skip_serializing_if = "is_false")]
     pub recovered: bool,
@@ -211,6 +269,10 @@ impl Record {
             git_head: None,
             request_digest: None,
             task_preview: None,
+            task_mac: None,
+            context_mac: None,
+            secrets: Vec::new(),
+            trace: None,
             profile: None,
             session: None,
             status: None,

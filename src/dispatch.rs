@@ -6,14 +6,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::paths::Environment;
+use crate::config::paths::{self, Environment};
 use crate::config::{Config, ConfigError, Source};
 use crate::daemon::protocol::{JobView, Outlook, ProgressView, Reply, Request, WaitEnd, WaitRequest};
 use crate::daemon::wire::Connection;
 use crate::daemon::{Client, ClientError};
 use crate::job::{Admission, JobRecord, OpenRequest, Proposal};
 use crate::model::request::BadField;
-use crate::model::{Answer, Caller, DispatchRequest, JobId, SessionId, Settings, with_causes};
+use crate::model::trace::TRACE_VARIABLE;
+use crate::model::{Answer, Asker, Caller, DispatchRequest, JobId, SessionId, Settings, with_causes};
 use crate::plan::{Planned, Refusal};
 use crate::project;
 use crate::runner::{FolderError, RunFolder, launch};
@@ -25,6 +26,7 @@ mod prepare;
 mod upkeep;
 pub mod usual;
 mod wait;
+mod witness;
 pub mod worker;
 
 pub use config_change::ChangeError;
@@ -164,18 +166,23 @@ impl Frontend {
         settings.claude_path.clone().or_else(search)
     }
 
-    /// Returns who asks: `client` as the connection says, `declared` as the request says.
-    pub fn caller(&self, client: &str, declared: &str) -> Caller {
+    /// Returns who asks: `asker` as the connection says, `declared` as the request says.
+    pub fn caller(&self, asker: impl Into<Asker>, declared: &str) -> Caller {
         let environment = &self.environment;
         let project = environment.text("CLAUDE_PROJECT_DIR").map(str::to_owned);
+        let Asker { client, tool_use, traceparent } = asker.into();
+        let inherited = || environment.text(TRACE_VARIABLE)?.parse().ok();
         Caller {
-            client: client.to_owned(),
+            client,
             session: environment.text("CLAUDE_CODE_SESSION_ID").map(str::to_owned),
             directory: project.or_else(|| environment.directory.to_str().map(str::to_owned)),
             pid: std::process::id(),
             declared: (!declared.is_empty()).then(|| declared.to_owned()),
             parent: environment.run,
             depth: environment.depth,
+            tool_use,
+            user: Some(paths::user()),
+            traceparent: traceparent.or_else(inherited),
         }
     }
 
@@ -183,7 +190,7 @@ impl Frontend {
     pub async fn dispatch(
         &self,
         request: &DispatchRequest,
-        client: &str,
+        client: impl Into<Asker>,
         patience: Patience,
         on_progress: &mut OnProgress<'_>,
         cancelled: impl Future<Output = ()> + Send,
@@ -237,7 +244,11 @@ impl Frontend {
     }
 
     /// Returns what a dispatch would come to. Nothing runs, and nothing is recorded.
-    pub async fn consider(&self, request: &DispatchRequest, client: &str) -> Result<Prospect, DispatchError> {
+    pub async fn consider(
+        &self,
+        request: &DispatchRequest,
+        client: impl Into<Asker>,
+    ) -> Result<Prospect, DispatchError> {
         let config = self.config()?;
         let (open, planned) = self.prepare(&config, request, client, Patience::ToTheEnd);
         let proposal = open.proposal.clone().ok();

@@ -69,6 +69,18 @@ pub(super) struct DispatchDocument {
     /// Tools that were asked for and denied.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) denied_tools: Vec<String>,
+    /// Files that are different in the agent's repository, the first fifty; whatever changed them meanwhile.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) files_changed: Vec<String>,
+    /// How many files are different, when not all of them are listed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) files_changed_count: Option<u32>,
+    /// Commits made in the agent's repository, the newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) commits: Vec<String>,
+    /// Present when more may have changed in the repository than is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) changes_incomplete: Option<bool>,
     /// What the caller can do, or should know.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) hint: Option<String>,
@@ -267,6 +279,13 @@ impl DispatchDocument {
             Retry::After(time) => format!("after {time}"),
         });
         self.denied_tools.clone_from(&result.denied_tools);
+        if let Some(changes) = &result.changes {
+            self.files_changed.clone_from(&changes.files);
+            self.files_changed_count =
+                (changes.files_total as usize > changes.files.len()).then_some(changes.files_total);
+            self.commits.clone_from(&changes.commits);
+            self.changes_incomplete = changes.incomplete.then_some(true);
+        }
         self.hint.clone_from(&result.hint);
         self.budget_exceeded = result.budget_exceeded.then_some(true);
         self.outcome = result.outcome.map(|outcome| outcome.as_str().to_owned());

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod caller;
 pub mod causes;
+pub mod changes;
 pub mod clock;
 pub mod ending;
 pub mod id;
@@ -10,13 +11,16 @@ pub mod request;
 pub mod result;
 pub mod schema;
 pub mod session;
+pub mod trace;
 
 pub use agent::{Agent, BudgetLimit, EnvProfile, Group, GroupMember, OnDisconnect, Settings, SpendLimit};
-pub use caller::Caller;
+pub use caller::{Asker, Caller};
 pub use causes::with_causes;
+pub use changes::{CallEnd, Changes, ToolCall};
 pub use clock::Timestamp;
 pub use ending::{Ending, Exit, StopReason};
 pub use id::{AgentName, Digest, JobId, SessionId};
 pub use request::{DispatchRequest, ResponseFormat};
-pub use result::{Answer, FailureClass, Outcome, Retry, RunResult, ToolUse, Usage};
+pub use result::{Answer, FailureClass, Findings, Outcome, Retry, RunResult, ToolUse, Usage};
 pub use session::Session;
+pub use trace::TraceParent;

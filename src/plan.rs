@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::model::agent::ProfileInForce;
-use crate::model::{AgentName, FailureClass, JobId, SessionId};
+use crate::model::{AgentName, FailureClass, JobId, SessionId, TraceParent};
 
 pub mod arguments;
 pub mod dialogue;
@@ -17,7 +17,7 @@ mod question;
 mod refusal;
 pub mod schema;
 
-pub use environment::child_environment;
+pub use environment::{child_environment, hand_on_trace};
 pub use question::{Planned, Question, Surroundings, UnknownAgent, addressed, plan};
 
 /// Everything a worker needs to run one dispatch. Made only by [`plan()`]; written to the run folder as JSON, beside the
@@ -48,6 +48,8 @@ pub struct RunPlan {
     pub expects: Expects,
     /// What the run is allowed, for records.
     pub profile: ProfileInForce,
+    /// The span that the run is.
+    pub trace: TraceParent,
 }
 
 /// What the answer must look like, in a form that can be stored.

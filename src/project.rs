@@ -15,7 +15,7 @@ pub mod regular;
 mod trust;
 mod watch;
 
-pub use git::GitHead;
+pub use git::{Checkout, GitHead, checkout};
 pub use memo::Memo;
 pub use preview::{PREVIEW_LINES_MAX, Preview, preview};
 pub use program::find_program;

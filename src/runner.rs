@@ -11,6 +11,7 @@ pub mod lifecycle;
 pub mod probe;
 pub mod process;
 mod readiness;
+pub mod repository;
 pub mod supervise;
 pub mod sweep;
 pub mod tail;

@@ -22,6 +22,7 @@ pub mod durability;
 pub mod gc;
 pub mod head;
 pub mod import;
+pub mod key;
 pub mod keys;
 pub mod ledger;
 mod opening;
@@ -38,8 +39,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{oneshot, watch};
 
 use crate::audit::chain::{Fault as Finding, Head};
+use crate::audit::query::AuditEntry;
 use crate::audit::verdict::VerifyReport;
-use crate::audit::{Code, Record};
+use crate::audit::{AuditKey, Code, Mac, Record};
 use crate::model::{JobId, Timestamp};
 
 pub use committer::{CommitError, Committer};
@@ -67,6 +69,7 @@ struct Facts {
     durability: Durability,
     notes: Vec<String>,
     heads: PathBuf,
+    key: Arc<AuditKey>,
     failure: Mutex<Option<oneshot::Receiver<String>>>,
 }
 
@@ -79,13 +82,14 @@ impl std::ops::Deref for Store {
 }
 
 impl Store {
-    /// Opens the store in `dir`, whose audit head is remembered in the file `heads`. The caller holds the daemon's lock,
-    /// and no thread exists yet.
+    /// Opens the store in `dir`, whose audit head is remembered in the file `heads`, with the audit key beside that file. The
+    /// caller holds the daemon's lock, and no thread exists yet.
     ///
     /// What is missing or was set aside is recorded before anything else is.
     pub fn open(dir: &Path, heads: &Path) -> Result<Self, OpenError> {
         owner_only_files();
         let durability = make_sled_fsync(dir.parent().unwrap_or(dir));
+        let key = Arc::new(key::open(&heads.with_file_name(key::KEY_FILE))?);
         let opened = Database::open(dir, durability)?;
         let unreadable = |fault: Fault| OpenError::Engine { path: dir.to_owned(), reason: fault.to_string() };
         let forgotten = !heads.exists();
@@ -113,13 +117,16 @@ impl Store {
         notes.extend(gap.iter().map(|gap| gap.reason.clone()));
         let (failed, failure) = oneshot::channel();
         let on_fatal = Box::new(move |what: String| drop(failed.send(what)));
-        let committer = Committer::start(opened.database, head_file, start, on_fatal);
+        let committer = Committer::start(opened.database, head_file, start, Arc::clone(&key), on_fatal);
         if let Some(gap) = gap {
             // First in the queue: everything that is acknowledged later comes after it.
             committer.note(move |txn| ledger::note(txn, gap.code, gap.reason, gap.details));
         }
+        if reader.key_fingerprint().map_err(unreadable)?.is_none_or(|known| known != key.fingerprint()) {
+            committer.note(ledger::remember_key);
+        }
         let failure = Mutex::new(Some(failure));
-        let facts = Arc::new(Facts { durability, notes, heads: heads.to_owned(), failure });
+        let facts = Arc::new(Facts { durability, notes, heads: heads.to_owned(), key, failure });
         Ok(Self { reader, committer, facts })
     }
 
@@ -174,6 +181,17 @@ impl Store {
     /// Returns what changes whenever audit records have reached the disk.
     pub fn appended(&self) -> watch::Receiver<u64> {
         self.committer.appended()
+    }
+
+    /// Returns the key with which what is stored is redacted.
+    pub fn key(&self) -> &AuditKey {
+        &self.facts.key
+    }
+
+    /// Returns the digest of a value under the audit key, and where in the audit trail it passed. Reads all of it.
+    pub fn passed(&self, value: &[u8]) -> Result<(Mac, Vec<AuditEntry>), ReadError> {
+        let mac = self.key().mac(value);
+        Ok((mac, self.reader.naming(mac)?))
     }
 
     /// Returns what was repaired or found missing when the store was opened, in words.

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 
 use crate::answer::heard::{Limit, amount_at, text_at};
-use crate::audit::redact::{one_line, redact};
+use crate::audit::redact::{one_line, unsplit, unsplit_end};
 use crate::budget::usd;
 use crate::model::{Ending, Exit, FailureClass, Retry, SessionId, StopReason, Timestamp};
 
@@ -319,12 +319,9 @@ impl Facts<'_> {
         )
     }
 
-    /// Returns the end of what was written to stderr, on one line, without secrets.
+    /// Returns the end of what was written to stderr, on one line. Secrets are still in it.
     fn stderr(&self) -> String {
-        let tail = redact(self.ending.stderr_tail.trim());
-        let chars = tail.chars().count();
-        let start = tail.char_indices().nth(chars.saturating_sub(ERROR_CHARS)).map_or(0, |(at, _)| at);
-        one_line(tail.get(start..).unwrap_or_default(), ERROR_CHARS)
+        unsplit_end(&self.ending.stderr_tail, ERROR_CHARS)
     }
 }
 
@@ -355,14 +352,14 @@ fn verdict(class: FailureClass, error: String, hint: String, retry: Retry) -> Ve
 
 /// Returns what the result line says went wrong, for people.
 fn reported_text(result: &Map<String, Value>) -> String {
-    let said = text_at(result, "result").map(|text| one_line(text, ERROR_CHARS)).unwrap_or_default();
+    let said = text_at(result, "result").map(|text| unsplit(text, ERROR_CHARS)).unwrap_or_default();
     if !said.is_empty() {
         return said;
     }
     let errors = result.get("errors").and_then(Value::as_array).into_iter().flatten();
     // The diagnosis of what state `claude` was in helps nobody.
     let errors = errors.filter_map(Value::as_str).filter(|error| !error.starts_with("[ede_diagnostic]"));
-    one_line(&errors.take(5).map(|error| one_line(error, 300)).collect::<Vec<_>>().join("; "), ERROR_CHARS)
+    unsplit(&errors.take(5).map(|error| unsplit(error, 300)).collect::<Vec<_>>().join("; "), ERROR_CHARS)
 }
 
 const fn class_of_status(status: u64) -> Option<FailureClass> {

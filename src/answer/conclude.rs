@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::answer::classify::{Facts, Verdict, no_structured_output, wrong_structured_output};
 use crate::answer::heard::{Heard, amount_at, text_at};
 use crate::answer::{denied, lenient, status_line};
-use crate::audit::redact::{one_line, redact};
+use crate::audit::redact::{one_line, unsplit};
 use crate::budget::usd;
 use crate::model::{Answer, Ending, Outcome, RunResult, StopReason, Timestamp, Usage};
 use crate::plan::Expects;
@@ -127,7 +127,7 @@ fn misfits(schema: &str, value: &Value) -> Option<String> {
     // It was checked before anything ran.
     let schema: Map<String, Value> = serde_json::from_str(schema).ok()?;
     let places = crate::model::schema::misfits(&schema, value).ok()?;
-    (!places.is_empty()).then(|| one_line(&redact(&places.join("; ")), MISFITS_CHARS))
+    (!places.is_empty()).then(|| unsplit(&places.join("; "), MISFITS_CHARS))
 }
 
 /// Longest text about places that do not fit, in characters.

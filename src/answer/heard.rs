@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use serde_json::{Map, Value};
 
-use crate::answer::timeline::Timeline;
-use crate::audit::cut;
-use crate::audit::redact::{one_line, redact};
+use crate::answer::timeline::{Called, Timeline};
+use crate::audit::redact::{one_line, unsplit};
+use crate::model::changes::may_write;
 use crate::model::{SessionId, Timestamp};
 
 /// Something worth telling while a run goes on.
@@ -18,6 +18,8 @@ pub enum Note {
     Init(Init),
     /// Something happened.
     Progress(Progress),
+    /// A tool has returned that may have changed files.
+    Worked,
 }
 
 /// What a session says of itself when it starts.
@@ -32,7 +34,7 @@ pub struct Init {
 /// Where a run is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
-    /// One bounded line for people, without secrets of known shapes.
+    /// One bounded line for people. Secrets are still in it: whoever stores it or tells it takes them out.
     pub text: String,
     /// Messages of the model so far.
     pub turns: u32,
@@ -51,9 +53,6 @@ pub(super) struct Limit {
 
 /// Longest line of progress, in characters.
 const PROGRESS_CHARS: usize = 160;
-
-/// How much of a text is looked through for secrets before it is cut to a line.
-const PROGRESS_SOURCE_CHARS: usize = 2000;
 
 /// How much text before the last message is kept for the case that the run is stopped.
 const EARLIER_TEXT_BYTES_MAX: usize = 64 * 1024;
@@ -87,7 +86,7 @@ impl Heard {
         match text_at(&line, "type") {
             Some("system") => self.system(&line, notes),
             Some("assistant") => self.assistant(&line, at_ms, notes),
-            Some("user") => self.user(&line, at_ms),
+            Some("user") => self.user(&line, at_ms, notes),
             Some("rate_limit_event") => self.rate_limit(&line, notes),
             Some("result") => {
                 self.cost_usd = amount_at(&line, "total_cost_usd").or(self.cost_usd);
@@ -154,6 +153,7 @@ impl Heard {
         let Some(message) = line.get("message").and_then(Value::as_object) else { return };
         // A message of a subagent: its tools count, its words are not the agent's.
         let inner = line.get("parent_tool_use_id").is_some_and(|id| !id.is_null());
+        let parent = text_at(line, "parent_tool_use_id");
         let model = text_at(message, "model");
         let made_up = model == Some("<synthetic>");
         if made_up {
@@ -180,20 +180,25 @@ impl Heard {
                 }
                 Some("tool_use") => {
                     let name = text_at(block, "name").unwrap_or_default();
-                    self.timeline.called(text_at(block, "id").unwrap_or_default(), name, at_ms);
-                    self.progress(&format!("{name} {}", subject(block.get("input"))), notes);
+                    let (id, subject) =
+                        (text_at(block, "id").unwrap_or_default(), subject(block.get("input")));
+                    self.timeline.called(&Called { id, tool: name, subject, parent }, at_ms);
+                    self.progress(&format!("{name} {subject}"), notes);
                 }
                 Some(_) | None => {}
             }
         }
     }
 
-    fn user(&mut self, line: &Map<String, Value>, at_ms: u64) {
+    fn user(&mut self, line: &Map<String, Value>, at_ms: u64, notes: &mut Vec<Note>) {
         let content =
             line.get("message").and_then(|message| message.get("content")).and_then(Value::as_array);
         for block in content.into_iter().flatten().filter_map(Value::as_object) {
             if text_at(block, "type") == Some("tool_result") {
-                self.timeline.returned(text_at(block, "tool_use_id").unwrap_or_default(), at_ms);
+                let failed = block.get("is_error").and_then(Value::as_bool).unwrap_or(false);
+                let id = text_at(block, "tool_use_id").unwrap_or_default();
+                let returned = self.timeline.returned(id, failed, at_ms);
+                notes.extend(returned.filter(|tool| may_write(tool)).map(|_| Note::Worked));
             }
         }
     }
@@ -240,8 +245,7 @@ impl Heard {
     }
 
     fn progress(&self, text: &str, notes: &mut Vec<Note>) {
-        let head = cut(text, PROGRESS_SOURCE_CHARS);
-        let text = one_line(&redact(&head), PROGRESS_CHARS);
+        let text = unsplit(text, PROGRESS_CHARS);
         if !text.is_empty() {
             notes.push(Note::Progress(Progress { text, turns: self.turns, cost_usd: self.cost_usd }));
         }

@@ -2,8 +2,8 @@
 
 use crate::answer::conclude::{Circumstances, conclude};
 use crate::answer::heard::{Heard, Note};
-use crate::answer::line;
-use crate::model::{Answer, Ending, RunResult, Timestamp};
+use crate::answer::{denied, line};
+use crate::model::{Answer, Ending, RunResult, Timestamp, ToolCall};
 use crate::plan::Expects;
 
 /// Longest line that is read; a longer one is skipped. The largest seen were the answers of 3 MB that were asked for.
@@ -75,6 +75,11 @@ impl Stream {
     /// Returns whether the run has given its result; what follows are the last words of its background tasks.
     pub const fn result_seen(&self) -> bool {
         self.heard.result.is_some()
+    }
+
+    /// Returns the tools that were used so far, one after the other, with secrets in what they were called on.
+    pub fn calls(&self) -> Vec<ToolCall> {
+        self.heard.timeline.calls(&self.heard.result.as_ref().map(denied::denied_calls).unwrap_or_default())
     }
 
     /// Returns what came of the run. The verdict is that of the result line; without one, of whoever stopped the run;

@@ -1,193 +1,110 @@
 //! Takes secrets of known shapes out of a text, and makes a text safe to show on one line.
+//!
+//! A secret leaves a mark with its kind and the beginning of its digest under the audit key, `[redacted:jwt:1a2b3c4d]`, so
+//! that whoever knows the secret can find where it passed. Only the daemon has the key: what workers and front ends say is
+//! redacted by it, before anything is stored or told.
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
+use std::collections::BTreeSet;
 
-use regex_lite::Regex;
+use crate::audit::AuditKey;
 
-use crate::audit::cut;
+mod line;
+mod shapes;
 
-/// A kind of secret: what it is called in its place, texts of which one must be there for it to be worth a search (in
-/// lower case), and its pattern. The group `v` is replaced, or the whole match when there is none.
-struct Shape {
-    kind: &'static str,
-    needles: &'static [&'static str],
-    pattern: &'static str,
+pub use line::one_line;
+use shapes::MARK;
+
+/// How much more of a text is looked at than is kept, in characters, so that a secret at the end is seen whole.
+const BEYOND_CHARS: usize = 4000;
+
+/// How much of a text is searched for secrets that it holds, in bytes.
+const SEARCHED_BYTES: usize = 8 * 1024;
+
+/// Most secrets of one record that are counted.
+const SECRETS_MAX: usize = 12;
+
+/// Replaces secrets of known shapes by marks.
+pub fn redact<'t>(text: &'t str, key: &AuditKey) -> Cow<'t, str> {
+    marked(text, Some(key))
 }
 
-/// In order: what is specific comes first, so that it is called by its own name.
-const SHAPES: [Shape; 14] = [
-    Shape {
-        kind: "private key",
-        needles: &["private key"],
-        // Without its end (a cut text) everything that follows goes.
-        pattern: r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----(?s:.*?)(?:-----END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----|$)",
-    },
-    Shape { kind: "Anthropic key", needles: &["sk-ant-"], pattern: r"\bsk-ant-[A-Za-z0-9_-]{10,}" },
-    Shape { kind: "OpenAI key", needles: &["sk-"], pattern: r"\bsk-[A-Za-z0-9_-]{20,}" },
-    Shape {
-        kind: "GitHub token",
-        needles: &["gh", "github_pat_"],
-        pattern: r"\b(?:gh[opsru]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,})",
-    },
-    Shape { kind: "GitLab token", needles: &["gl"], pattern: r"\bgl[a-z]{2,6}-[A-Za-z0-9_-]{20,}" },
-    Shape {
-        kind: "Slack token",
-        needles: &["xox", "xapp-", "hooks.slack.com"],
-        pattern: concat!(
-            r"\bxox[a-z]-[A-Za-z0-9-]{10,}|\bxapp-[A-Za-z0-9-]{10,}|",
-            r"\bhooks\.slack\.com/services/(?P<v>[A-Za-z0-9/]{10,})"
-        ),
-    },
-    Shape {
-        kind: "AWS key",
-        needles: &["akia", "asia", "abia", "acca"],
-        pattern: r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b",
-    },
-    Shape {
-        kind: "Google key",
-        needles: &["aiza", "ya29.", "gocspx-"],
-        pattern: r"\bAIza[A-Za-z0-9_-]{30,}|\bya29\.[A-Za-z0-9_-]{20,}|\bGOCSPX-[A-Za-z0-9_-]{20,}",
-    },
-    Shape {
-        kind: "token",
-        needles: &["_live_", "_test_", "npm_", "hf_", "pypi-"],
-        pattern: concat!(
-            r"\b[prs]k_(?:live|test)_[A-Za-z0-9]{16,}|\bnpm_[A-Za-z0-9]{30,}|",
-            r"\bhf_[A-Za-z0-9]{30,}|\bpypi-[A-Za-z0-9_-]{40,}"
-        ),
-    },
-    Shape {
-        kind: "JWT",
-        needles: &["eyj"],
-        pattern: r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?",
-    },
-    Shape {
-        kind: "password",
-        needles: &["://"],
-        // To the last `@` before the path: a password may hold one.
-        pattern: r"(?i)\b[a-z][a-z0-9+.-]*://[^\s/:@]*:(?P<v>[^\s/]+)@",
-    },
-    Shape {
-        kind: "bearer token",
-        needles: &["bearer", "authorization"],
-        pattern: r"(?i)\b(?:bearer|authorization[\x22']?\s*[:=]\s*[\x22']?[a-z]+)\s+(?P<v>[A-Za-z0-9._~+/=-]{12,})",
-    },
-    Shape {
-        kind: "secret",
-        needles: &["passw", "passphrase", "secret", "token", "key", "credential"],
-        // `tokens: 5` is no secret: after the word only a part set off by `_`, `.` or `-` may follow.
-        pattern: concat!(
-            r"(?i)\b[a-z0-9_.-]*(?:password|passwd|passphrase|secret[_-]?key|secret|token|api[_-]?key|",
-            r"access[_-]?key|private[_-]?key|auth[_-]?key|credential)(?:[_.-][a-z0-9_.-]*)?[\x22']?\s*[:=]\s*",
-            r"(?:\x22(?P<v>[^\x22\n]{4,})|'(?P<w>[^'\n]{4,})|(?P<x>[^\s\x22',;&(){}]{4,}))"
-        ),
-    },
-    Shape {
-        kind: "secret",
-        needles: &["--"],
-        pattern: r"(?i)--[a-z-]*(?:password|passphrase|secret|token|api-key)\s+[\x22']?(?P<v>[^\s\x22'-][^\s\x22']{3,})",
-    },
-];
+/// Replaces secrets of known shapes by marks that say no more than their kind: for who has no key, and shows what others
+/// have stored.
+pub fn hide(text: &str) -> Cow<'_, str> {
+    marked(text, None)
+}
 
-/// Replaces secrets of known shapes by `[redacted KIND]`. What it knows is the shape of a secret, so it finds those that
-/// were pasted or printed; it cannot find all. It costs time for every byte: cut a large text to what is shown first.
-pub fn redact(text: &str) -> Cow<'_, str> {
-    // Each when a text first needs it: most need none, and all of them together take longer than a short run.
-    static COMPILED: [OnceLock<Regex>; SHAPES.len()] = [const { OnceLock::new() }; SHAPES.len()];
-    let lower = text.to_ascii_lowercase();
-    let mut out = Cow::Borrowed(text);
-    for (shape, compiled) in SHAPES.iter().zip(&COMPILED) {
-        if !shape.needles.iter().any(|needle| lower.contains(needle)) {
-            continue;
-        }
-        let regex =
-            compiled.get_or_init(|| Regex::new(shape.pattern).expect("a test compiles every pattern"));
-        if let Some(changed) = replace(&out, shape, regex) {
-            out = Cow::Owned(changed);
-        }
+fn marked<'t>(text: &'t str, key: Option<&AuditKey>) -> Cow<'t, str> {
+    let found = shapes::find(text);
+    if found.is_empty() {
+        return Cow::Borrowed(text);
     }
-    out
-}
-
-fn replace(text: &str, shape: &Shape, regex: &Regex) -> Option<String> {
-    let mut out = String::new();
+    let mut out = String::with_capacity(text.len());
     let mut done = 0;
-    for found in regex.captures_iter(text) {
-        let named = ["v", "w", "x"].iter().find_map(|name| found.name(name));
-        let Some(value) =
-            named.or_else(|| found.get(0)).filter(|value| is_secret(shape.kind, value.as_str()))
-        else {
-            continue;
-        };
-        out.push_str(text.get(done..value.start()).unwrap_or_default());
-        out.push_str("[redacted ");
-        out.push_str(shape.kind);
+    for secret in found {
+        out.push_str(text.get(done..secret.at.start).unwrap_or_default());
+        out.extend([MARK, secret.kind]);
+        if let Some(key) = key {
+            let tag = key.mac(text.get(secret.at.clone()).unwrap_or_default().as_bytes()).tag();
+            out.extend([":", &tag]);
+        }
         out.push(']');
-        done = value.end();
+        done = secret.at.end;
     }
-    (done > 0).then(|| out + text.get(done..).unwrap_or_default())
+    Cow::Owned(out + text.get(done..).unwrap_or_default())
 }
 
-/// Tells a value from what only stands where one could be: a placeholder, a variable, something replaced already, or,
-/// after `bearer`, an ordinary word.
-fn is_secret(kind: &str, value: &str) -> bool {
-    let placeholder = value.starts_with(['$', '<', '%', '*']) || value.starts_with("[redacted");
-    let word = kind == "bearer token" && value.len() < 32 && !value.bytes().any(|byte| byte.is_ascii_digit());
-    !placeholder && !word
+/// Returns the beginning of a text without secrets, on one line of at most `chars` characters. More is looked at than is
+/// shown; not all of it, because a text may have ten megabytes.
+pub fn first_words(text: &str, chars: usize, key: &AuditKey) -> String {
+    one_line(&redact(beginning(text, chars.saturating_add(BEYOND_CHARS)), key), chars)
 }
 
-/// Returns at most `chars` characters of `text` on one line, for people: white space becomes single spaces, terminal
-/// escapes, control characters and marks that reorder or hide text are dropped, and `…` stands for what is cut.
-pub fn one_line(text: &str, chars: usize) -> String {
-    let mut out = String::new();
-    let mut room = chars.saturating_add(1);
-    let mut space = false;
-    let mut rest = text.chars();
-    while let Some(next) = rest.next() {
-        if next == '\u{1b}' {
-            skip_escape(&mut rest);
-        } else if next.is_whitespace() {
-            space = !out.is_empty();
-        } else if !is_hidden(next) {
-            if space {
-                out.push(' ');
-                room = room.saturating_sub(1);
-                space = false;
-            }
-            out.push(next);
-            room = room.saturating_sub(1);
-            // Whatever the size of the text, no more of it is read than is shown.
-            if room == 0 {
-                break;
-            }
-        }
+/// Returns the beginning of a text on one line of about `chars` characters, with its secrets: for the daemon, which takes
+/// them out. It is longer when it would end inside of one, because half a secret has no known shape.
+pub fn unsplit(text: &str, chars: usize) -> String {
+    let line = one_line(text, chars.saturating_add(BEYOND_CHARS));
+    let Some((mut end, _)) = line.char_indices().nth(chars) else { return line };
+    if let Some(split) = shapes::find(&line).into_iter().find(|one| one.at.start < end && end < one.at.end) {
+        end = split.at.end;
     }
-    cut(&out, chars)
+    let kept = line.get(..end).unwrap_or_default();
+    if kept.len() < line.len() { format!("{kept}…") } else { line }
 }
 
-/// Skips what follows the escape character: `[…m`, `]…BEL`, or one character.
-fn skip_escape(rest: &mut std::str::Chars<'_>) {
-    match rest.next() {
-        Some('[') => {
-            let _final = rest.find(|next| !matches!(next, ' '..='?'));
-        }
-        Some(']' | 'P' | '_' | '^' | 'X') => {
-            let ended = rest.find(|next| matches!(next, '\u{7}' | '\u{1b}' | '\u{9c}' | '\n'));
-            if ended == Some('\u{1b}') {
-                let _backslash = rest.next();
-            }
-        }
-        Some(_) | None => {}
+/// Returns the end of a text likewise.
+pub fn unsplit_end(text: &str, chars: usize) -> String {
+    let line = one_line(text, usize::MAX - 1);
+    let all = line.chars().count();
+    let Some((mut start, _)) = line.char_indices().nth(all.saturating_sub(chars)) else { return line };
+    if let Some(split) =
+        shapes::find(&line).into_iter().find(|one| one.at.start < start && start < one.at.end)
+    {
+        start = split.at.start;
     }
+    line.get(start..).unwrap_or_default().to_owned()
 }
 
-fn is_hidden(char: char) -> bool {
-    char.is_control()
-        || matches!(char,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}')
+/// Returns the secrets in these texts, each as `kind digest` and once, as far as they are searched.
+pub fn secrets(texts: impl IntoIterator<Item: AsRef<str>>, key: &AuditKey) -> Vec<String> {
+    let mut known = BTreeSet::new();
+    for text in texts {
+        let text = beginning(text.as_ref(), SEARCHED_BYTES);
+        known.extend(shapes::find(text).into_iter().filter_map(|secret| {
+            Some(format!("{} {}", secret.kind, key.mac(text.get(secret.at)?.as_bytes()).tag()))
+        }));
+    }
+    known.into_iter().take(SECRETS_MAX).collect()
+}
+
+/// Returns whether a text can hold any secret at all; most cannot, and this is quick.
+pub(super) fn may_hold_any(text: &str) -> bool {
+    shapes::may_hold_any(text)
+}
+
+fn beginning(text: &str, chars: usize) -> &str {
+    text.char_indices().nth(chars).map_or(text, |(at, _)| text.get(..at).unwrap_or(text))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ mod upkeep;
 
 pub(super) use agents::{Budget, FieldArguments};
 pub(super) use audit::{
-    AuditArguments, AuditCommand, FilterArguments, Layout, OutputArguments, ShowPart, StatsBy,
+    AUDIT_HELP, AuditArguments, AuditCommand, FilterArguments, Layout, OutputArguments, ShowPart, StatsBy,
 };
 pub(super) use dispatching::{DispatchArguments, Status};
 pub(super) use export::{ExportArguments, ExportFormat, ImportArguments};
@@ -207,7 +207,7 @@ pub(super) enum Command {
     #[command(after_help = GC_HELP)]
     Gc(GcArguments),
     /// Review what was asked, run, refused and changed, the newest first
-    #[command(args_conflicts_with_subcommands = true)]
+    #[command(args_conflicts_with_subcommands = true, after_help = AUDIT_HELP)]
     Audit {
         #[command(subcommand)]
         command: Option<AuditCommand>,

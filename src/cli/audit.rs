@@ -15,6 +15,7 @@ mod collector;
 mod diff;
 mod export;
 mod filter;
+mod hash;
 mod import;
 mod list;
 mod numbers;
@@ -41,6 +42,7 @@ pub(super) async fn run(
         Some(AuditCommand::Diff { first, second, json }) => {
             diff::diff(frontend, screen, [&first, &second], json).await
         }
+        Some(AuditCommand::Hash { value, json }) => hash::hash(frontend, screen, &value, json).await,
         Some(AuditCommand::Blame { path, limit, json }) => {
             blame::blame(frontend, screen, &path, limit, json).await
         }

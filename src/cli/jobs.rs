@@ -16,7 +16,7 @@ use crate::document::summary::JobSummary;
 use crate::document::{CancelDocument, JobDocument, Measure};
 use crate::error::{Kind, Report};
 use crate::job::{JobFilter, RequestTexts, State};
-use crate::model::{Answer, JobId, Timestamp};
+use crate::model::{Answer, Changes, JobId, Timestamp};
 
 /// Characters of an id that a list shows, and more where two would look the same: the first 12 are its millisecond.
 pub(super) const SHORT_CHARS: usize = 12;
@@ -348,8 +348,20 @@ fn facts(view: &JobView, now: Timestamp) -> String {
         let tools = result.tools.iter().map(|(name, used)| format!("{name} x{}", used.count));
         say("tools", Some(tools.collect::<Vec<_>>().join(", ")));
         say("denied", Some(result.denied_tools.join(", ")));
+        say("changed", result.changes.as_ref().map(changed));
     }
     text
+}
+
+/// Returns what is different in a repository, in one line.
+fn changed(changes: &Changes) -> String {
+    let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let unseen = if changes.incomplete { ", and maybe more" } else { "" };
+    let commits = (!changes.commits.is_empty()).then(|| plural(changes.commits.len(), "commit") + ", ");
+    let files = plural(changes.files_total as usize, "file");
+    let names =
+        if changes.files.is_empty() { String::new() } else { format!(": {}", changes.files.join(", ")) };
+    format!("{}{files}{unseen}{names}", commits.unwrap_or_default())
 }
 
 /// Returns who asked, in one line.

@@ -153,6 +153,22 @@ impl StatePaths {
     }
 }
 
+/// Returns the user as whom this process runs: by name, or by number where there is none.
+pub fn user() -> String {
+    let number = rustix::process::geteuid().as_raw();
+    let known = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    named(&known, number).map_or_else(|| number.to_string(), str::to_owned)
+}
+
+/// Returns the name of a user in the list of them.
+fn named(known: &str, number: u32) -> Option<&str> {
+    known.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        (fields.nth(1)?.parse() == Ok(number)).then_some(name)
+    })
+}
+
 /// Returns `path` with a leading `~` replaced by `home`.
 pub fn expand_home(path: &Path, home: &Path) -> PathBuf {
     path.strip_prefix("~").map_or_else(|_| path.to_owned(), |rest| home.join(rest))

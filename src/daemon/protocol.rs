@@ -17,7 +17,7 @@ use crate::audit::verdict::VerifyReport;
 use crate::budget::Cap;
 use crate::daemon::permits::Crowd;
 use crate::job::{Admission, Considered, JobFilter, JobRecord, OpenRequest, ProcessId, RequestTexts};
-use crate::model::{Answer, JobId, RunResult, Session, SessionId, Timestamp};
+use crate::model::{Answer, Findings, JobId, Session, SessionId, Timestamp, ToolCall};
 
 pub mod trail;
 pub mod upkeep;
@@ -90,6 +90,10 @@ pub enum Request {
     Typical(Vec<String>),
     /// What a page about a period shows.
     Overview(Period),
+    /// The tools that a job used.
+    Calls(JobId),
+    /// Where in the audit trail this exact value passed.
+    Hash(Vec<u8>),
 }
 
 /// What the daemon answers. Variants are only ever added at the end.
@@ -150,6 +154,19 @@ pub enum Reply {
     Typical(BTreeMap<String, Typical>),
     /// What a page about a period shows.
     Overview(Box<Overview>),
+    /// The tools that a job used, one after the other, at most [`ToolCall::CALLS_MAX`].
+    Calls(Vec<ToolCall>),
+    /// Where a value passed.
+    Hashed(Traces),
+}
+
+/// Where in the audit trail a value passed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traces {
+    /// Its digest under the audit key.
+    pub mac: String,
+    /// Records that name it, newest first.
+    pub entries: Vec<AuditEntry>,
 }
 
 /// What a dispatch would come to, were it asked for now.
@@ -197,7 +214,7 @@ pub enum Report {
     /// It goes on.
     Progress(ProgressView),
     /// It ended.
-    Ended(Box<RunResult>, Answer),
+    Ended(Box<Findings>),
 }
 
 /// How far a running job is.

@@ -12,7 +12,7 @@ use crate::daemon::serve::Daemon;
 use crate::daemon::session::LAUNCH_BUDGET;
 use crate::daemon::workers::{self, pump};
 use crate::job::{ProcessId, State};
-use crate::model::{Answer, FailureClass, JobId, RunResult};
+use crate::model::{Answer, FailureClass, Findings, JobId, RunResult};
 use crate::runner::{self, RunFolder, process, sweep};
 use crate::store::ledger::{self, Source};
 use crate::store::{CommitError, Txn};
@@ -118,13 +118,12 @@ async fn bury(daemon: &Arc<Daemon>, job: JobId) {
     let swept = sweep::sweep(job).await;
     let folder = RunFolder::open(&daemon.paths.runs().join(job.to_string())).ok();
     let found = folder.as_ref().and_then(runner::leftover);
-    let whole = found.as_ref().is_some_and(|(result, _)| result.success);
+    let whole = found.as_ref().is_some_and(|found| found.result.success);
     info!(%job, whole, killed = swept.len(), "a worker died");
     let ended = match found {
-        Some((result, answer)) if whole => {
-            let finish = move |txn: &mut Txn<'_>| {
-                ledger::finish(txn, job, result, answer, Source::RunFolder).map(|_| ())
-            };
+        Some(found) if whole => {
+            let finish =
+                move |txn: &mut Txn<'_>| ledger::finish(txn, job, found, Source::RunFolder).map(|_| ());
             daemon.store.commit(finish).await
         }
         found => lose(daemon, job, found).await,
@@ -139,17 +138,15 @@ async fn bury(daemon: &Arc<Daemon>, job: JobId) {
 }
 
 /// Notes that the job is interrupted, with what its run had found out.
-async fn lose(
-    daemon: &Arc<Daemon>,
-    job: JobId,
-    found: Option<(RunResult, Answer)>,
-) -> Result<(), CommitError> {
+async fn lose(daemon: &Arc<Daemon>, job: JobId, found: Option<Findings>) -> Result<(), CommitError> {
     let lost = daemon.store.commit(move |txn| {
         let record = ledger::job(txn, job)?;
-        let (mut result, answer) = found.unwrap_or_else(|| {
+        let source = if found.is_some() { Source::RunFolder } else { Source::Daemon };
+        let mut findings = found.unwrap_or_else(|| {
             let message = "the process that watched over the run died before an answer came";
-            (RunResult::failed(FailureClass::Interrupted, message, 0), Answer::default())
+            (RunResult::failed(FailureClass::Interrupted, message, 0), Answer::default()).into()
         });
+        let result = &mut findings.result;
         result.class = Some(FailureClass::Interrupted);
         if record.started.is_some() {
             result.session.get_or_insert_with(|| record.session.clone());
@@ -160,7 +157,7 @@ async fn lose(
         } else {
             result.hint = Some("Nothing had run: dispatch it again.".to_owned());
         }
-        ledger::lose(txn, job, Some((result, answer))).map(|_| ())
+        ledger::lose(txn, job, findings, source).map(|_| ())
     });
     lost.await?;
     daemon.hub.end(job);
@@ -173,9 +170,9 @@ async fn lose(
 pub(super) async fn launch_failed(daemon: &Arc<Daemon>, job: JobId, error: &str) -> Result<(), CommitError> {
     let result =
         RunResult::failed(FailureClass::CliError, format!("the worker could not be started: {error}"), 0);
-    let ended = daemon
-        .store
-        .commit(move |txn| ledger::finish(txn, job, result, Answer::default(), Source::Worker).map(|_| ()));
+    let findings = (result, Answer::default()).into();
+    let ended =
+        daemon.store.commit(move |txn| ledger::finish(txn, job, findings, Source::Daemon).map(|_| ()));
     ended.await?;
     daemon.hub.end(job);
     daemon.hub.release(job);

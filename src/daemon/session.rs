@@ -12,7 +12,7 @@ use tracing::{debug, warn};
 use crate::daemon::handshake::{self, HELLO_BYTES, Intent};
 use crate::daemon::hub::{Abandoned, ConnectionId, Signal};
 use crate::daemon::protocol::{
-    CancelEffect, DaemonStatus, JobView, Order, Reply, Request, WaitEnd, WaitRequest, WireFault,
+    CancelEffect, DaemonStatus, JobView, Order, Reply, Request, Traces, WaitEnd, WaitRequest, WireFault,
 };
 use crate::daemon::review::apart;
 use crate::daemon::serve::Daemon;
@@ -289,6 +289,7 @@ impl Talk<'_> {
                 Reply::Jobs(records.into_iter().map(|record| with_progress(self.daemon, record)).collect())
             }
             Request::Answer(job) => Reply::Answer(store.answer(job).map_err(read)?),
+            Request::Calls(job) => Reply::Calls(store.calls(job).map_err(read)?.unwrap_or_default()),
             Request::Texts(job) => Reply::Texts(store.texts(job).map_err(read)?),
             Request::Session(id) => Reply::Session(store.session(&id).map_err(read)?),
             Request::Audit(filter) => {
@@ -298,6 +299,10 @@ impl Talk<'_> {
                 Reply::Audit(store.audit_record(seq).map_err(read)?.into_iter().collect())
             }
             Request::Find(first, last) => Reply::Found(store.dispatches_between(first, last).map_err(read)?),
+            Request::Hash(value) => {
+                let (mac, entries) = apart(store.clone(), move |store| store.passed(&value)).await?;
+                Reply::Hashed(Traces { mac: mac.to_string(), entries })
+            }
             Request::Stats(filter) => {
                 let stats = apart(store.clone(), move |store| store.stats(&filter)).await?;
                 Reply::Stats(Box::new(stats))

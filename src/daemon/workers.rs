@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
+use crate::audit::redact::redact;
 use crate::daemon::permits::Ticket;
 use crate::daemon::protocol::{Order, ProgressView, Reply, Report, WorkerHello};
 use crate::daemon::recover;
@@ -115,13 +116,13 @@ impl Talk<'_> {
                         pump(self.daemon);
                     }
                     Some(Report::Progress(view)) => self.progress(job, view),
-                    Some(Report::Ended(result, answer)) => {
+                    Some(Report::Ended(findings)) => {
                         let lines = self.daemon.hub.progress_of(job);
                         let ended = self.daemon.store.commit(move |txn| {
                             if let Some((at, lines)) = lines.filter(|(_, lines)| !lines.is_empty()) {
                                 ledger::progress(txn, job, &ProgressLines(at, lines))?;
                             }
-                            ledger::finish(txn, job, *result, answer, Source::Worker)
+                            ledger::finish(txn, job, *findings, Source::Worker)
                         });
                         match ended.await {
                             Ok(_) => {
@@ -153,7 +154,10 @@ impl Talk<'_> {
         }
     }
 
-    fn progress(&self, job: JobId, view: ProgressView) {
+    fn progress(&self, job: JobId, mut view: ProgressView) {
+        if let std::borrow::Cow::Owned(clean) = redact(&view.text, self.daemon.store.key()) {
+            view.text = clean;
+        }
         if let Some(lines) = self.daemon.hub.progress(job, view, Timestamp::now()) {
             self.daemon.store.note(move |txn| ledger::progress(txn, job, &ProgressLines(lines.0, lines.1)));
         }

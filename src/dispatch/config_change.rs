@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::audit::redact::redact;
 use crate::audit::{Code, Record};
 use crate::config::edit::{AgentsFile, EditError, Edited, Editor, Subject};
 use crate::daemon::ClientError;
 use crate::daemon::protocol::{Reply, Request};
 use crate::dispatch::Frontend;
-use crate::model::{JobId, Timestamp};
+use crate::model::{Asker, JobId, Timestamp};
 
 /// Why the configuration was not changed, or not as it should be.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +33,7 @@ impl Frontend {
     /// Makes an edit of the agents file on behalf of `client` and records it, with what it was about before and after.
     pub async fn change_config(
         &self,
-        client: &str,
+        client: impl Into<Asker>,
         editor: Editor,
         edit: impl FnOnce(&AgentsFile) -> Result<Edited, EditError> + Send + 'static,
     ) -> Result<Edited, ChangeError> {
@@ -48,13 +47,13 @@ impl Frontend {
         // It may wait for another edit: not on the thread that serves everybody else.
         let edited = tokio::task::spawn_blocking(move || edit(&file)).await;
         let edited = edited.map_err(|_| ChangeError::NotMade(ClientError::Confused))??;
-        match self.record_change(client, &edited).await {
+        match self.record_change(client.into(), &edited).await {
             Ok(()) => Ok(edited),
             Err(source) => Err(ChangeError::NotRecorded { subject: edited.subject, source }),
         }
     }
 
-    async fn record_change(&self, client: &str, edited: &Edited) -> Result<(), ClientError> {
+    async fn record_change(&self, client: Asker, edited: &Edited) -> Result<(), ClientError> {
         let what = match (&edited.before, &edited.changed[..]) {
             (_, [_, ..]) => format!("updated: {}", edited.changed.join(", ")),
             (None, []) => "added".to_owned(),
@@ -75,10 +74,10 @@ impl Frontend {
         };
         record.reason = Some(format!("{kind} {what}"));
         let texts = [("before", &edited.before), ("after", &edited.after)];
-        let texts = texts.into_iter().filter_map(|(key, text)| Some((key, redact(text.as_deref()?))));
+        let texts = texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text.clone()?)));
         let file = self.environment.config_file.display().to_string();
-        record.details =
-            texts.map(|(key, text)| (key.to_owned(), text.into_owned())).collect::<BTreeMap<_, _>>();
+        // With the secrets in them: who writes the record takes them out.
+        record.details = texts.collect::<BTreeMap<_, _>>();
         record.details.insert("file".to_owned(), file);
         let body = serde_json::to_string(&record).map_err(|_| ClientError::Confused)?;
         self.client.ask(&Request::Record { id: JobId::generate(), body }).await.map(|_| ())

@@ -4,7 +4,7 @@ use crate::daemon::ClientError;
 use crate::daemon::protocol::ProgressView;
 use crate::dispatch::{DispatchError, Dispatched, Ended, Frontend, OnProgress, Patience};
 use crate::model::request::Sharing;
-use crate::model::{DispatchRequest, with_causes};
+use crate::model::{Asker, DispatchRequest, with_causes};
 use crate::plan::dialogue::{Dialogue, Said, Side};
 
 /// One turn.
@@ -30,10 +30,11 @@ impl Frontend {
         &self,
         dialogue: &mut Dialogue,
         timeout_seconds: i64,
-        client: &str,
+        client: impl Into<Asker>,
         on_step: &mut OnStep<'_>,
         cancelled: impl Future<Output = ()> + Send,
     ) -> Result<Vec<Turn>, DispatchError> {
+        let client = &client.into();
         let mut cancelled = std::pin::pin!(cancelled);
         let mut turns = Vec::new();
         while let Some(mut ask) = dialogue.next() {
@@ -62,7 +63,7 @@ impl Frontend {
     async fn turn(
         &self,
         request: &DispatchRequest,
-        client: &str,
+        client: &Asker,
         step: &mut OnProgress<'_>,
         cancelled: impl Future<Output = ()> + Send,
     ) -> Result<Box<Ended>, DispatchError> {

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::daemon::protocol::ProgressView;
 use crate::dispatch::{DispatchError, Dispatched, Frontend, Patience};
-use crate::model::DispatchRequest;
+use crate::model::{Asker, DispatchRequest};
 
 /// How one of several came out.
 pub type Outcome = Result<Dispatched, DispatchError>;
@@ -41,12 +41,12 @@ impl Frontend {
     pub async fn parallel(
         &self,
         requests: &[DispatchRequest],
-        client: &str,
+        client: impl Into<Asker>,
         patience: Patience,
         on_standing: &mut OnStanding<'_>,
         cancelled: impl Future<Output = ()> + Send,
     ) -> Result<Vec<Outcome>, DispatchError> {
-        let config = self.config()?;
+        let (config, client) = (self.config()?, &client.into());
         // All of them wait in the daemon's queue, which alone says what runs. Only beyond what fills it twice over are
         // they held back here, so that one call does not take all of the daemon's connections.
         let room = Semaphore::new((2 * config.settings.max_concurrency as usize).max(100));

@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::dispatch::{Frontend, Patience, SERVER_NAME};
 use crate::job::{CachePolicy, OpenRequest, Places, Proposal, RequestTexts};
 use crate::model::request::Sharing;
-use crate::model::{Agent, DispatchRequest, JobId, ResponseFormat, SessionId};
+use crate::model::{Agent, Asker, DispatchRequest, JobId, ResponseFormat, SessionId};
 use crate::plan::{self, Planned, Question, Refusal, Surroundings, UnknownAgent};
 
 /// Returns whether there are the agent and the group that a request names, as far as the configuration tells.
@@ -27,7 +27,7 @@ impl Frontend {
         &self,
         config: &Config,
         request: &DispatchRequest,
-        client: &str,
+        client: impl Into<Asker>,
         patience: Patience,
     ) -> (OpenRequest, Result<Planned, Refusal>) {
         let job = JobId::generate();

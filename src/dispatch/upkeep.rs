@@ -10,6 +10,7 @@ use crate::daemon::ClientError;
 use crate::daemon::protocol::upkeep::{Asked, GcReport, GcRequest, Manner, RetireRequest, SessionView, Told};
 use crate::daemon::protocol::{Reply, Request};
 use crate::dispatch::Frontend;
+use crate::model::Asker;
 use crate::retention::Retention;
 
 /// Who asks for a clean-up that nobody asked for.
@@ -19,7 +20,7 @@ impl Frontend {
     /// Removes what is old, on behalf of `client`. Where there is no store, nothing is old: then nothing is started.
     pub async fn gc(
         &self,
-        client: &str,
+        client: impl Into<Asker>,
         retention: Retention,
         manner: Manner,
     ) -> Result<GcReport, ClientError> {
@@ -95,7 +96,7 @@ impl Frontend {
     }
 
     /// Empties the cache on behalf of `client`. Returns how many answers it had.
-    pub async fn cache_clear(&self, client: &str) -> Result<u64, ClientError> {
+    pub async fn cache_clear(&self, client: impl Into<Asker>) -> Result<u64, ClientError> {
         match self.upkeep(Asked::CacheClear(self.caller(client, ""))).await? {
             Told::CacheCleared(count) => Ok(count),
             _ => Err(ClientError::Confused),

@@ -16,10 +16,11 @@ use crate::config::paths::Environment;
 use crate::daemon::protocol::{Order, ProgressView, Reply, Report, Request, WorkerHello};
 use crate::daemon::wire::{ANSWER_BYTES_MAX, Connection};
 use crate::daemon::{Client, ClientError};
+use crate::dispatch::witness::Witness;
 use crate::job::ProcessId;
-use crate::model::{Answer, FailureClass, JobId, RunResult};
+use crate::model::{Answer, FailureClass, Findings, JobId, RunResult};
 use crate::plan::RunPlan;
-use crate::plan::environment::child_environment;
+use crate::plan::environment::{child_environment, hand_on_trace};
 use crate::runner::{self, FolderError, RunFolder, SpawnError, launch, process};
 
 /// How often progress is passed on: often enough for a person, seldom enough for ten thousand lines.
@@ -62,8 +63,8 @@ pub async fn work(environment: &Environment, folder: &Path) -> Result<(), Worker
             return Ok(());
         }
     }
-    let (result, answer, mut afterlife) = run(environment, &plan, &folder, &mut link).await;
-    let recorded = link.report(&result, &answer).await;
+    let (findings, mut afterlife) = run(environment, &plan, &folder, &mut link).await;
+    let recorded = link.report(findings).await;
     if let Some(afterlife) = &mut afterlife {
         afterlife.end().await;
     }
@@ -87,19 +88,24 @@ async fn run(
     plan: &RunPlan,
     folder: &RunFolder,
     link: &mut Link,
-) -> (RunResult, Answer, Option<runner::Afterlife>) {
-    let variables = child_environment(&environment.variables, &plan.environment, plan.job, environment.depth);
+) -> (Findings, Option<runner::Afterlife>) {
+    let mut variables =
+        child_environment(&environment.variables, &plan.environment, plan.job, environment.depth);
+    hand_on_trace(&mut variables, &plan.environment, plan.trace);
+    let witness = Witness::begin(plan, &environment.variables);
     let (progress, mut seen) = watch::channel(ProgressView::default());
     let mut notes = |note: Note| {
-        if let Note::Progress(step) = note {
-            progress.send_replace(ProgressView {
-                text: step.text,
-                turns: step.turns,
-                cost_usd: step.cost_usd,
-            });
-        } else {
+        match note {
+            Note::Progress(step) => {
+                progress.send_replace(ProgressView {
+                    text: step.text,
+                    turns: step.turns,
+                    cost_usd: step.cost_usd,
+                });
+            }
+            Note::Worked => witness.iter().for_each(Witness::stir),
             // Whatever it says first, the start is over.
-            progress.send_modify(|_| {});
+            Note::Session(_) | Note::Init(_) => progress.send_modify(|_| {}),
         }
     };
     let (stop, stopped) = oneshot::channel::<String>();
@@ -151,8 +157,14 @@ async fn run(
         link.tell(&Report::Progress(view)).await;
     }
     match ended {
-        Ok((report, afterlife)) => (report.result, shortened(report.answer), Some(afterlife)),
-        Err(error) => (spawn_failure(&error), Answer::default(), None),
+        Ok((mut report, afterlife)) => {
+            if let Some(witness) = &witness {
+                report.result.changes = witness.end(&report).await;
+            }
+            let (result, answer) = (report.result, shortened(report.answer));
+            (Findings { result, answer, calls: report.calls }, Some(afterlife))
+        }
+        Err(error) => ((spawn_failure(&error), Answer::default()).into(), None),
     }
 }
 
@@ -258,8 +270,8 @@ impl Link {
     }
 
     /// Tells the daemon what came of it until the daemon says that it is on disk. Returns whether it is.
-    async fn report(&mut self, result: &RunResult, answer: &Answer) -> bool {
-        let report = Report::Ended(Box::new(result.clone()), answer.clone());
+    async fn report(&mut self, findings: Findings) -> bool {
+        let report = Report::Ended(Box::new(findings));
         let deadline = Instant::now() + REPORT_BUDGET;
         while Instant::now() < deadline {
             if self.connection.is_none() && self.connect().await.is_err() {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::audit::Record;
 use crate::audit::query::AuditEntry;
-use crate::audit::redact::{one_line, redact};
+use crate::audit::redact::{hide, one_line};
 
 /// Longest text of a record, in characters: in a list, and of one dispatch.
 const BRIEF_CHARS: usize = 200;
@@ -120,7 +120,7 @@ impl RecordDocument {
             return Self { seq, hash, event: "unreadable".to_owned(), ..Self::default() };
         };
         // It was redacted when it was written, by the rules of then.
-        let bounded = |text: String| one_line(&redact(&text), chars);
+        let bounded = |text: String| one_line(&hide(&text), chars);
         let text = |text: Option<String>| text.map(bounded);
         let end = record.end.unwrap_or_default();
         let ran = end.duration_ms > 0;

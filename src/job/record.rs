@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::job::State;
-use crate::model::agent::ProfileInForce;
+use crate::model::agent::{AuditContent, ProfileInForce};
 use crate::model::{Caller, Digest, FailureClass, JobId, OnDisconnect, RunResult, SessionId, Timestamp};
 
 /// A job as it is stored, listed and shown. The texts of request and answer are stored apart, under the same id.
@@ -63,6 +63,8 @@ pub struct JobRecord {
     pub result: Option<RunResult>,
     /// Size of the answer's text, in bytes and in characters.
     pub answer_size: Option<(u64, u64)>,
+    /// How much of its answer the audit trail repeats.
+    pub audit_content: AuditContent,
 }
 
 impl JobRecord {

@@ -61,7 +61,7 @@ impl Server {
             Ok(dialogue) => dialogue,
             Err(report) => return refusal(&report),
         };
-        let client = Self::client(&context);
+        let client = Self::asker(&context);
         let talked = progress::telling(&context, async |teller| {
             let mut step = |round: usize, side: Side, agent: &str, view: &ProgressView| {
                 let who = format!("round {round}, {} {agent}", side.as_str());

@@ -10,18 +10,22 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::audit::redact::one_line;
 use crate::dispatch::Patience;
 use crate::document::parallel::Wanted;
 use crate::document::{ANSWER_CHARS_MAX, DispatchDocument, Extent, SUMMARY_CHARS_MAX};
 use crate::error::Report;
 use crate::mcp::{Server, answer, progress, refusal, schema};
 use crate::model::request::{RawRequest, Sharing};
-use crate::model::{DispatchRequest, Settings};
+use crate::model::{Asker, DispatchRequest, Settings};
 
 /// What Claude Code is told about the length of answers: ours are cut at `max_answer_chars`, which may be set up to this.
 pub(super) fn answers_may_be_long() -> MetaObject {
     MetaObject(rmcp::object!({ "anthropic/maxResultSizeChars": ANSWER_CHARS_MAX }))
 }
+
+/// Longest number of a call that is recorded, in characters.
+const TOOL_USE_CHARS: usize = 100;
 
 /// What every dispatching tool takes.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -208,7 +212,7 @@ impl Server {
         extent: Extent,
         context: &RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let client = Self::client(context);
+        let client = Self::asker(context);
         let agent = request.agent.as_str();
         let outcome = progress::telling(context, async |teller| {
             let mut step = teller.of(agent);
@@ -217,6 +221,16 @@ impl Server {
         match outcome.await {
             Ok(dispatched) => outcome_of(&DispatchDocument::dispatched(&dispatched, extent)),
             Err(error) => refusal(&Report::from(error)),
+        }
+    }
+
+    /// Returns who makes this call, and what it is part of.
+    pub(super) fn asker(context: &RequestContext<RoleServer>) -> Asker {
+        let text = |key: &str| context.meta.get(key).and_then(Value::as_str);
+        Asker {
+            client: Self::client(context),
+            tool_use: text("claudecode/toolUseId").map(|id| one_line(id, TOOL_USE_CHARS)),
+            traceparent: text("traceparent").and_then(|trace| trace.parse().ok()),
         }
     }
 

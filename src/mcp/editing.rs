@@ -282,7 +282,7 @@ impl Server {
         context: &RequestContext<RoleServer>,
         edit: impl FnOnce(&AgentsFile) -> Result<Edited, EditError> + Send + 'static,
     ) -> Result<Edited, Report> {
-        Ok(self.frontend.change_config(&Self::client(context), Editor::Session, edit).await?)
+        Ok(self.frontend.change_config(&Self::asker(context), Editor::Session, edit).await?)
     }
 }
 

@@ -20,8 +20,8 @@ use crate::error::{Kind, Report};
 use crate::mcp::arguments::fit_within;
 use crate::mcp::dispatching::{Question, Wish, answers_may_be_long, failure, inline_wait};
 use crate::mcp::{Server, answer, progress, refusal, schema};
-use crate::model::DispatchRequest;
 use crate::model::request::{RawRequest, Sharing};
+use crate::model::{Asker, DispatchRequest};
 use crate::plan::merge;
 
 /// Most problems that one message names.
@@ -81,7 +81,7 @@ impl Server {
             Ok(several) => several,
             Err(report) => return refusal(&report),
         };
-        let client = Self::client(&context);
+        let client = Self::asker(&context);
         let carried_out = progress::telling(&context, async |teller| {
             let agents = several.speakers();
             let mut standing = |standing: &Standing| teller.standing(&agents, standing);
@@ -138,12 +138,12 @@ impl Several {
     pub(crate) async fn carry_out(
         &self,
         frontend: &Frontend,
-        client: &str,
+        client: impl Into<Asker>,
         (patience, chars): (Patience, usize),
         on_standing: &mut (dyn FnMut(&Standing) + Send),
         cancelled: impl Future<Output = ()> + Send,
     ) -> Result<ParallelDocument, DispatchError> {
-        let began = Instant::now();
+        let (began, client) = (Instant::now(), &client.into());
         let mut cancelled = std::pin::pin!(cancelled);
         let outcomes =
             frontend.parallel(&self.requests, client, patience, on_standing, cancelled.as_mut()).await?;

@@ -32,7 +32,7 @@ impl Server {
             Ok(request) => request,
             Err(problems) => return refusal(&Report::from(problems)),
         };
-        match self.frontend.consider(&request, &Self::client(&context)).await {
+        match self.frontend.consider(&request, &Self::asker(&context)).await {
             Ok(prospect) => answer(&PlanDocument::of(request.agent.as_str(), prospect, Timestamp::now())),
             Err(error) => refusal(&Report::from(error)),
         }

@@ -85,7 +85,7 @@ impl Server {
             }
         };
         let manner = if dry_run { Manner::DryRun } else { Manner::Remove };
-        match self.frontend.gc(&Self::client(&context), retention, manner).await {
+        match self.frontend.gc(&Self::asker(&context), retention, manner).await {
             Ok(report) => answer(&GcDocument::of(&report, Some(days), dry_run)),
             Err(error) => refusal(&Report::from(error)),
         }
@@ -128,7 +128,7 @@ impl Server {
             Ok(_) => {}
             Err(report) => return refusal(&report),
         }
-        match self.frontend.cache_clear(&Self::client(&context)).await {
+        match self.frontend.cache_clear(&Self::asker(&context)).await {
             Ok(cleared) => answer(&CacheClearedDocument::of(Some(cleared))),
             Err(error) => refusal(&Report::from(error)),
         }

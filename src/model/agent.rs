@@ -133,6 +133,17 @@ pub enum AuditContent {
     Full,
 }
 
+impl AuditContent {
+    /// Returns how much of a text a record repeats, in characters; nothing at all, or its redacted beginning.
+    pub const fn preview_chars(self) -> Option<usize> {
+        match self {
+            Self::Digest => None,
+            Self::Preview => Some(120),
+            Self::Full => Some(1500),
+        }
+    }
+}
+
 /// Settings that are not about one agent.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Settings {

@@ -1,8 +1,10 @@
 //! Who asks: what is known of the process and the session behind a request.
 
+use std::ops::Deref;
+
 use serde::{Deserialize, Serialize};
 
-use crate::model::JobId;
+use crate::model::{JobId, TraceParent};
 
 /// Nesting depth of the dispatch a process belongs to (the original's name).
 pub const DEPTH_VARIABLE: &str = "AGENT_DISPATCH_DEPTH";
@@ -26,4 +28,48 @@ pub struct Caller {
     pub parent: Option<JobId>,
     /// How many dispatches the request is nested in (`AGENT_DISPATCH_DEPTH`).
     pub depth: u32,
+    /// The call of a tool that the request is, as the asking session numbers it (`claudecode/toolUseId`).
+    pub tool_use: Option<String>,
+    /// The user of the operating system as whom the front end runs.
+    pub user: Option<String>,
+    /// The trace that the request is part of: as the call says, else the environment (`TRACEPARENT`).
+    pub traceparent: Option<TraceParent>,
+}
+
+/// Who is at the other end of one call: what the connection tells, before the environment is asked. Goes wherever only the
+/// client's name is wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asker {
+    /// Name and version of the client.
+    pub client: String,
+    /// Its number for the call.
+    pub tool_use: Option<String>,
+    /// The trace that the call is part of.
+    pub traceparent: Option<TraceParent>,
+}
+
+impl Deref for Asker {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.client
+    }
+}
+
+impl std::fmt::Display for Asker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.client)
+    }
+}
+
+impl From<&str> for Asker {
+    fn from(client: &str) -> Self {
+        Self { client: client.to_owned(), ..Self::default() }
+    }
+}
+
+impl From<&Self> for Asker {
+    fn from(asker: &Self) -> Self {
+        asker.clone()
+    }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{SessionId, Timestamp};
+use crate::model::{Changes, SessionId, Timestamp, ToolCall};
 
 /// Why a run failed: a closed set, each with its own remedy (`answer::classify` writes it).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -134,6 +134,23 @@ pub struct Answer {
     pub parsed: Option<String>,
 }
 
+/// Everything that a run has left: each part of it is stored in a place of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Findings {
+    /// The facts.
+    pub result: RunResult,
+    /// The text.
+    pub answer: Answer,
+    /// The tools it used, one after the other, at most [`ToolCall::CALLS_MAX`].
+    pub calls: Vec<ToolCall>,
+}
+
+impl From<(RunResult, Answer)> for Findings {
+    fn from((result, answer): (RunResult, Answer)) -> Self {
+        Self { result, answer, calls: Vec::new() }
+    }
+}
+
 /// The facts of a run that ended, without the answer's text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunResult {
@@ -169,6 +186,8 @@ pub struct RunResult {
     pub usage: Usage,
     /// Tools used, at most twenty names.
     pub tools: BTreeMap<String, ToolUse>,
+    /// What is different in the repository that it worked in; nothing when there is none, or when nothing is.
+    pub changes: Option<Changes>,
 }
 
 impl RunResult {
@@ -191,6 +210,7 @@ impl RunResult {
             model: None,
             usage: Usage::default(),
             tools: BTreeMap::new(),
+            changes: None,
         }
     }
 

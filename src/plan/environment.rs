@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
-use crate::model::JobId;
 use crate::model::caller::{DEPTH_VARIABLE, RUN_VARIABLE};
+use crate::model::trace::{TRACE_STATE_VARIABLE, TRACE_VARIABLE};
+use crate::model::{JobId, TraceParent};
 use crate::plan::EnvironmentRule;
 
 /// Variables that describe the session a process belongs to. A `claude` that inherits them believes to be a part of that
@@ -79,6 +80,19 @@ pub fn child_environment(
     child.insert(DEPTH_VARIABLE.into(), depth.saturating_add(1).to_string().into());
     child.insert(RUN_VARIABLE.into(), job.to_string().into());
     child
+}
+
+/// Puts the run into its trace, unless its rule keeps that out or sets another.
+pub fn hand_on_trace(child: &mut BTreeMap<OsString, OsString>, rule: &EnvironmentRule, trace: TraceParent) {
+    if rule.set.contains_key(TRACE_VARIABLE) || matches_any(&rule.deny, TRACE_VARIABLE) {
+        return;
+    }
+    let before = child.insert(TRACE_VARIABLE.into(), trace.to_string().into());
+    let before = before.and_then(|text| text.to_str()?.parse::<TraceParent>().ok());
+    // What vendors note of one trace means nothing in another.
+    if before.is_none_or(|before| !before.is_beside(&trace)) && !rule.set.contains_key(TRACE_STATE_VARIABLE) {
+        child.remove(OsStr::new(TRACE_STATE_VARIABLE));
+    }
 }
 
 /// Returns whether the variable describes the Claude session of whoever has it, or the dispatch it runs in.

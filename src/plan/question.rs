@@ -7,7 +7,7 @@ use crate::model::agent::ProfileInForce;
 use crate::model::request::Sharing;
 use crate::model::{
     Agent, AgentName, BudgetLimit, Caller, Digest, DispatchRequest, Group, JobId, ResponseFormat, SessionId,
-    Settings,
+    Settings, TraceParent,
 };
 use crate::plan::arguments::{ARGUMENT_BYTES_MAX, Arguments, arguments};
 use crate::plan::{EnvironmentRule, Expects, Refusal, RunPlan, prompt, refusal, schema};
@@ -137,6 +137,7 @@ pub fn plan(question: &Question<'_>) -> Result<Planned, Refusal> {
         stall_ms: u64::from(settings.stall_seconds).saturating_mul(1000),
         expects,
         profile,
+        trace: TraceParent::of_run(question.caller.traceparent, question.job),
     };
     let prompt = prompt::prompt(request, group);
     if prompt.len() > PROMPT_BYTES_MAX {

@@ -13,6 +13,15 @@ pub struct GitHead {
     pub branch: Option<String>,
 }
 
+/// A repository and what is checked out there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkout {
+    /// The top of its files.
+    pub root: PathBuf,
+    /// What is checked out.
+    pub head: GitHead,
+}
+
 /// Deepest directory whose parents are searched for a repository.
 const PARENTS_MAX: usize = 64;
 /// Longest of git's one-line files.
@@ -20,9 +29,21 @@ const LINE_BYTES_MAX: usize = 4_096;
 /// Largest list of packed refs that is read.
 const PACKED_BYTES_MAX: usize = 4 << 20;
 
+/// Returns the repository in which `directory` lies, as it is now; nothing outside of one. A few reads, no process.
+pub fn checkout(directory: &Path) -> Option<Checkout> {
+    let watch = &mut Watch::default();
+    let find = |folder: &Path| Some((folder.to_owned(), git_directory(folder, watch)?));
+    let (root, git) = directory.ancestors().take(PARENTS_MAX).find_map(find)?;
+    Some(Checkout { root, head: head_of(&git, &mut Watch::default())? })
+}
+
 /// Returns what is checked out in `directory`, which may lie inside a repository.
 pub(super) fn head(directory: &Path, watch: &mut Watch) -> Option<GitHead> {
     let git = directory.ancestors().take(PARENTS_MAX).find_map(|folder| git_directory(folder, watch))?;
+    head_of(&git, watch)
+}
+
+fn head_of(git: &Path, watch: &mut Watch) -> Option<GitHead> {
     let head = line(&git.join("HEAD"), watch)?;
     let Some(name) = head.strip_prefix("ref:").map(str::trim) else {
         return is_commit(&head).then_some(GitHead { commit: Some(head), branch: None });
@@ -31,9 +52,10 @@ pub(super) fn head(directory: &Path, watch: &mut Watch) -> Option<GitHead> {
         return None;
     }
     // A worktree keeps its own HEAD and shares the refs.
-    let common = line(&git.join("commondir"), watch).map_or_else(|| git.clone(), |common| git.join(common));
+    let common =
+        line(&git.join("commondir"), watch).map_or_else(|| git.to_owned(), |common| git.join(common));
     let branch = name.strip_prefix("refs/heads/").filter(|branch| *branch != ".invalid").map(str::to_owned);
-    let commit = loose(&git, name, watch)
+    let commit = loose(git, name, watch)
         .or_else(|| loose(&common, name, watch))
         .or_else(|| packed(&common, name, watch));
     Some(GitHead { commit, branch })

@@ -46,6 +46,7 @@ fn job(state: State, created: Timestamp, ended: Option<Timestamp>) -> JobRecord 
         stopped_by: None,
         result: None,
         answer_size: None,
+        audit_content: crate::model::agent::AuditContent::Preview,
     }
 }
 

@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use tokio::time::Instant;
 
 use crate::answer::{Note, Stream};
-use crate::model::{Answer, Ending, Exit, JobId, RunResult, Timestamp};
+use crate::model::{Answer, Ending, Exit, Findings, JobId, RunResult, Timestamp, ToolCall};
 use crate::plan::RunPlan;
 use crate::runner::folder::RunFolder;
 use crate::runner::lifecycle::{Action, Aftermath, End, Happening, Lifecycle, Limits};
@@ -35,6 +35,8 @@ pub struct RunReport {
     pub result: RunResult,
     /// The text.
     pub answer: Answer,
+    /// The tools it used.
+    pub calls: Vec<ToolCall>,
     /// The number that the process had.
     pub pid: u32,
 }
@@ -101,8 +103,8 @@ pub async fn run(
         stderr_tail: stderr_tail(&folder.stderr()),
         elapsed_ms: millis(elapsed),
     };
-    let (result, answer) = stream.conclude(&ending, plan.agent.as_str(), plan.timeout_ms, Timestamp::now());
-    let report = RunReport { result, answer, pid: leader.id() };
+    let Findings { result, answer, calls } = conclude(stream, plan, &ending);
+    let report = RunReport { result, answer, calls, pid: leader.id() };
     let aftermath = Aftermath::of(&life, elapsed);
     let afterlife = Afterlife { aftermath, leader, started, run: plan.job, tail, exit: None, ended: false };
     Ok((report, afterlife))
@@ -110,10 +112,10 @@ pub async fn run(
 
 /// Returns what came of a run whose worker died, if its result line made it to the file: then the run is a finished one,
 /// paid for and answered.
-pub fn leftover(folder: &RunFolder) -> Option<(RunResult, Answer)> {
+pub fn leftover(folder: &RunFolder) -> Option<Findings> {
     let plan = folder.read_plan().ok()?;
     let mut stdout = File::open(folder.stdout()).ok()?;
-    let mut stream = Stream::new(plan.expects, plan.profile.max_budget_usd);
+    let mut stream = Stream::new(plan.expects.clone(), plan.profile.max_budget_usd);
     let mut piece = vec![0; 64 * 1024];
     loop {
         let length = stdout.read(&mut piece).ok()?;
@@ -131,8 +133,13 @@ pub fn leftover(folder: &RunFolder) -> Option<(RunResult, Answer)> {
         stderr_tail: stderr_tail(&folder.stderr()),
         elapsed_ms: millis(elapsed),
     };
-    let answered = stream.result_seen();
-    answered.then(|| stream.conclude(&ending, plan.agent.as_str(), plan.timeout_ms, Timestamp::now()))
+    stream.result_seen().then(|| conclude(stream, &plan, &ending))
+}
+
+fn conclude(stream: Stream, plan: &RunPlan, ending: &Ending) -> Findings {
+    let calls = stream.calls();
+    let (result, answer) = stream.conclude(ending, plan.agent.as_str(), plan.timeout_ms, Timestamp::now());
+    Findings { result, answer, calls }
 }
 
 /// A run that is being watched.

@@ -3,11 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::audit::{Code, Record, redact};
+use crate::audit::{Code, Record, redact, seal};
 use crate::budget::Cap;
 use crate::job::{Admission, Considered, JobRecord, OpenRequest, Proposal, State};
-use crate::model::agent::AuditContent;
-use crate::model::{Digest, JobId};
+use crate::model::JobId;
 use crate::plan::Refusal;
 use crate::store::admit::decide::{Hit, Line, Verdict};
 use crate::store::ledger::{self, decode, encode};
@@ -115,7 +114,7 @@ fn open(txn: &mut Txn<'_>, request: &OpenRequest, line: &Line) -> Result<Admissi
     }
     let job = new_job(txn, request, proposal, line);
     let mut record = ledger::record_of(&job, txn.now(), Code::Requested);
-    record.task_preview = preview(request);
+    describe(txn, request, &mut record);
     txn.put(keys::request(job.id), encode(&request.texts)?);
     if let Some(key) = line.key {
         txn.put(keys::in_flight(key), job.id.as_bytes());
@@ -134,11 +133,12 @@ fn new_job(txn: &Txn<'_>, request: &OpenRequest, proposal: &Proposal, line: &Lin
         git_head: proposal.git_head.clone(),
         session: proposal.session.clone(),
         resumed: proposal.resumed,
-        caller: request.caller.clone(),
+        caller: seal::clean(request.caller.clone(), &txn.key())
+            .expect("texts that are exchanged leave a caller a caller"),
         root: line.root,
         profile: proposal.profile.clone(),
         places: proposal.places,
-        task_preview: first_words(&request.texts.task, JobRecord::PREVIEW_CHARS),
+        task_preview: redact::first_words(&request.texts.task, JobRecord::PREVIEW_CHARS, &txn.key()),
         request_digest: proposal.digest,
         task_digest: line.task,
         key: line.key,
@@ -152,11 +152,14 @@ fn new_job(txn: &Txn<'_>, request: &OpenRequest, proposal: &Proposal, line: &Lin
         stopped_by: None,
         result: None,
         answer_size: None,
+        audit_content: request.audit_content,
     }
 }
 
 fn refuse(txn: &mut Txn<'_>, request: &OpenRequest, refusal: Refusal) -> Result<Admission, Fault> {
     let mut record = asked(txn, request, Code::Refused);
+    // It is remembered, too, and told again to whoever asks again.
+    let refusal = seal::clean(refusal, &txn.key()).map_err(|bad| Fault::Invalid(bad.to_string()))?;
     record.reason = Some(format!("{}: {}", refusal.class, redact::one_line(&refusal.message, 300)));
     txn.append(record)?;
     Ok(Admission::Refused(refusal))
@@ -178,12 +181,7 @@ fn hit(txn: &mut Txn<'_>, request: &OpenRequest, found: Hit) -> Result<Admission
     let mut record = asked(txn, request, Code::Hit);
     record.answered_by = Some(job.id.to_string());
     record.status = Some(job.state.as_str().to_owned());
-    record.end = Some(crate::audit::End {
-        success: true,
-        answer_digest: Some(Digest::of(answer.text.as_bytes()).to_string()),
-        answer_bytes: answer.text.len() as u64,
-        ..crate::audit::End::default()
-    });
+    record.end = Some(ledger::answer_in(&answer, request.audit_content, &txn.key()));
     txn.append(record)?;
     Ok(Admission::Hit(Box::new(job), answer))
 }
@@ -193,10 +191,12 @@ fn asked(txn: &Txn<'_>, request: &OpenRequest, code: Code) -> Record {
     let mut record = Record::new(txn.now(), code);
     record.dispatch = Some(request.job.to_string());
     record.parent = request.caller.parent.map(|id| id.to_string());
+    let parent = request.caller.parent.and_then(|id| ledger::job(txn, id).ok());
+    record.root = parent.map(|job| job.root.to_string());
     record.caller = Some(request.caller.clone());
     record.agent = Some(redact::one_line(&request.agent, 100));
     record.group.clone_from(&request.group);
-    record.task_preview = preview(request);
+    describe(txn, request, &mut record);
     if let Ok(proposal) = &request.proposal {
         if code != Code::Refused {
             record.request_digest = Some(proposal.digest.to_string());
@@ -207,19 +207,12 @@ fn asked(txn: &Txn<'_>, request: &OpenRequest, code: Code) -> Record {
     record
 }
 
-fn preview(request: &OpenRequest) -> Option<String> {
-    let chars = match request.audit_content {
-        AuditContent::Digest => return None,
-        AuditContent::Preview => 120,
-        AuditContent::Full => 1500,
-    };
-    Some(first_words(&request.texts.task, chars))
-}
-
-/// Returns the redacted beginning of a text. More is looked at than is shown, so that a secret at the end of what is shown
-/// is seen whole; not all of it, because a task may be ten megabytes.
-fn first_words(text: &str, chars: usize) -> String {
-    let looked_at =
-        text.char_indices().nth(chars + 4000).map_or(text, |(at, _)| text.get(..at).unwrap_or(text));
-    redact::one_line(&redact::redact(looked_at), chars)
+/// Says what is asked for: digests under the audit key, which secrets it holds, and as much of the task as it may.
+fn describe(txn: &Txn<'_>, request: &OpenRequest, record: &mut Record) {
+    let (key, texts) = (txn.key(), &request.texts);
+    record.task_mac = Some(key.mac(texts.task.as_bytes()).to_string());
+    record.context_mac = (!texts.context.is_empty()).then(|| key.mac(texts.context.as_bytes()).to_string());
+    record.secrets = redact::secrets([texts.task.as_str(), &texts.context, &texts.goal], &key);
+    let chars = request.audit_content.preview_chars();
+    record.task_preview = chars.map(|chars| redact::first_words(&texts.task, chars, &key));
 }

@@ -58,6 +58,7 @@ fn shorten_texts(record: &mut Record, chars: usize) {
     }
     if let Some(end) = &mut record.end {
         shorten(&mut end.error, chars);
+        shorten(&mut end.answer_preview, chars);
     }
     if let Some(caller) = &mut record.caller {
         shorten(&mut caller.declared, chars);
@@ -67,9 +68,15 @@ fn shorten_texts(record: &mut Record, chars: usize) {
 
 fn shorten_lists(record: &mut Record, entries: usize) {
     first(&mut record.details, entries);
+    head_of(&mut record.secrets, entries);
     if let Some(end) = &mut record.end {
         first(&mut end.tools, entries);
         head_of(&mut end.denied_tools, entries);
+        if let Some(changes) = &mut end.changes {
+            // How many there are is told beside them.
+            changes.files.truncate(entries);
+            changes.commits.truncate(entries);
+        }
     }
     if let Some(profile) = &mut record.profile {
         head_of(&mut profile.disallowed_tools, entries);
@@ -99,6 +106,9 @@ fn shorten_names(record: &mut Record, chars: usize) {
         &mut record.group,
         &mut record.git_head,
         &mut record.request_digest,
+        &mut record.task_mac,
+        &mut record.context_mac,
+        &mut record.trace,
         &mut record.session,
         &mut record.status,
     ];
@@ -108,14 +118,30 @@ fn shorten_names(record: &mut Record, chars: usize) {
     if let Some(caller) = &mut record.caller {
         caller.client = cut(&caller.client, chars);
         shorten(&mut caller.session, chars);
+        shorten(&mut caller.tool_use, chars);
+        shorten(&mut caller.user, chars);
     }
     if let Some(profile) = &mut record.profile {
         shorten(&mut profile.model, chars);
         shorten(&mut profile.permission_mode, chars);
     }
     if let Some(end) = &mut record.end {
-        for field in [&mut end.error_type, &mut end.outcome, &mut end.model, &mut end.answer_digest] {
+        for field in [
+            &mut end.error_type,
+            &mut end.outcome,
+            &mut end.model,
+            &mut end.answer_digest,
+            &mut end.answer_mac,
+            &mut end.calls_digest,
+        ] {
             shorten(field, chars);
+        }
+        if let Some(changes) = &mut end.changes {
+            for field in
+                [&mut changes.branch_before, &mut changes.branch, &mut changes.head_before, &mut changes.head]
+            {
+                shorten(field, chars);
+            }
         }
     }
 }

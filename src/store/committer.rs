@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::audit::AuditKey;
 use crate::audit::chain::Head;
 use crate::model::Timestamp;
 use crate::store::database::{Database, EngineError, Writes, panic_text};
@@ -92,12 +93,13 @@ pub struct Committer {
 }
 
 impl Committer {
-    /// Starts the thread. `head` is the end of the stored audit chain. `on_fatal` is called once, on that thread, when the
-    /// store cannot write any more.
+    /// Starts the thread. `head` is the end of the stored audit chain, `key` what its records are redacted with. `on_fatal` is
+    /// called once, on that thread, when the store cannot write any more.
     pub fn start(
         database: Database,
         heads: HeadFile,
         head: Head,
+        key: Arc<AuditKey>,
         on_fatal: Box<dyn FnOnce(String) + Send>,
     ) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE_CHANGES_MAX);
@@ -106,6 +108,7 @@ impl Committer {
             database,
             heads,
             head,
+            key,
             waiting,
             fate: Arc::clone(&fate),
             on_fatal: Some(on_fatal),
@@ -177,6 +180,7 @@ struct Writer {
     database: Database,
     heads: HeadFile,
     head: Head,
+    key: Arc<AuditKey>,
     waiting: mpsc::Receiver<Request>,
     fate: Arc<Fate>,
     on_fatal: Option<Box<dyn FnOnce(String) + Send>>,
@@ -219,7 +223,7 @@ impl Writer {
 
     /// Runs `first` and what waits behind it, commits it all, and answers.
     fn commit_group(&mut self, first: Request) {
-        let mut group = Group::new(self.database.clone(), self.head, Timestamp::now());
+        let mut group = Group::new(self.database.clone(), self.head, Timestamp::now(), Arc::clone(&self.key));
         let mut answers = Vec::new();
         let mut must_flush = false;
         let mut next = Some(first);

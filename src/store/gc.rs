@@ -240,6 +240,7 @@ fn remove_job(txn: &mut Txn<'_>, job: &JobRecord) -> Result<bool, Fault> {
         keys::request(id),
         keys::answer(id),
         keys::progress(id),
+        keys::calls(id),
     ] {
         txn.delete(key);
     }

@@ -25,6 +25,8 @@ pub const REQUEST: &[u8] = b"q/";
 pub const ANSWER: &[u8] = b"r/";
 /// `g/<id>`: the last lines of a job's progress.
 pub const PROGRESS: &[u8] = b"g/";
+/// `t/<id>`: the tools that a job used.
+pub const CALLS: &[u8] = b"t/";
 /// `c/<key>`: cache entries.
 pub const CACHE: &[u8] = b"c/";
 /// `cf/<seq>`: cache keys in the order they were stored.
@@ -54,6 +56,8 @@ pub const CHUNK: &[u8] = b"z/";
 pub const FORMAT: &[u8] = b"m/format";
 /// The end of the audit chain.
 pub const HEAD: &[u8] = b"m/head";
+/// What tells the audit key from another.
+pub const KEY_FINGERPRINT: &[u8] = b"m/key";
 /// When old jobs were last removed without anybody asking.
 pub const LAST_GC: &[u8] = b"m/gc";
 /// Jobs that a clean-up removed and has not recorded yet.
@@ -105,6 +109,11 @@ pub fn answer(id: JobId) -> Vec<u8> {
 /// Returns the key of a job's progress.
 pub fn progress(id: JobId) -> Vec<u8> {
     joined(&[PROGRESS, id.as_bytes()])
+}
+
+/// Returns the key of the tools that a job used.
+pub fn calls(id: JobId) -> Vec<u8> {
+    joined(&[CALLS, id.as_bytes()])
 }
 
 /// Returns the key of a cache entry.
@@ -199,7 +208,7 @@ pub fn seq_of(key: &[u8]) -> Option<u64> {
     key.last_chunk().copied().map(u64::from_be_bytes)
 }
 
-/// Returns the job id at the end of a key: of `j/`, `js/`, `ja/`, `q/`, `r/`, `g/` and `i/`.
+/// Returns the job id at the end of a key: of `j/`, `js/`, `ja/`, `q/`, `r/`, `g/`, `t/` and `i/`.
 pub fn job_of(key: &[u8]) -> Option<JobId> {
     key.last_chunk().copied().map(JobId::from_bytes)
 }

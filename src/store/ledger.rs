@@ -8,16 +8,23 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::chain::Fault as Finding;
-use crate::audit::{self, Code, End, Record, redact};
+use crate::audit::{self, AuditKey, Code, End, Record, redact, seal};
 use crate::cache::Entry;
 use crate::job::{Event, JobRecord, ProcessId, State, Transition};
-use crate::model::{Answer, Digest, JobId, RunResult, Session, Timestamp};
+use crate::model::agent::AuditContent;
+use crate::model::{Answer, Digest, Findings, JobId, RunResult, Session, Timestamp, ToolCall, TraceParent};
 use crate::store::schema::{self, Stored};
 use crate::store::txn::{Fault, Txn};
 use crate::store::{cached, keys};
 
 /// Longest error text in an audit record, in characters.
 const ERROR_CHARS: usize = 400;
+
+/// Longest text of who stopped a job, in characters.
+const STOPPED_BY_CHARS: usize = 200;
+
+/// Longest name of a tool, in characters.
+const TOOL_CHARS: usize = 100;
 
 /// Returns the job stored under this id.
 pub fn job(txn: &Txn<'_>, id: JobId) -> Result<JobRecord, Fault> {
@@ -47,9 +54,9 @@ pub fn start(txn: &mut Txn<'_>, id: JobId, worker: ProcessId) -> Result<JobRecor
 
 /// Notes that somebody wants the job stopped.
 pub fn cancel(txn: &mut Txn<'_>, id: JobId, by: &str) -> Result<JobRecord, Fault> {
-    let now = txn.now();
+    let (now, key) = (txn.now(), txn.key());
     advance(txn, id, Event::CancelRequested, |job, moved| {
-        job.stopped_by = Some(redact::one_line(by, 200));
+        job.stopped_by = Some(redact::first_words(by, STOPPED_BY_CHARS, &key));
         if moved.to().is_terminal() {
             job.ended = Some(now);
         }
@@ -63,23 +70,19 @@ pub enum Source {
     Worker,
     /// In the run folder, after its worker had died.
     RunFolder,
+    /// Nowhere: the daemon says itself what became of the job.
+    Daemon,
 }
 
 /// Notes what came of the run, with its answer, in one move.
-pub fn finish(
-    txn: &mut Txn<'_>,
-    id: JobId,
-    result: RunResult,
-    answer: Answer,
-    source: Source,
-) -> Result<JobRecord, Fault> {
-    let event = if result.success { Event::Succeeded } else { Event::Failed };
-    end(txn, id, event, Some((result, answer)), source)
+pub fn finish(txn: &mut Txn<'_>, id: JobId, findings: Findings, source: Source) -> Result<JobRecord, Fault> {
+    let event = if findings.result.success { Event::Succeeded } else { Event::Failed };
+    end(txn, id, event, findings, source)
 }
 
 /// Notes that the worker is gone and left no answer; what it had found out is kept.
-pub fn lose(txn: &mut Txn<'_>, id: JobId, found: Option<(RunResult, Answer)>) -> Result<JobRecord, Fault> {
-    end(txn, id, Event::WorkerLost, found, Source::RunFolder)
+pub fn lose(txn: &mut Txn<'_>, id: JobId, findings: Findings, source: Source) -> Result<JobRecord, Fault> {
+    end(txn, id, Event::WorkerLost, findings, source)
 }
 
 /// Lets a job live on by itself.
@@ -102,23 +105,22 @@ fn end(
     txn: &mut Txn<'_>,
     id: JobId,
     event: Event,
-    found: Option<(RunResult, Answer)>,
+    findings: Findings,
     source: Source,
 ) -> Result<JobRecord, Fault> {
     let now = txn.now();
-    let (result, answer) = found.map_or((None, None), |(result, answer)| (Some(result), Some(answer)));
-    let digest = answer.as_ref().map(|answer| Digest::of(answer.text.as_bytes()));
-    let size = answer.as_ref().map(|it| (it.text.len() as u64, it.text.chars().count() as u64));
-    let mut recovered = false;
+    let key = txn.key();
+    let kept = Kept::of(findings, &key, source)?;
     let ended = advance_with(txn, id, event, |job, _, record| {
         job.ended = Some(now);
-        job.answer_size = size;
-        job.result = result;
-        recovered = source == Source::RunFolder && job.result.is_some();
-        record.end = job.result.as_ref().map(|result| end_of(result, digest, size, recovered));
+        job.answer_size = Some((kept.answer.text.len() as u64, kept.answer.text.chars().count() as u64));
+        job.result = Some(kept.result.clone());
+        record.end = Some(kept.end(job.audit_content, &key));
+        record.secrets.clone_from(&kept.secrets);
     })?;
-    if let Some(answer) = &answer {
-        txn.put(keys::answer(id), encode(answer)?);
+    txn.put(keys::answer(id), encode(&kept.answer)?);
+    if let Some(calls) = &kept.calls {
+        txn.put(keys::calls(id), calls);
     }
     if let (State::Done, Some(key), Some(policy)) = (ended.state, ended.key, ended.cache)
         && ended.result.as_ref().is_some_and(RunResult::cacheable)
@@ -128,6 +130,77 @@ fn end(
     spend(txn, &ended)?;
     converse(txn, &ended)?;
     Ok(ended)
+}
+
+/// What a run has left, as it is written down: without secrets of known shapes, but for the answer itself.
+struct Kept {
+    result: RunResult,
+    answer: Answer,
+    /// The tools it used, as they are stored.
+    calls: Option<Vec<u8>>,
+    secrets: Vec<String>,
+    recovered: bool,
+}
+
+impl Kept {
+    fn of(findings: Findings, key: &AuditKey, source: Source) -> Result<Self, Fault> {
+        let Findings { result, answer, mut calls } = findings;
+        let error = result.error.as_deref().unwrap_or_default();
+        let texts = calls.iter().map(|call| call.input.as_str()).chain([answer.text.as_str(), error]);
+        let secrets = redact::secrets(texts, key);
+        for call in &mut calls {
+            call.name = redact::first_words(&call.name, TOOL_CHARS, key);
+            call.input = redact::first_words(&call.input, ToolCall::INPUT_CHARS, key);
+        }
+        let result = seal::clean(result, key).map_err(|bad| Fault::Invalid(format!("result: {bad}")))?;
+        Ok(Self {
+            result,
+            calls: (!calls.is_empty()).then(|| encode(&calls)).transpose()?,
+            answer,
+            secrets,
+            recovered: source == Source::RunFolder,
+        })
+    }
+
+    /// Returns what the audit record says of it.
+    fn end(&self, content: AuditContent, key: &AuditKey) -> End {
+        let Self { result, answer, calls, recovered, .. } = self;
+        // An error may repeat what the agent or the task said.
+        let error = result.error.as_deref().filter(|_| content != AuditContent::Digest);
+        End {
+            success: result.success,
+            error_type: result.class.map(|class| class.as_str().to_owned()),
+            error: error.map(|error| redact::one_line(error, ERROR_CHARS)),
+            outcome: result.outcome.map(|outcome| outcome.as_str().to_owned()),
+            cost_usd: result.cost_usd,
+            duration_ms: result.duration_ms,
+            turns: result.num_turns,
+            model: result.model.as_deref().map(|model| audit::cut(model, 100)),
+            tokens: result.usage,
+            tools: result.tools.clone(),
+            denied_tools: result.denied_tools.clone(),
+            changes: result.changes.clone(),
+            calls_digest: calls.as_deref().map(|calls| Digest::of(calls).to_string()),
+            recovered: *recovered,
+            ..answer_in(answer, content, key)
+        }
+    }
+}
+
+/// Returns what an audit record says of an answer: digests, its size, and as much of it as `content` says.
+pub(super) fn answer_in(answer: &Answer, content: AuditContent, key: &AuditKey) -> End {
+    let text = &answer.text;
+    End {
+        success: true,
+        answer_digest: Some(Digest::of(text.as_bytes()).to_string()),
+        answer_bytes: text.len() as u64,
+        answer_mac: (!text.is_empty()).then(|| key.mac(text.as_bytes()).to_string()),
+        answer_preview: content
+            .preview_chars()
+            .filter(|_| !text.is_empty())
+            .map(|chars| redact::first_words(text, chars, key)),
+        ..End::default()
+    }
 }
 
 fn advance(
@@ -185,6 +258,22 @@ pub(super) fn decode<T: Stored>(bytes: &[u8]) -> Result<T, Fault> {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Spent(pub(super) f64);
 
+/// What tells the audit key from another.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct KeyFingerprint(pub(super) String);
+
+/// Remembers under which key is written from now on, and records it when that is another one than before.
+pub(super) fn remember_key(txn: &mut Txn<'_>) -> Result<(), Fault> {
+    let now = txn.key().fingerprint();
+    let before = txn.get(keys::KEY_FINGERPRINT)?;
+    txn.put(keys::KEY_FINGERPRINT.to_vec(), encode(&KeyFingerprint(now.clone()))?);
+    let Some(before) = before else { return Ok(()) };
+    let before = decode::<KeyFingerprint>(&before).map_or_else(|_| "unknown".to_owned(), |known| known.0);
+    let details = BTreeMap::from([("before".to_owned(), before), ("after".to_owned(), now)]);
+    let reason = "the audit key is another one: `audit hash` finds nothing that was recorded before";
+    note(txn, Code::KeyReplaced, reason.to_owned(), details)
+}
+
 /// The last lines of progress, and when the last of them came.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ProgressLines(pub Timestamp, pub Vec<String>);
@@ -193,6 +282,7 @@ pub struct ProgressLines(pub Timestamp, pub Vec<String>);
 pub(super) fn record_of(job: &JobRecord, now: Timestamp, code: Code) -> Record {
     let mut record = Record::new(now, code);
     record.dispatch = Some(job.id.to_string());
+    record.trace = Some(TraceParent::of_run(job.caller.traceparent, job.id).to_string());
     record.parent = job.caller.parent.map(|id| id.to_string());
     record.root = Some(job.root.to_string());
     record.caller = Some(job.caller.clone());
@@ -205,25 +295,6 @@ pub(super) fn record_of(job: &JobRecord, now: Timestamp, code: Code) -> Record {
     record.session = Some(job.session.to_string());
     record.status = Some(job.state.as_str().to_owned());
     record
-}
-
-fn end_of(result: &RunResult, digest: Option<Digest>, size: Option<(u64, u64)>, recovered: bool) -> End {
-    End {
-        success: result.success,
-        error_type: result.class.map(|class| class.as_str().to_owned()),
-        error: result.error.as_deref().map(|error| redact::one_line(&redact::redact(error), ERROR_CHARS)),
-        outcome: result.outcome.map(|outcome| outcome.as_str().to_owned()),
-        cost_usd: result.cost_usd,
-        duration_ms: result.duration_ms,
-        turns: result.num_turns,
-        model: result.model.as_deref().map(|model| audit::cut(model, 100)),
-        tokens: result.usage,
-        tools: result.tools.clone(),
-        denied_tools: result.denied_tools.clone(),
-        answer_digest: digest.map(|digest| digest.to_string()),
-        answer_bytes: size.map_or(0, |(bytes, _)| bytes),
-        recovered,
-    }
 }
 
 /// Adds what the run cost to the sums of its day and month, over all agents and for its own.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use crate::audit::Mac;
 use crate::audit::chain::{Head, Link};
 use crate::audit::query::AuditEntry;
 use crate::job::{JobFilter, JobRecord, RequestTexts, State};
-use crate::model::{Answer, JobId, Session, SessionId, Timestamp};
+use crate::model::{Answer, JobId, Session, SessionId, Timestamp, ToolCall};
 use crate::store::database::{Database, Direction};
 use crate::store::keys;
-use crate::store::ledger::{ProgressLines, decode};
+use crate::store::ledger::{KeyFingerprint, ProgressLines, decode};
 use crate::store::schema::Stored;
 use crate::store::txn::Fault;
 
@@ -60,6 +61,16 @@ impl Reader {
     /// Returns the last lines of progress of a job.
     pub fn progress(&self, id: JobId) -> Result<Option<(Timestamp, Vec<String>)>, Fault> {
         Ok(self.value::<ProgressLines>(&keys::progress(id))?.map(|lines| (lines.0, lines.1)))
+    }
+
+    /// Returns the tools that a job used, one after the other; nothing when it has not ended, or was removed.
+    pub fn calls(&self, id: JobId) -> Result<Option<Vec<ToolCall>>, Fault> {
+        self.value(&keys::calls(id))
+    }
+
+    /// Returns what tells the audit key under which the store was last written from another.
+    pub fn key_fingerprint(&self) -> Result<Option<String>, Fault> {
+        Ok(self.value::<KeyFingerprint>(keys::KEY_FINGERPRINT)?.map(|known| known.0))
     }
 
     /// Returns what is known of a conversation.
@@ -164,6 +175,27 @@ impl Reader {
             let (key, _) = entry?;
             found.extend(keys::dispatch_of(&key).filter(|id| found.last() != Some(id)));
             if found.len() >= FOUND_MAX {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns the records that name a value by its digest, newest first, at most [`LIST_MAX`]. There is no index: it is asked
+    /// for seldom, and reading a million records takes seconds.
+    pub fn naming(&self, mac: Mac) -> Result<Vec<AuditEntry>, Fault> {
+        // As the whole of a text, or as a secret in one: in the mark it has left, and in the list of those that passed.
+        let (whole, tag) = (format!("\"{mac}\""), mac.tag());
+        let names = [whole, format!(":{tag}]"), format!(" {tag}\"")];
+        let mut found = Vec::new();
+        for entry in self.database.scan(keys::under(keys::AUDIT), Direction::Backward) {
+            let (key, bytes) = entry?;
+            let Some(Ok(link)) = keys::seq_of(&key).map(|seq| Link::decode(seq, &bytes)) else { continue };
+            let entry = entry_of(&link);
+            if names.iter().any(|name| entry.body.contains(name)) {
+                found.push(entry);
+            }
+            if found.len() >= LIST_MAX as usize {
                 break;
             }
         }

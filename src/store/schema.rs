@@ -11,13 +11,13 @@ use serde::de::DeserializeOwned;
 use crate::audit::chain::Head;
 use crate::cache::Counters;
 use crate::job::{JobRecord, RequestTexts};
-use crate::model::{Answer, Session};
+use crate::model::{Answer, Session, ToolCall};
 use crate::store::admit::Decision;
 use crate::store::cached::Slot;
 use crate::store::chunks::VALUE_BYTES_MAX;
 use crate::store::gc::{LastGc, Unrecorded};
 use crate::store::import::Imported;
-use crate::store::ledger::{ProgressLines, Spent};
+use crate::store::ledger::{KeyFingerprint, ProgressLines, Spent};
 
 /// Format of the store as a whole: which prefixes there are and what they mean. Kept under `m/format`.
 pub const FORMAT: u32 = 1;
@@ -49,6 +49,8 @@ stored! {
     RequestTexts: 1, "request";
     Session: 1, "conversation";
     ProgressLines: 1, "progress";
+    Vec<ToolCall>: 1, "list of tool calls";
+    KeyFingerprint: 1, "fingerprint of the audit key";
     Spent: 1, "sum of spending";
     Decision: 1, "decision";
     Slot: 1, "cache entry";

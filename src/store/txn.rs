@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use std::iter::Peekable;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
-use crate::audit::Record;
 use crate::audit::chain::{Head, Link};
+use crate::audit::{AuditKey, Record, seal};
 use crate::model::{AgentName, JobId, Timestamp};
 use crate::store::chunks::{self, Pieces};
 use crate::store::database::{Database, Direction, EngineError, Entry, RawScan, Writes, panic_text};
@@ -63,6 +64,7 @@ pub(in crate::store) struct Group {
     database: Database,
     now: Timestamp,
     head: Head,
+    key: Arc<AuditKey>,
     writes: Writes,
     bytes: usize,
     /// What the running change has overwritten in `writes`, in order.
@@ -77,11 +79,12 @@ pub(in crate::store) struct Group {
 }
 
 impl Group {
-    pub(in crate::store) fn new(database: Database, head: Head, now: Timestamp) -> Self {
+    pub(in crate::store) fn new(database: Database, head: Head, now: Timestamp, key: Arc<AuditKey>) -> Self {
         Self {
             database,
             now,
             head,
+            key,
             writes: Writes::new(),
             bytes: 0,
             undo: Vec::new(),
@@ -187,6 +190,11 @@ impl Txn<'_> {
         self.group.head
     }
 
+    /// Returns the key with which what is stored is redacted.
+    pub fn key(&self) -> Arc<AuditKey> {
+        Arc::clone(&self.group.key)
+    }
+
     /// Returns the value under `key`.
     pub fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Fault> {
         match self.group.raw(key)? {
@@ -246,12 +254,13 @@ impl Txn<'_> {
         Ok(found)
     }
 
-    /// Appends a record to the audit chain: numbered, linked, shortened if it is too long, and found by its agent and its
-    /// dispatch. Returns the chain's new end.
-    pub fn append(&mut self, mut record: Record) -> Result<Head, Fault> {
+    /// Appends a record to the audit chain: without secrets of known shapes, numbered, linked, shortened if it is too long,
+    /// and found by its agent and its dispatch. Returns the chain's new end.
+    pub fn append(&mut self, record: Record) -> Result<Head, Fault> {
         import::refuse_if_imported(self)?;
-        let body =
-            body::body(&mut record).map_err(|error| Fault::Invalid(format!("audit record: {error}")))?;
+        let bad = |error| Fault::Invalid(format!("audit record: {error}"));
+        let mut record = seal::clean(record, &self.group.key).map_err(bad)?;
+        let body = body::body(&mut record).map_err(bad)?;
         // What the body says in the end: the check of the trail compares the two.
         self.chain(&Link::after(self.group.head, body), record.agent, record.dispatch)
     }

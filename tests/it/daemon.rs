@@ -416,7 +416,7 @@ fn a_worker_that_did_not_hear_its_order_is_told_again_by_whichever_daemon_there_
         }
         let mut worker = as_worker(&frontend, job, true).await;
         let answer = Answer { text: "heard".to_owned(), parsed: None };
-        worker.send(&Report::Ended(Box::new(RunResult::succeeded(1)), answer)).await.unwrap();
+        worker.send(&Report::Ended(Box::new((RunResult::succeeded(1), answer).into()))).await.unwrap();
         assert_eq!(order(&mut worker).await, Order::Recorded, "it was told to run although it ran");
         drop(worker);
         // The receipt was lost, so it reports again: it is told the same.

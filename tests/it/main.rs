@@ -29,6 +29,7 @@ mod real_claude;
 mod real_dispatch;
 mod real_setup;
 mod real_surface;
+mod recording;
 mod report;
 mod runner;
 mod scene;

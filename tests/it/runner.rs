@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use agent_dispatch::answer::Note;
 use agent_dispatch::model::agent::ProfileInForce;
-use agent_dispatch::model::{Exit, FailureClass, JobId, SessionId};
+use agent_dispatch::model::{Exit, FailureClass, Findings, JobId, SessionId, TraceParent};
 use agent_dispatch::plan::{EnvironmentRule, Expects, RunPlan};
 use agent_dispatch::runner::{
     self, Afterlife, Leftovers, RunFolder, RunReport, SpawnError, identify, is_alive, launch,
@@ -56,6 +56,7 @@ impl World {
             stall_ms: 0,
             expects: Expects::Text,
             profile: ProfileInForce::default(),
+            trace: TraceParent::of_run(None, job),
         };
         let folder = RunFolder::create(&root.path().join("runs"), job).unwrap();
         folder.write(&plan, prompt).unwrap();
@@ -245,7 +246,7 @@ fn many_runs_at_once_keep_their_answers_apart() {
 fn a_finished_run_whose_worker_died_is_found_in_its_folder() {
     let mut world = World::new("say paid for");
     let (report, _) = run_to_the_end(&mut world);
-    let (result, answer) = runner::leftover(&world.folder).unwrap();
+    let Findings { result, answer, .. } = runner::leftover(&world.folder).unwrap();
     assert!(result.success);
     assert_eq!(answer, report.answer);
 

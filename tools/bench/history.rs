@@ -55,7 +55,7 @@ fn one_job(txn: &mut Txn<'_>, number: usize) -> Result<(), Fault> {
     result.num_turns = Some(3);
     result.model = Some("claude-sonnet-4-5".to_owned());
     let answer = Answer { text: format!("The answer to question {number}. ").repeat(30), parsed: None };
-    ledger::finish(txn, job, result, answer, ledger::Source::Worker).map(drop)
+    ledger::finish(txn, job, (result, answer).into(), ledger::Source::Worker).map(drop)
 }
 
 fn request(number: usize) -> OpenRequest {
@@ -70,9 +70,8 @@ fn request(number: usize) -> OpenRequest {
             session: Some("5a6b7c8d-0000-4000-8000-000000000000".to_owned()),
             directory: Some("/home/somebody/src/web".to_owned()),
             pid: 4711,
-            declared: None,
-            parent: None,
-            depth: 0,
+            user: Some("somebody".to_owned()),
+            ..Caller::default()
         },
         group: None,
         texts: RequestTexts { task, response_format: "text".to_owned(), ..RequestTexts::default() },

@@ -127,6 +127,9 @@ impl Plot {
             declared: self.random.chance(20).then(|| "release review".to_owned()),
             parent,
             depth,
+            tool_use: (client != "cron").then(|| format!("toolu_01{number:022}")),
+            user: Some("somebody".to_owned()),
+            traceparent: None,
         }
     }
 
@@ -200,6 +203,7 @@ impl Plot {
         };
         let mut requested = step(Code::Requested, "pending");
         requested.task_preview = Some(self.random.one(&TASKS).to_owned());
+        requested.task_mac = Some("0123456789abcdef".repeat(2));
         self.next.extend([requested, step(Code::Started, "running")]);
         match self.random.below(100) {
             0..=3 => {
@@ -256,6 +260,12 @@ impl Plot {
             denied_tools: denied,
             answer_digest: Some(Digest::of(&size.to_le_bytes()).to_string()),
             answer_bytes: size * 12,
+            answer_mac: Some(format!("{size:032x}")),
+            answer_preview: Some(
+                "They are backed up every night, and the last restore was tried in June.".to_owned(),
+            ),
+            calls_digest: Some(Digest::of(&size.to_be_bytes()).to_string()),
+            changes: None,
             recovered: false,
         }
     }

@@ -12,7 +12,7 @@ fn told(lines: &[Value]) -> Vec<String> {
     }
     let texts = notes.into_iter().filter_map(|note| match note {
         Note::Progress(progress) => Some(progress.text),
-        Note::Session(_) | Note::Init(_) => None,
+        Note::Session(_) | Note::Init(_) | Note::Worked => None,
     });
     texts.collect()
 }
@@ -22,7 +22,7 @@ fn tool(name: &str, input: &Value) -> Value {
 }
 
 #[test]
-fn progress_is_one_bounded_line_without_secrets() {
+fn progress_is_one_bounded_line_that_cuts_no_secret_in_two() {
     let key = ["sk-", "ant-api03-abcdefghijklmnop"].concat();
     let rows = [
         (
@@ -34,7 +34,7 @@ fn progress_is_one_bounded_line_without_secrets() {
         (tool("Plain", &json!(null)), "Plain"),
         (
             tool("Bash", &json!({"command": format!("curl -H 'x-api-key: {key}'")})),
-            "Bash curl -H 'x-api-key: [redacted Anthropic key]'",
+            &format!("Bash curl -H 'x-api-key: {key}'"),
         ),
         (
             json!({"type": "system", "subtype": "api_retry", "attempt": 2, "max_retries": 3, "error_status": 529}),

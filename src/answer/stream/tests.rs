@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::answer::{Init, Progress};
 use crate::audit::cut;
-use crate::model::{Exit, FailureClass, Retry, ToolUse, Usage};
+use crate::model::{CallEnd, Exit, FailureClass, Retry, ToolUse, Usage};
 
 /// A capture: its name, its bytes, the verdict, the first words of the answer (or of the error), cost, turns, tokens read
 /// and written.
@@ -158,9 +158,19 @@ fn a_run_with_a_tool_is_told_while_it_goes_on_and_summed_up_at_its_end() {
         Note::Session(session),
         Note::Init(Init { model: Some("claude-opus-4-8[1m]".to_owned()), servers_not_connected: Vec::new() }),
         progress("Bash echo tool-ran", 1),
+        Note::Worked,
         progress("done: tool-ran", 2),
     ];
     assert_eq!(notes, told);
+    let call = ToolCall {
+        name: "Bash".to_owned(),
+        input: "echo tool-ran".to_owned(),
+        parent: None,
+        start_ms: 100,
+        duration_ms: Some(100),
+        end: CallEnd::Done,
+    };
+    assert_eq!(stream.calls(), [call]);
     let mut expected = RunResult::succeeded(204);
     expected.session = Some("2334eb60-4c8b-4678-8580-30bb91c2e872".parse().unwrap());
     expected.cost_usd = Some(0.02);
@@ -169,6 +179,15 @@ fn a_run_with_a_tool_is_told_while_it_goes_on_and_summed_up_at_its_end() {
     expected.usage = Usage { input: 2000, output: 400, ..Default::default() };
     expected.tools = [("Bash".to_owned(), ToolUse { count: 1, millis: 100 })].into();
     assert_eq!(end(stream), (expected, Answer { text: "done: tool-ran".to_owned(), parsed: None }));
+}
+
+#[test]
+fn a_call_that_was_not_permitted_is_told_apart_from_one_that_failed() {
+    let stream = Stream::replay(Expects::Text, None, capture("d-stream-denied"));
+    let calls = stream.calls();
+    let told: Vec<_> = calls.iter().map(|call| (call.name.as_str(), call.input.as_str(), call.end)).collect();
+    assert_eq!(told, [("Bash", "touch x", CallEnd::Denied)]);
+    assert_eq!(end(stream).0.denied_tools, ["Bash"]);
 }
 
 #[test]

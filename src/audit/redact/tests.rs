@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::shapes::SHAPES;
 use super::*;
 
 /// Joins the parts of a made-up secret, so that no scanner of this repository takes it for a real one.
@@ -12,54 +13,65 @@ fn made(parts: &[&str]) -> String {
 #[test]
 fn every_pattern_compiles() {
     for shape in &SHAPES {
-        Regex::new(shape.pattern).unwrap_or_else(|error| panic!("{}: {error}", shape.kind));
+        regex_lite::Regex::new(shape.pattern).unwrap_or_else(|error| panic!("{}: {error}", shape.kind));
         assert!(shape.needles.iter().all(|needle| *needle == needle.to_lowercase()), "{}", shape.kind);
     }
 }
 
+fn key() -> AuditKey {
+    AuditKey::from_bytes([7; 32])
+}
+
+/// Returns the mark of a secret.
+fn mark(kind: &str, secret: &str) -> String {
+    format!("[redacted:{kind}:{}]", key().mac(secret.as_bytes()).tag())
+}
+
+const BODY: &str = "Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4zAb3dEf6h";
+
 #[test]
 fn secrets_of_known_shapes_are_replaced_by_their_kind() {
-    let body = "Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4zAb3dEf6h";
+    let body = BODY;
+    let pem = made(&["-----BEGIN RSA PRIVATE ", "KEY-----\nMIIE\nabc=\n-----END RSA PRIVATE ", "KEY-----"]);
+    // Text before, kind, secret, text after.
     let rows = [
-        (made(&["use sk-", "ant-api03-", body, " now"]), "use [redacted Anthropic key] now"),
-        (made(&["sk-", "proj-", body]), "[redacted OpenAI key]"),
-        (made(&["(", "ghp_", body, ")"]), "([redacted GitHub token])"),
-        (made(&["github_", "pat_", body]), "[redacted GitHub token]"),
-        (made(&["gl", "pat-", body]), "[redacted GitLab token]"),
-        (made(&["xox", "b-123456789012-", body]), "[redacted Slack token]"),
-        (
-            made(&["https://hooks.slack.", "com/services/T000/B000/", body]),
-            "https://hooks.slack.com/services/[redacted Slack token]",
-        ),
-        (made(&["id ", "AKIA", "IOSFODNN7EXAMPLE", "."]), "id [redacted AWS key]."),
-        (made(&["AI", "za", body]), "[redacted Google key]"),
-        (made(&["sk_", "live_", body]), "[redacted token]"),
-        (made(&["eyJ", "hbGciOiJIUzI1", ".eyJzdWIiOiIx", ".", body]), "[redacted JWT]"),
-        (
-            made(&["curl -H 'Authorization: Bearer ", body, "'"]),
-            "curl -H 'Authorization: Bearer [redacted bearer token]'",
-        ),
-        (made(&["authorization: basic ", body]), "authorization: basic [redacted bearer token]"),
-        ("postgres://app:s3cr@t@db:5432/x".to_owned(), "postgres://app:[redacted password]@db:5432/x"),
-        ("password=hunter22 next".to_owned(), "password=[redacted secret] next"),
-        ("\"api_key\": \"abcd efgh\",".to_owned(), "\"api_key\": \"[redacted secret]\","),
-        ("DB_PASSWORD_PROD: 'x y z w'".to_owned(), "DB_PASSWORD_PROD: '[redacted secret]'"),
-        ("token: abcdef".to_owned(), "token: [redacted secret]"),
-        ("AWS_SECRET_ACCESS_KEY=abcd/efgh+ijkl".to_owned(), "AWS_SECRET_ACCESS_KEY=[redacted secret]"),
-        ("mysql --password hunter22 -u x".to_owned(), "mysql --password [redacted secret] -u x"),
-        (
-            made(&[
-                "a\n-----BEGIN RSA PRIVATE ",
-                "KEY-----\nMIIE\nabc=\n-----END RSA PRIVATE ",
-                "KEY-----\nb",
-            ]),
-            "a\n[redacted private key]\nb",
-        ),
-        (made(&["-----BEGIN PRIVATE ", "KEY-----\nMIIEcut off"]), "[redacted private key]"),
-        (made(&["token=ghp_", body]), "token=[redacted GitHub token]"),
+        ("use ", "anthropic-key", made(&["sk-", "ant-api03-", body]), " now"),
+        ("", "openai-key", made(&["sk-", "proj-", body]), ""),
+        ("(", "github-token", made(&["ghp_", body]), ")"),
+        ("", "github-token", made(&["github_", "pat_", body]), ""),
+        ("", "gitlab-token", made(&["gl", "pat-", body]), ""),
+        ("", "slack-token", made(&["xox", "b-123456789012-", body]), ""),
+        ("https://hooks.slack.com/services/", "slack-token", made(&["T000/B000/", body]), ""),
+        ("id ", "aws-key", made(&["AKIA", "IOSFODNN7EXAMPLE"]), "."),
+        ("", "google-key", made(&["AI", "za", body]), ""),
+        ("", "stripe-key", made(&["sk_", "live_", body]), ""),
+        ("", "npm-token", made(&["npm_", body]), ""),
+        ("", "pypi-token", made(&["pypi-", "AgEIcHlwaS5vcmc", body]), ""),
+        ("", "huggingface-token", made(&["hf_", body]), ""),
+        ("", "jwt", made(&["eyJ", "hbGciOiJIUzI1", ".eyJzdWIiOiIx", ".", body]), ""),
+        ("curl -H 'Authorization: Bearer ", "authorization", body.to_owned(), "'"),
+        ("authorization: basic ", "authorization", body.to_owned(), ""),
+        ("Authorization: ", "authorization", body.to_owned(), ""),
+        ("send bearer ", "authorization", body.to_owned(), " with it"),
+        ("postgres://app:", "url-password", "s3cr@t".to_owned(), "@db:5432/x"),
+        ("password=", "secret", "hunter22".to_owned(), " next"),
+        ("Password: ", "secret", "correcthorse".to_owned(), ""),
+        ("\"api_key\": \"", "secret", "abcd efgh".to_owned(), "\","),
+        ("DB_PASSWORD_PROD: '", "secret", "x y z w".to_owned(), "'"),
+        ("token: ", "secret", "abc123".to_owned(), ""),
+        ("CI_TOKEN=", "secret", "abcdef".to_owned(), ""),
+        ("export APP_SECRET=", "secret", "abcdef".to_owned(), "; run"),
+        ("AWS_SECRET_ACCESS_KEY=", "secret", "abcd/efgh+ijkl".to_owned(), ""),
+        ("mysql --password ", "secret", "hunter22".to_owned(), " -u x"),
+        ("a\n", "private-key", pem, "\nb"),
+        ("", "private-key", made(&["-----BEGIN PRIVATE ", "KEY-----\nMIIEcut off"]), ""),
+        ("token=", "github-token", made(&["ghp_", body]), ""),
+        ("password='", "secret", made(&["ghp_", body, " and more"]), "'"),
     ];
-    for (text, clean) in rows {
-        assert_eq!(redact(&text), clean, "{text}");
+    for (before, kind, secret, after) in rows {
+        let text = format!("{before}{secret}{after}");
+        assert_eq!(redact(&text, &key()), format!("{before}{}{after}", mark(kind, &secret)), "{text}");
+        assert_eq!(hide(&text), format!("{before}[redacted:{kind}]{after}"), "{text}");
     }
 }
 
@@ -68,16 +80,56 @@ fn ordinary_text_is_left_alone() {
     let rows = [
         "",
         "the bearer authentication scheme and the basic understanding of it",
+        "Authorization: see the documentation of the service",
         "input_tokens: 20000, tokens = 31234",
         "read the key from $API_KEY or password=$PASSWORD or token: <your token>",
         "https://example.com:8080/path and user@example.com",
-        "a task-based sk-short desk-lamp",
-        "ask: is the secret kept?",
-        "cargo test --token-count 12345",
+        "a task-based sk-short desk-lamp sk-learn-based-feature-extraction",
+        "ask: is the secret kept? The secret: patience. A token: something small.",
+        "let token = next_token(input); let secret = self.secret.clone();",
+        "cargo test --token-count 12345 -- --secret-santa",
+        "commit 4bf92f3577b34da6a3ce929d0e0e47364bf92f35 fixes 4bf92f3, see 4bf92f3577b34da6a3ce929d0e0e4736",
+        "session 3f1c0a52-7d1e-4a6b-9c39-0d5b8a1f2e47 of job 0197a3f2c4d17b3e8000000000000001",
+        "blake3 af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adfbbd0c0d6b8b5f5e8a5f2d",
+        "/home/user/.ssh/id_ed25519.pub ~/src/token/secret/key.rs:10:5 C:\\keys\\private.pem ./sk-x/gl-y",
+        "glue-and-paint-for-the-model-aeroplane, high-resolution, lightweight",
+        "the npm_config_cache, hf_hub and pypi-mirror variables; ghost_writers",
+        "MAC 00:1b:44:11:3a:b7, 192.168.0.1:8080, 2026-11-21T10:15:00.000Z, v1.2.3-rc.4+build.5",
     ];
     for text in rows {
-        assert!(matches!(redact(text), Cow::Borrowed(same) if same == text), "{text}: {}", redact(text));
+        let clean = redact(text, &key());
+        assert!(matches!(clean, Cow::Borrowed(same) if same == text), "{text}: {clean}");
     }
+}
+
+#[test]
+fn a_text_is_cut_behind_a_secret_and_never_inside_of_one() {
+    let secret = made(&["ghp_", BODY]);
+    let text = format!("use {secret} and then some more");
+    assert_eq!(unsplit(&text, 10), format!("use {secret}…"));
+    assert_eq!(unsplit(&text, 3), "use…");
+    assert_eq!(unsplit("short", 10), "short");
+    assert_eq!(unsplit_end(&text, 30), format!("{secret} and then some more"));
+    assert_eq!(unsplit_end(&text, 4), "more");
+    assert_eq!(first_words(&text, 10, &key()), "use [redac…");
+    assert_eq!(
+        first_words(&format!("{}{secret}", "x ".repeat(50)), 20, &key()),
+        format!("{}…", "x ".repeat(10))
+    );
+}
+
+#[test]
+fn secrets_are_counted_once_by_kind_and_digest() {
+    let secret = made(&["ghp_", BODY]);
+    let text = format!("{secret} password=hunter22");
+    let tag = |secret: &str| key().mac(secret.as_bytes()).tag();
+    let want = [format!("github-token {}", tag(&secret)), format!("secret {}", tag("hunter22"))];
+    assert_eq!(secrets([text.as_str(), &secret], &key()), want);
+    let listed = want.join(" ");
+    assert_eq!(redact(&listed, &key()), listed, "the list itself holds no secret");
+    assert_eq!(secrets(["nothing", ""], &key()), Vec::<String>::new());
+    let many = (0..50).map(|number| format!("password=hunter{number}"));
+    assert_eq!(secrets(many, &key()).len(), SECRETS_MAX);
 }
 
 #[test]
@@ -104,8 +156,17 @@ fn one_line_shows_no_control_no_escape_and_no_hidden_mark() {
 proptest! {
     #[test]
     fn redacting_twice_changes_nothing_more(text in "(password=|token: |Bearer |https://a:b@c |sk-ant-[a-z0-9]{20} |[ -~]{0,12}){0,6}") {
-        let once = redact(&text).into_owned();
-        prop_assert_eq!(redact(&once).into_owned(), once);
+        let once = redact(&text, &key()).into_owned();
+        prop_assert_eq!(&redact(&once, &key()), &once);
+        prop_assert_eq!(&hide(&once), &once);
+    }
+
+    #[test]
+    fn cutting_a_text_neither_panics_nor_loses_its_beginning(text in "(password=|ghp_[A-Za-z0-9]{30}|[ -~żó🐢]{0,12}){0,6}", chars in 0_usize..40) {
+        let line = one_line(&text, usize::MAX - 1);
+        let head = unsplit(&text, chars);
+        prop_assert!(line.starts_with(head.trim_end_matches('…')));
+        prop_assert!(line.ends_with(&unsplit_end(&text, chars)));
     }
 
     #[test]

@@ -131,6 +131,15 @@ pub(in crate::cli) enum AuditCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Find where an exact value passed - a task, a context, an answer, or a secret that was redacted - by its digest
+    #[command(after_help = HASH_HELP)]
+    Hash {
+        /// The value; `-` reads standard input, which keeps it out of the shell's history
+        value: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Compare two dispatches: circumstances, numbers, and the answers line by line; exits with 1 if those differ
     Diff {
         /// A dispatch's id (the beginning is enough)
@@ -193,6 +202,33 @@ pub(in crate::cli) enum AuditCommand {
     },
 }
 
+/// What stands below the options of `audit hash`.
+const HASH_HELP: &str = "\
+Records hold no value but its digest under a key that only the daemon has. Exits with 1 when the value passed in no \
+record.";
+
+/// What stands below the options of `audit`.
+pub(in crate::cli) const AUDIT_HELP: &str = "\
+Events:
+  requested         a dispatch was opened as a new job
+  refused           a dispatch was refused; nothing ran
+  hit               a dispatch was answered from the cache
+  joined            a dispatch joined an identical one that was under way
+  started           a run was about to start claude
+  finished          a run ended by itself: well (`end.success`), or with `end.error_type`
+  cancel_requested  somebody asked for a running job to be stopped
+  cancelled         a job was stopped
+  interrupted       a job's worker died, or never came; the conversation can be gone on with
+  config_changed    agents, groups or settings were changed, with before and after
+  cache_cleared     the cache was emptied
+  gc                old jobs were removed
+  key_replaced      the audit key is another one: `audit hash` finds nothing from before
+  gap               records are missing
+  quarantined       the store could not be opened and was set aside
+  retention         old records were removed on request; a sealed checkpoint is left
+  verify_failed     a check of the trail found a fault
+`end.recovered` marks a result that was read from the run folder after the worker had died.";
+
 /// What stands below the options of `audit verify`.
 const VERIFY_HELP: &str = "\
 Checked are the hashes and links of all records, both ends, the head file outside the store, the checkpoint of what was \
@@ -239,3 +275,6 @@ pub(in crate::cli) enum StatsBy {
     Day,
     Error,
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,7 +36,7 @@ pub(super) async fn blame(
             if changed(&row, &file) {
                 ids.extend(row.get("dispatch").and_then(|id| id.as_str()?.parse::<JobId>().ok()));
             } else {
-                incomplete |= value_at(&row, "end.changes.incomplete") == Some(&Value::Bool(true));
+                incomplete |= names_not_all(&row);
             }
         }
         Ok(ids.len() < limit as usize)
@@ -56,6 +56,13 @@ pub(super) async fn blame(
         note("Some dispatches changed more files than their records name.\n");
     }
     Ok(found(!rows.is_empty()))
+}
+
+/// Returns whether more files were changed than a record names.
+fn names_not_all(row: &Row) -> bool {
+    let named = value_at(row, "end.changes.files").and_then(Value::as_array).map_or(0, Vec::len) as u64;
+    let all = value_at(row, "end.changes.files_total").and_then(Value::as_u64).unwrap_or(0);
+    named < all || value_at(row, "end.changes.incomplete") == Some(&Value::Bool(true))
 }
 
 /// Returns whether a record says that this file was changed. Files are named as seen from the top of a repository, which is

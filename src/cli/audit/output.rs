@@ -18,7 +18,7 @@ use crate::model::{JobId, Timestamp};
 pub(super) type Row = Map<String, Value>;
 
 /// Fields that can be named, or whose parts can.
-const FIELDS: [&str; 22] = [
+const FIELDS: [&str; 26] = [
     "seq",
     "hash",
     "time",
@@ -35,6 +35,10 @@ const FIELDS: [&str; 22] = [
     "git_head",
     "request_digest",
     "task_preview",
+    "task_mac",
+    "context_mac",
+    "secrets",
+    "trace",
     "profile",
     "session",
     "status",
@@ -288,7 +292,7 @@ fn line(row: &Row) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
 }
 
-fn table(screen: Screen, rows: &[Row], now: Timestamp) -> String {
+pub(super) fn table(screen: Screen, rows: &[Row], now: Timestamp) -> String {
     let names = names(&rows.iter().collect::<Vec<_>>());
     let rows = rows.iter().map(|row| {
         let seq = row.get("seq").map(plain).unwrap_or_default();
@@ -318,7 +322,9 @@ const fn tone(record: &Record) -> Tone {
             Some(_) | None => Tone::Bad,
         },
         Code::Refused | Code::Interrupted | Code::Gap | Code::Quarantined | Code::VerifyFailed => Tone::Bad,
-        Code::ConfigChanged | Code::CacheCleared | Code::Gc | Code::Retention => Tone::Busy,
+        Code::ConfigChanged | Code::CacheCleared | Code::Gc | Code::KeyReplaced | Code::Retention => {
+            Tone::Busy
+        }
         Code::Requested
         | Code::Hit
         | Code::Joined

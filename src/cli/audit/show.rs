@@ -21,7 +21,7 @@ use crate::dispatch::Frontend;
 use crate::document::{JobDocument, Measure, audit};
 use crate::error::{Kind, Report};
 use crate::job::State;
-use crate::model::{JobId, Timestamp, ToolUse};
+use crate::model::{CallEnd, JobId, Timestamp, ToolCall, ToolUse};
 
 /// Signs that mean nothing to a shell; a text with any other is quoted.
 const PLAIN_IN_SHELL: &str = "/._-+,@:=%";
@@ -38,7 +38,7 @@ pub(super) async fn show(
     if part.tools || part.tree || part.prompt || part.result || part.resume {
         let dispatch = Dispatch::of(frontend, &entries, job).await?;
         let shown = if part.tools {
-            dispatch.tools(screen, as_json)
+            dispatch.tools(frontend, screen, as_json).await
         } else if part.tree {
             dispatch.tree(frontend, screen, as_json).await
         } else if part.prompt {
@@ -108,13 +108,16 @@ impl Dispatch {
         Report::new(Kind::NotFound, "not_found", format!("{what} of `{}` is not kept", self.id), hint)
     }
 
-    fn tools(&self, screen: Screen, as_json: bool) -> Result<(), Report> {
+    async fn tools(&self, frontend: &Frontend, screen: Screen, as_json: bool) -> Result<(), Report> {
+        let Reply::Calls(calls) = frontend.client.ask(&Request::Calls(self.job)).await? else {
+            return Err(ClientError::Confused.into());
+        };
         let end = self.said.get("end").cloned().unwrap_or_default();
         let of = |name: &str| end.get(name).cloned().unwrap_or_default();
         let used: BTreeMap<String, ToolUse> = serde_json::from_value(of("tools")).unwrap_or_default();
         let denied: Vec<String> = serde_json::from_value(of("denied_tools")).unwrap_or_default();
         if as_json {
-            return print_json(&json!({"tools": used, "denied_tools": denied}));
+            return print_json(&json!({"tools": used, "denied_tools": denied, "calls": calls}));
         }
         let once = used.iter().map(|(name, used)| {
             let time = Cell::new(duration(used.millis)).right();
@@ -128,7 +131,8 @@ impl Dispatch {
             note("It used no tools, as far as the records say.\n");
             return Ok(());
         }
-        print_text(&screen.table(&["TOOL", "CALLS", "TIME", ""], rows))
+        print_text(&screen.table(&["TOOL", "CALLS", "TIME", ""], rows))?;
+        if calls.is_empty() { Ok(()) } else { print_text(&format!("\n{}", timeline(screen, &calls))) }
     }
 
     async fn tree(&self, frontend: &Frontend, screen: Screen, as_json: bool) -> Result<(), Report> {
@@ -190,6 +194,32 @@ impl Dispatch {
         print_text(&format!("cd {} && claude --resume {}\n", quoted(directory), quoted(session)))
     }
 }
+
+/// Returns the calls of a run one after the other, those of a subagent under the call that started it.
+fn timeline(screen: Screen, calls: &[ToolCall]) -> String {
+    let parent = |call: &ToolCall| calls.get(call.parent? as usize);
+    let rows = calls.iter().map(|call| {
+        // A parent comes before its children; more generations than this are not worth the room.
+        let depth = std::iter::successors(parent(call), |call| parent(call)).take(DEPTH_MAX).count();
+        let (end, tone) = match call.end {
+            CallEnd::Done => ("", Tone::Plain),
+            CallEnd::Open => ("no result", Tone::Faint),
+            CallEnd::Failed => ("failed", Tone::Bad),
+            CallEnd::Denied => ("denied", Tone::Bad),
+        };
+        vec![
+            Cell::new(format!("+{}", duration(call.start_ms))).right(),
+            Cell::new(call.duration_ms.map(duration).unwrap_or_default()).right(),
+            Cell::new(end).toned(tone),
+            Cell::new(format!("{}{}", "> ".repeat(depth), call.name)),
+            Cell::new(&call.input),
+        ]
+    });
+    screen.table(&["AT", "TOOK", "", "TOOL", "ON"], rows.collect())
+}
+
+/// Deepest that a call is set in.
+const DEPTH_MAX: usize = 8;
 
 /// Most dispatches of a tree that are shown.
 const TREE_MAX: usize = 1000;

@@ -40,3 +40,12 @@ fn without_a_home_nothing_is_guessed() {
         assert!(matches!(environment(home), Err(EnvironmentError::NoHome)));
     }
 }
+
+#[test]
+fn a_user_is_known_by_the_name_that_belongs_to_its_number() {
+    let known = "root:x:0:0:root:/root:/bin/sh\n\nbroken\n+nis\nsomebody:x:1000:1000::/home/somebody:/bin/sh\nsame:x:1000::::\n";
+    assert_eq!(named(known, 0), Some("root"));
+    assert_eq!(named(known, 1000), Some("somebody"));
+    assert_eq!(named(known, 7), None);
+    assert_eq!(named("", 0), None);
+}

@@ -37,6 +37,7 @@ fn job(number: u8, attached: bool) -> JobRecord {
         stopped_by: None,
         result: None,
         answer_size: None,
+        audit_content: crate::model::agent::AuditContent::Preview,
     }
 }
 

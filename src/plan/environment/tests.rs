@@ -135,6 +135,33 @@ fn a_name_that_is_not_text_passes_unless_names_are_listed() {
     assert!(!child_environment(&parent, &listed, JOB, 0).contains_key(&odd));
 }
 
+#[test]
+fn a_run_gets_its_own_span_unless_its_rule_says_otherwise() {
+    let trace: TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().unwrap();
+    let own = trace.to_string();
+    let same = "00-4bf92f3577b34da6a3ce929d0e0e4736-ffffffffffffffff-01";
+    let other = "00-ffffffffffffffffffffffffffffffff-ffffffffffffffff-01";
+    let handed_on = |parent: &[(&str, &str)], rule: &EnvironmentRule| {
+        let mut child = child(parent, rule);
+        hand_on_trace(&mut child, rule, trace);
+        let text = |name: &str| Some(child.get(OsStr::new(name))?.to_str().unwrap().to_owned());
+        (text("TRACEPARENT"), text("TRACESTATE"))
+    };
+    let plain = EnvironmentRule::default();
+    assert_eq!(handed_on(&[], &plain), (Some(own.clone()), None));
+    for (before, state) in [(same, Some("a=1")), (other, None), ("nonsense", None)] {
+        let parent = [("TRACEPARENT", before), ("TRACESTATE", "a=1")];
+        assert_eq!(handed_on(&parent, &plain), (Some(own.clone()), state.map(str::to_owned)), "{before}");
+    }
+    let denied = EnvironmentRule { deny: vec!["TRACE*".to_owned()], ..plain.clone() };
+    assert_eq!(handed_on(&[("TRACEPARENT", same)], &denied), (None, None));
+    let listed = EnvironmentRule { inherit: Some(vec![]), ..plain.clone() };
+    assert_eq!(handed_on(&[("TRACEPARENT", other)], &listed).0, Some(own));
+    let set = [("TRACEPARENT".to_owned(), other.to_owned())].into();
+    let set = EnvironmentRule { set, ..plain };
+    assert_eq!(handed_on(&[], &set).0.as_deref(), Some(other));
+}
+
 proptest! {
     #[test]
     fn whatever_the_caller_has_the_depth_grows_by_one(

@@ -95,6 +95,7 @@ fn a_plain_question_gives_a_whole_plan() {
         stall_ms: 1_200_000,
         expects: Expects::Text,
         profile: ProfileInForce { timeout_seconds: 300, ..Default::default() },
+        trace: TraceParent::of_run(None, JobId::from_bytes([1; 16])),
     };
     assert_eq!((planned.plan, planned.prompt.as_str(), planned.notes), (plan, "## Task\n\ncount", vec![]));
     assert!(planned.key.is_some());

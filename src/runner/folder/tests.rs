@@ -28,6 +28,7 @@ fn plan(job: JobId) -> RunPlan {
         stall_ms: 0,
         expects: Expects::Schema("{\"type\":\"object\"}".to_owned()),
         profile: ProfileInForce { timeout_seconds: 300, ..ProfileInForce::default() },
+        trace: crate::model::TraceParent::of_run(None, job),
     }
 }
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::audit::{Code, End};
 use crate::model::agent::ProfileInForce;
-use crate::model::{Caller, JobId, Timestamp, ToolUse};
+use crate::model::{Caller, Changes, JobId, Timestamp, ToolUse};
 
 fn read(bytes: &[u8]) -> Record {
     serde_json::from_slice(bytes).unwrap()
@@ -18,6 +18,10 @@ fn record(text: &str, count: usize) -> Record {
     record.agent = text();
     record.task_preview = text();
     record.reason = text();
+    record.task_mac = text();
+    record.context_mac = text();
+    record.trace = text();
+    record.secrets = vec!["jwt 1a2b3c4d".to_owned(); count];
     record.directory = text();
     record.session = text();
     record.caller = Some(Caller {
@@ -25,6 +29,8 @@ fn record(text: &str, count: usize) -> Record {
         declared: text(),
         directory: text(),
         session: text(),
+        tool_use: text(),
+        user: text(),
         parent: Some(JobId::from_bytes([2; 16])),
         ..Caller::default()
     });
@@ -40,6 +46,19 @@ fn record(text: &str, count: usize) -> Record {
         model: text(),
         tools: names.iter().map(|name| (name.clone(), ToolUse::default())).collect(),
         denied_tools: names.clone(),
+        answer_preview: text(),
+        answer_mac: text(),
+        calls_digest: text(),
+        changes: Some(Changes {
+            branch_before: text(),
+            branch: text(),
+            head_before: text(),
+            head: text(),
+            commits: names.clone(),
+            files: names.clone(),
+            files_total: 500,
+            incomplete: false,
+        }),
         ..End::default()
     });
     record.details = names.into_iter().map(|name| (name.clone(), name)).collect();
@@ -66,6 +85,17 @@ fn long_texts_are_cut_before_anything_else() {
     };
     assert_eq!(read(&bytes), expected);
     assert!(bytes.len() > BODY_BYTES_MAX / 2);
+}
+
+#[test]
+fn of_many_changed_files_some_are_named_and_all_are_counted() {
+    let files: Vec<String> = (0..50).map(|at| format!("{at:02}/{}", "directory/".repeat(15))).collect();
+    let mut long = Record::new(Timestamp::from_millis(1), Code::Finished);
+    let changes = Changes { files: files.clone(), files_total: 400, ..Changes::default() };
+    long.end = Some(End { changes: Some(changes), ..End::default() });
+    let bytes = body(&mut long).unwrap();
+    let kept = read(&bytes).end.unwrap().changes.unwrap();
+    assert_eq!((kept.files.as_slice(), kept.files_total), (&files[..20], 400));
 }
 
 #[test]

@@ -95,6 +95,7 @@ fn job(past: &Past, number: usize) -> JobRecord {
         stopped_by: None,
         result: None,
         answer_size: Some((past.answer_bytes as u64, past.answer_bytes as u64)),
+        audit_content: crate::model::agent::AuditContent::Preview,
     }
 }
 
@@ -106,6 +107,7 @@ fn put(txn: &mut Txn<'_>, past: &Past, number: usize) -> Result<(), Fault> {
     txn.put(keys::request(id), encode(&RequestTexts::default())?);
     txn.put(keys::answer(id), encode(&Answer { text: "x".repeat(past.answer_bytes), parsed: None })?);
     txn.put(keys::progress(id), encode(&ProgressLines(ended, vec!["a step".to_owned()]))?);
+    txn.put(keys::calls(id), encode(&Vec::<crate::model::ToolCall>::new())?);
     txn.put(keys::idempotency(id.as_bytes()), []);
     let session = Session {
         id: job.session.clone(),
@@ -177,6 +179,7 @@ fn expected(pasts: &[Past], rule: &Rule, hours: u64, ttl_ms: Option<u64>) -> BTr
                 keys::request(job.id),
                 keys::answer(job.id),
                 keys::progress(job.id),
+                keys::calls(job.id),
             ]);
         }
         if past.opened > 1 {

@@ -9,8 +9,8 @@ use super::*;
 use crate::job::{CachePolicy, Places, ProcessId, State};
 use crate::model::agent::ProfileInForce;
 use crate::model::{
-    Caller, Digest, FailureClass, JobId, OnDisconnect, Outcome, Retry, RunResult, SessionId, Timestamp,
-    ToolUse, Usage,
+    CallEnd, Caller, Changes, Digest, FailureClass, JobId, OnDisconnect, Outcome, Retry, RunResult,
+    SessionId, Timestamp, ToolUse, Usage,
 };
 
 /// A job record with a value in every field, as hexadecimal text: what version 1 of the format looks like.
@@ -38,6 +38,16 @@ fn result() -> RunResult {
         model: Some("opus".to_owned()),
         usage: Usage { input: 1, output: 300, cache_read: 70_000, cache_creation: 5_000_000_000 },
         tools: BTreeMap::from([("Read".to_owned(), ToolUse { count: 3, millis: 400 })]),
+        changes: Some(Changes {
+            branch_before: Some("main".to_owned()),
+            branch: Some("fix".to_owned()),
+            head_before: Some("0123abcd".to_owned()),
+            head: Some("4567cdef".to_owned()),
+            commits: vec!["4567cdef".to_owned()],
+            files: vec!["src/main.rs".to_owned()],
+            files_total: 1,
+            incomplete: true,
+        }),
     }
 }
 
@@ -59,6 +69,9 @@ fn job() -> JobRecord {
             declared: Some("me".to_owned()),
             parent: Some(JobId::from_bytes([2; 16])),
             depth: 1,
+            tool_use: Some("toolu_1".to_owned()),
+            user: Some("u".to_owned()),
+            traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".parse().ok(),
         },
         root: JobId::from_bytes([2; 16]),
         profile: ProfileInForce {
@@ -84,6 +97,7 @@ fn job() -> JobRecord {
         stopped_by: Some("the deadline".to_owned()),
         result: Some(result()),
         answer_size: Some((12, 11)),
+        audit_content: crate::model::agent::AuditContent::Preview,
     }
 }
 
@@ -102,6 +116,21 @@ fn a_job_record_of_version_1_is_read_and_written_as_it_was_released() {
     let golden = from_hex(JOB_RECORD_V1);
     assert_eq!(to_hex(&encode(&job()).unwrap()), to_hex(&golden));
     assert_eq!(decode::<JobRecord>(&golden), Ok(job()));
+}
+
+#[test]
+fn tool_calls_of_version_1_are_read_and_written_as_they_were_released() {
+    let call = ToolCall {
+        name: "Bash".to_owned(),
+        input: "ls".to_owned(),
+        parent: Some(3),
+        start_ms: 250,
+        duration_ms: Some(70_000),
+        end: CallEnd::Denied,
+    };
+    let golden = from_hex("01 01 04 42617368 02 6c73 01 03 fa 01 fc70110100 03");
+    assert_eq!(to_hex(&encode(&vec![call.clone()]).unwrap()), to_hex(&golden));
+    assert_eq!(decode(&golden), Ok(vec![call]));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::audit::Code;
 use crate::audit::chain::BODY_BYTES_MAX;
-use crate::store::workbench::{Room, contents, open, record, verified};
+use crate::store::workbench::{Room, audit_key, contents, open, record, verified};
 
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;
 
@@ -41,10 +41,10 @@ proptest! {
         let dir = tempfile::tempdir().unwrap();
         let database = open(dir.path()).database;
         let mut model = Model::new();
-        let mut group = Group::new(database.clone(), Head::EMPTY, Timestamp::from_millis(0));
+        let mut group = Group::new(database.clone(), Head::EMPTY, Timestamp::from_millis(0), audit_key());
         group.run(|txn| { apply(txn, &mut model, stored); Ok(()) }).unwrap();
         database.write(group.writes()).unwrap();
-        let mut group = Group::new(database, Head::EMPTY, Timestamp::from_millis(0));
+        let mut group = Group::new(database, Head::EMPTY, Timestamp::from_millis(0), audit_key());
         group.run(|txn| { apply(txn, &mut model, pending); Ok(()) }).unwrap();
         let (writes, bytes) = (group.writes().clone(), group.bytes());
         let conflict = Fault::Conflict("x".to_owned());

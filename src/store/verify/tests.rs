@@ -20,7 +20,7 @@ pub(super) fn whole_job(txn: &mut Txn<'_>, job: JobId) -> Result<(), Fault> {
     assert_eq!(admit::admit(txn, &request(job, Ok(proposal(digest))), &|_, _| false)?, Admission::Opened);
     ledger::start(txn, job, ProcessId { pid: 1, start_ticks: 1 })?;
     let answer = Answer { text: "an answer".to_owned(), parsed: None };
-    ledger::finish(txn, job, RunResult::succeeded(1000), answer, ledger::Source::Worker)?;
+    ledger::finish(txn, job, (RunResult::succeeded(1000), answer).into(), ledger::Source::Worker)?;
     Ok(())
 }
 

@@ -244,6 +244,7 @@ fn record_of(life: &Life, millis: u64, code: Code, task: &str) -> Record {
         declared: declared.map(str::to_owned),
         parent: life.parent,
         depth: 0,
+        ..Caller::default()
     });
     record.profile = Some(ProfileInForce {
         model: Some("sonnet".to_owned()),
