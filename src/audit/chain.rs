@@ -4,11 +4,17 @@
 //! bytes, so no canonical form of JSON is needed.
 
 use std::fmt;
+use std::sync::LazyLock;
+
+use blake3::hazmat::{ContextKey, HasherExt as _, hash_derive_key_context};
 
 use crate::model::{Digest, JobId};
 
 /// Domain of the hash; a new format gets a new one.
 const CONTEXT: &str = "agent-dispatch 2026 audit record v1";
+
+/// What blake3 makes of the domain, once and not for every record.
+static CONTEXT_KEY: LazyLock<ContextKey> = LazyLock::new(|| hash_derive_key_context(CONTEXT));
 
 /// First byte of a stored link.
 const VERSION: u8 = 1;
@@ -124,7 +130,7 @@ pub fn body(bytes: &[u8]) -> Option<&[u8]> {
 }
 
 fn hash(prev: Digest, seq: u64, body: &[u8]) -> Digest {
-    let mut hasher = blake3::Hasher::new_derive_key(CONTEXT);
+    let mut hasher = blake3::Hasher::new_from_context_key(&CONTEXT_KEY);
     hasher.update(prev.as_bytes());
     hasher.update(&seq.to_le_bytes());
     hasher.update(&(body.len() as u64).to_le_bytes());

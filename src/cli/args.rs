@@ -17,7 +17,7 @@ mod upkeep;
 
 pub(super) use agents::{Budget, FieldArguments};
 pub(super) use audit::{
-    AUDIT_HELP, AuditArguments, AuditCommand, FilterArguments, Format, OutputArguments, ShowPart, StatsBy,
+    AUDIT_HELP, AuditArguments, AuditCommand, FilterArguments, Layout, OutputArguments, ShowPart, StatsBy,
 };
 pub(super) use dispatching::{DispatchArguments, Status};
 pub(super) use export::{ExportArguments, ExportFormat, ImportArguments};

@@ -248,6 +248,19 @@ impl Database {
         guarded(|| self.0.tree.get(key)).map(|value| value.map(|value| value.to_vec()))
     }
 
+    /// Shows `look` the keys and stored forms of a range where they lie, in order.
+    pub(in crate::store) fn each_raw(
+        &self,
+        range: KeyRange,
+        mut look: impl FnMut(&[u8], &[u8]),
+    ) -> Result<(), EngineError> {
+        let mut entries = self.0.tree.range(range);
+        while let Some((key, value)) = guarded(|| entries.next().transpose())? {
+            look(&key, &value);
+        }
+        Ok(())
+    }
+
     /// Returns keys and stored forms of a range, in order.
     pub(in crate::store) fn scan_raw(&self, range: KeyRange, direction: Direction) -> RawScan {
         RawScan { entries: Some(self.0.tree.range(range)), direction }

@@ -267,15 +267,14 @@ impl Reader {
     fn walk_part(&self, from: Head, upto: Head, keyed: &RandomState, steps: &Steps) -> Result<Walk, Fault> {
         let mut walk = Walk::from(from);
         let mut counted = 0;
-        for entry in self.database.scan_raw(keys::audit_between(from.seq, upto.seq), Direction::Forward) {
-            let (key, raw) = entry?;
-            let seq = keys::seq_of(&key).unwrap_or(0);
-            walk.take(seq, chunks::inlined(&raw).unwrap_or_default(), keyed, |seq| self.hash_of(seq));
+        self.database.each_raw(keys::audit_between(from.seq, upto.seq), |key, raw| {
+            let seq = keys::seq_of(key).unwrap_or(0);
+            walk.take(seq, chunks::inlined(raw).unwrap_or_default(), keyed, |seq| self.hash_of(seq));
             if walk.records - counted >= 1024 {
                 steps.done.fetch_add(walk.records - counted, Ordering::Relaxed);
                 counted = walk.records;
             }
-        }
+        })?;
         steps.done.fetch_add(walk.records - counted, Ordering::Relaxed);
         walk.finish(upto);
         Ok(walk)

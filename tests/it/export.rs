@@ -247,7 +247,8 @@ fn an_imported_trail_is_the_same_trail_and_takes_nothing_more() {
     assert!(refused.stderr.contains("records of its own"), "{refused:?}");
 
     let verified = elsewhere(&["audit", "verify", "--json"]).ok().json();
-    assert!(verified["notes"][0].as_str().unwrap().contains("not a live trail"), "{verified:#}");
+    let remarks = verified["remarks"].as_array().unwrap();
+    assert!(remarks.iter().any(|said| said.as_str().unwrap().contains("not a live trail")), "{verified:#}");
     assert_eq!(verified["outside"]["hash"], verified["head"]["hash"]);
     let status = elsewhere(&["daemon", "status"]).ok().stdout;
     assert!(status.contains("not a live trail"), "{status}");

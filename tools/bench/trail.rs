@@ -16,8 +16,8 @@ use crate::room::{AGENTS, PLACES, Room};
 use crate::samples::{Samples, Table};
 use crate::{Daemon, floors, in_room};
 
-/// Records of one commit: about as many as the size at which the committer closes a group.
-const RECORDS_EACH: u64 = 150;
+/// Records of one commit: so many that the flushes are not what takes the time.
+const RECORDS_EACH: u64 = 400;
 
 /// The story that is told.
 const SEED: u64 = 1;

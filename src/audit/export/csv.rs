@@ -79,7 +79,8 @@ fn told(value: &Value) -> String {
     }
 }
 
-fn row(cells: impl Iterator<Item = String>) -> String {
+/// Returns one row as RFC 4180 has it, and with nothing in it that a spreadsheet takes for a formula.
+pub fn row(cells: impl Iterator<Item = String>) -> String {
     cells.map(|text| cell(&text)).collect::<Vec<_>>().join(",") + "\r\n"
 }
 

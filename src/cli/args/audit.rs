@@ -35,7 +35,7 @@ pub(in crate::cli) struct AuditArguments {
 pub(in crate::cli) struct OutputArguments {
     /// How to print them
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
-    pub(in crate::cli) output: Format,
+    pub(in crate::cli) output: Layout,
     /// Only these fields, in this order: dotted names such as `agent,end.cost_usd`
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(in crate::cli) fields: Vec<String>,
@@ -46,7 +46,7 @@ pub(in crate::cli) struct OutputArguments {
 
 /// How records are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(in crate::cli) enum Format {
+pub(in crate::cli) enum Layout {
     /// Columns that fit the terminal
     Table,
     /// One whole line each

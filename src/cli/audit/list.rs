@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::audit::query::{AuditEntry, AuditFilter, Place, Search};
-use crate::cli::args::{AuditArguments, Format};
+use crate::cli::args::{AuditArguments, Layout};
 use crate::cli::audit::output::{self, Printer};
 use crate::cli::audit::{filter, found};
 use crate::cli::progress;
@@ -42,7 +42,7 @@ pub(super) async fn list(
         return Ok(ExitCode::SUCCESS);
     }
     let environment = &frontend.environment;
-    if asked.dispatches || (filter.tree.is_some() && printer.format == Format::Table) {
+    if asked.dispatches || (filter.tree.is_some() && printer.format == Layout::Table) {
         let is_tree = filter.tree.is_some();
         let looked = audit::dispatches(frontend, filter, limit);
         let mut all = progress::during(environment, "looking", looked).await?;
@@ -77,7 +77,7 @@ fn print_dispatches(
     is_tree: bool,
 ) -> Result<ExitCode, Report> {
     let anything = !all.is_empty();
-    if printer.format != Format::Table || printer.has_fields() {
+    if printer.format != Layout::Table || printer.has_fields() {
         if anything || printer.says_nothing_whole(0) {
             print_text(&printer.text(&all)?)?;
         }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use crate::audit::export::csv;
 use crate::audit::redact::one_line;
 use crate::audit::{Code, Record};
 use crate::budget::usd;
-use crate::cli::args::{Format, OutputArguments};
+use crate::cli::args::{Layout, OutputArguments};
 use crate::cli::jobs::{SHORT_CHARS, short};
 use crate::cli::render::{Cell, Screen, Tone, duration, json_line, json_text, when};
 use crate::error::{Kind, Report};
@@ -75,7 +76,7 @@ const LINE_CHARS: usize = 500;
 /// Prints records in one of the ways.
 #[derive(Debug)]
 pub(super) struct Printer {
-    pub(super) format: Format,
+    pub(super) format: Layout,
     pub(super) screen: Screen,
     fields: Vec<String>,
     pub(super) now: Timestamp,
@@ -86,7 +87,7 @@ pub(super) struct Printer {
 impl Printer {
     /// Returns a printer of what was asked for.
     pub(super) fn new(screen: Screen, asked: &OutputArguments, now: Timestamp) -> Result<Self, Report> {
-        let format = if asked.json { Format::Json } else { asked.output };
+        let format = if asked.json { Layout::Json } else { asked.output };
         let mut fields: Vec<String> = asked.fields.iter().map(|name| name.trim().to_owned()).collect();
         let known = |name: &String| FIELDS.contains(&name.split('.').next().unwrap_or_default());
         if let Some(unknown) = fields.iter().find(|name| !known(name)) {
@@ -95,7 +96,7 @@ impl Printer {
                 format!("Fields: {}; parts of them with a dot, as in end.cost_usd.", FIELDS.join(", "));
             return Err(Report::new(Kind::Usage, "invalid_field", message, hint));
         }
-        if fields.is_empty() && format == Format::Csv {
+        if fields.is_empty() && format == Layout::Csv {
             fields = CSV_FIELDS.map(str::to_owned).to_vec();
         }
         Ok(Self { format, screen, fields, now, begun: false })
@@ -103,7 +104,7 @@ impl Printer {
 
     /// Returns whether records can be printed as they come.
     pub(super) const fn streams(&self) -> bool {
-        matches!(self.format, Format::Oneline | Format::Jsonl | Format::Csv)
+        matches!(self.format, Layout::Oneline | Layout::Jsonl | Layout::Csv)
     }
 
     pub(super) const fn has_fields(&self) -> bool {
@@ -113,43 +114,42 @@ impl Printer {
     /// Prints a line each from now on, where a table was asked for.
     pub(super) fn in_lines(&mut self) {
         match self.format {
-            Format::Table => self.format = Format::Oneline,
-            Format::Json => self.format = Format::Jsonl,
-            Format::Oneline | Format::Jsonl | Format::Csv => {}
+            Layout::Table => self.format = Layout::Oneline,
+            Layout::Json => self.format = Layout::Jsonl,
+            Layout::Oneline | Layout::Jsonl | Layout::Csv => {}
         }
     }
 
     /// Returns whether nothing must be printed, too, to be understood: `[]`, or headings.
     pub(super) fn says_nothing_whole(&self, count: usize) -> bool {
-        count == 0 && matches!(self.format, Format::Json | Format::Csv)
+        count == 0 && matches!(self.format, Layout::Json | Layout::Csv)
     }
 
     /// Returns these records as text.
     pub(super) fn text(&mut self, rows: &[Row]) -> Result<String, Report> {
         let mut text = String::new();
         match self.format {
-            Format::Table if self.has_fields() => return Ok(self.columns(rows)),
-            Format::Table => return Ok(table(self.screen, rows, self.now)),
-            Format::Json => return json_text(&rows.iter().map(|row| self.chosen(row)).collect::<Vec<_>>()),
-            Format::Jsonl => {
+            Layout::Table if self.has_fields() => return Ok(self.columns(rows)),
+            Layout::Table => return Ok(table(self.screen, rows, self.now)),
+            Layout::Json => return json_text(&rows.iter().map(|row| self.chosen(row)).collect::<Vec<_>>()),
+            Layout::Jsonl => {
                 for row in rows {
                     text.push_str(&json_line(&self.chosen(row))?);
                 }
             }
-            Format::Oneline => {
+            Layout::Oneline => {
                 for row in rows {
                     let line = if self.has_fields() { self.values(row).join("  ") } else { line(row) };
                     text.push_str(&one_line(&line, LINE_CHARS));
                     text.push('\n');
                 }
             }
-            Format::Csv => {
+            Layout::Csv => {
                 if !std::mem::replace(&mut self.begun, true) {
-                    text.push_str(&csv_line(&self.fields));
+                    text.push_str(&csv::row(self.fields.iter().cloned()));
                 }
                 for row in rows {
-                    let cells = self.fields.iter().map(|name| csv_cell(value_at(row, name)));
-                    text.push_str(&csv_line(&cells.collect::<Vec<_>>()));
+                    text.push_str(&csv::row(self.values(row).into_iter()));
                 }
                 text = if self.screen.terminal { self.screen.text(&text) } else { text };
             }
@@ -241,28 +241,6 @@ pub(super) fn plain(value: &Value) -> String {
         }
         Value::Array(_) | Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
     }
-}
-
-/// Returns a value for a cell. A text that a spreadsheet would take for a formula gets an apostrophe before it: anybody may
-/// have written it.
-fn csv_cell(value: Option<&Value>) -> String {
-    let text = value.map(plain).unwrap_or_default();
-    let is_formula =
-        value.is_some_and(Value::is_string) && text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if is_formula { format!("'{text}") } else { text }
-}
-
-/// Returns one line as RFC 4180 has it.
-fn csv_line<T: AsRef<str>>(cells: &[T]) -> String {
-    let quoted = cells.iter().map(|cell| {
-        let cell = cell.as_ref();
-        if cell.contains([',', '"', '\n', '\r']) {
-            format!("\"{}\"", cell.replace('"', "\"\""))
-        } else {
-            cell.to_owned()
-        }
-    });
-    quoted.collect::<Vec<_>>().join(",") + "\r\n"
 }
 
 fn read(row: &Row) -> Option<Record> {

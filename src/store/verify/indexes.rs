@@ -6,7 +6,7 @@
 use std::hash::{BuildHasher as _, RandomState};
 
 use crate::audit::chain::{Fault as Finding, FaultKind, Head, LinkView};
-use crate::model::{AgentName, JobId};
+use crate::model::JobId;
 use crate::store::database::Direction;
 use crate::store::reader::Reader;
 use crate::store::txn::Fault;
@@ -28,7 +28,7 @@ impl Sum {
 
     /// Adds the entry of a record that names this agent.
     pub(super) fn add_agent(&mut self, agent: Option<&str>, seq: u64, keyed: &RandomState) {
-        if let Some(agent) = agent.filter(|agent| AgentName::is_valid(agent)) {
+        if let Some(agent) = agent {
             self.add(keys::AUDIT_BY_AGENT, agent.as_bytes(), seq, keyed);
         }
     }
@@ -66,13 +66,12 @@ impl Reader {
     pub(super) fn indexed(&self, base: Head, claimed: Head, keyed: &RandomState) -> Result<Sum, Fault> {
         let mut sum = Sum::default();
         for index in INDEXES {
-            for entry in self.database.scan_raw(keys::under(index), Direction::Forward) {
-                let (key, _) = entry?;
-                let entry = Entry::of(index, &key);
+            self.database.each_raw(keys::under(index), |key, _| {
+                let entry = Entry::of(index, key);
                 if let Some(entry) = entry.filter(|entry| entry.seq > base.seq && entry.seq <= claimed.seq) {
                     sum.add(index, entry.name, entry.seq, keyed);
                 }
-            }
+            })?;
         }
         Ok(sum)
     }
@@ -124,9 +123,7 @@ pub(in crate::store) fn entries_of(seq: u64, bytes: &[u8]) -> Vec<Vec<u8>> {
     let glance = LinkView::read(seq, bytes).ok();
     let glance = glance.and_then(|link| serde_json::from_slice::<Glance<'_>>(link.body).ok());
     let Some(glance) = glance else { return Vec::new() };
-    let agent = glance.agent.as_deref().filter(|agent| AgentName::is_valid(agent));
-    let dispatch = glance.dispatch.as_deref().and_then(|id| id.parse::<JobId>().ok());
-    let by_agent = agent.map(|agent| keys::audit_by_agent(agent, seq));
-    let by_dispatch = dispatch.map(|dispatch| keys::audit_by_dispatch(dispatch, seq));
+    let by_agent = glance.agent().map(|agent| keys::audit_by_agent(agent, seq));
+    let by_dispatch = glance.dispatch().map(|dispatch| keys::audit_by_dispatch(dispatch, seq));
     by_agent.into_iter().chain(by_dispatch).collect()
 }

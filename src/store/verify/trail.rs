@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::audit::chain::{Fault as Finding, FaultKind, Head, LinkView, Verifier};
 use crate::audit::{Code, Record};
 use crate::job::State;
-use crate::model::{Digest, JobId, Timestamp};
+use crate::model::{AgentName, Digest, JobId, Timestamp};
 use crate::store::verify::indexes::Sum;
 
 /// What is known of the trail up to some record.
@@ -63,16 +63,30 @@ pub(super) struct Cleanup {
 #[derive(Debug, Deserialize)]
 pub(super) struct Glance<'a> {
     #[serde(borrow)]
-    event: Cow<'a, str>,
+    event: Text<'a>,
     #[serde(borrow, default)]
-    pub(super) dispatch: Option<Cow<'a, str>>,
+    dispatch: Option<Text<'a>>,
     #[serde(borrow, default)]
-    pub(super) agent: Option<Cow<'a, str>>,
+    agent: Option<Text<'a>>,
     #[serde(borrow, default)]
-    pub(super) status: Option<Cow<'a, str>>,
+    status: Option<Text<'a>>,
 }
 
+/// A text of a record, where it lies if nothing in it is escaped. (Inside an `Option`, a bare `Cow` is always copied.)
+#[derive(Debug, Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
 impl Glance<'_> {
+    /// Returns the dispatch that the record is about, if that can be an id.
+    pub(super) fn dispatch(&self) -> Option<JobId> {
+        self.dispatch.as_ref()?.0.parse().ok()
+    }
+
+    /// Returns the agent that the record is about, if that can be a name.
+    pub(super) fn agent(&self) -> Option<&str> {
+        self.agent.as_ref().map(|agent| &*agent.0).filter(|agent| AgentName::is_valid(agent))
+    }
+
     /// Returns the state that the record says the job has reached, if it tells of a job's life.
     pub(super) fn state(&self) -> Option<&'static str> {
         const MOVES: [Code; 6] = [
@@ -83,12 +97,12 @@ impl Glance<'_> {
             Code::Cancelled,
             Code::Interrupted,
         ];
-        let status = self.status.as_deref().filter(|_| MOVES.iter().any(|code| self.is(*code)))?;
-        State::ALL.into_iter().map(State::as_str).find(|state| *state == status)
+        let status = self.status.as_ref().filter(|_| MOVES.iter().any(|code| self.is(*code)))?;
+        State::ALL.into_iter().map(State::as_str).find(|state| *state == status.0)
     }
 
     fn is(&self, code: Code) -> bool {
-        self.event == code.as_str()
+        self.event.0 == code.as_str()
     }
 }
 
@@ -230,10 +244,8 @@ impl Walk {
 
     /// Notes what the comparisons need.
     fn note(&mut self, seq: u64, glance: &Glance<'_>, keyed: &RandomState) {
-        self.expected.add_agent(glance.agent.as_deref(), seq, keyed);
-        let Some(dispatch) = glance.dispatch.as_deref().and_then(|id| id.parse::<JobId>().ok()) else {
-            return;
-        };
+        self.expected.add_agent(glance.agent(), seq, keyed);
+        let Some(dispatch) = glance.dispatch() else { return };
         self.expected.add_dispatch(dispatch, seq, keyed);
         if let Some(state) = glance.state() {
             let opened = glance.is(Code::Requested);

@@ -54,7 +54,7 @@ fn a_client_of_2026_needs_no_handshake() {
     assert!(found["instructions"].as_str().is_some_and(|text| text.chars().count() < 2000), "{found}");
     assert!(found["capabilities"]["tools"].is_object(), "{found}");
     let listed = ask(&mut client, "tools/list", &json!({}));
-    assert_eq!(listed["tools"].as_array().map(Vec::len), Some(27), "{listed}");
+    assert_eq!(listed["tools"].as_array().map(Vec::len), Some(29), "{listed}");
     let called = json!({"name": "dispatch", "arguments": {"agent": "worker", "task": "fake: say modern"}});
     let answer = ask(&mut client, "tools/call", &called);
     assert_eq!(answer["structuredContent"]["result"], "modern", "{answer}");
