@@ -4,14 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::audit::stats::{COST_USD_MAX, DURATION_MS_MAX, percentile};
 use crate::model::Outcome;
 
 /// Fewer dispatches than this say nothing.
 pub const SAMPLES_MIN: usize = 3;
-
-/// Durations and costs above these are damage, not telemetry: milliseconds, and US dollars.
-const MILLIS_MAX: u64 = 1_000_000_000;
-const USD_MAX: f64 = 1_000_000.0;
 
 /// One dispatch that ran.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -46,7 +43,7 @@ pub struct Typical {
 impl Typical {
     /// Returns what these dispatches took; nothing when there are too few.
     pub fn of(samples: impl IntoIterator<Item = Sample>) -> Option<Self> {
-        let samples: Vec<Sample> = samples.into_iter().filter(|one| one.millis < MILLIS_MAX).collect();
+        let samples: Vec<Sample> = samples.into_iter().filter(|one| one.millis < DURATION_MS_MAX).collect();
         if samples.len() < SAMPLES_MIN {
             return None;
         }
@@ -54,7 +51,7 @@ impl Typical {
         let mut millis: Vec<u64> = samples.iter().map(|one| one.millis).collect();
         millis.sort_unstable();
         let mut costs: Vec<f64> = samples.iter().filter_map(|one| one.cost_usd).collect();
-        costs.retain(|cost| (0.0..USD_MAX).contains(cost));
+        costs.retain(|cost| (0.0..COST_USD_MAX).contains(cost));
         costs.sort_unstable_by(f64::total_cmp);
         let mut outcomes = BTreeMap::new();
         for outcome in samples.iter().filter_map(|one| one.outcome) {
@@ -74,21 +71,15 @@ impl Typical {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "bounded by MILLIS_MAX, not negative"
+        reason = "bounded by DURATION_MS_MAX, not negative"
     )]
     pub fn suggested_timeout_seconds(&self) -> u64 {
         (((self.p90_seconds * 1.5) / 30.0).ceil() as u64).max(1) * 30
     }
 }
 
-/// Returns the value below or at which `percent` of the sorted values lie (the nearest rank).
-pub fn percentile<T: Copy>(sorted: &[T], percent: usize) -> Option<T> {
-    let rank = (sorted.len() * percent).div_ceil(100).max(1);
-    sorted.get(rank - 1).copied()
-}
-
 /// Returns milliseconds as seconds, as exact as anybody needs it.
-#[expect(clippy::cast_precision_loss, reason = "bounded by MILLIS_MAX")]
+#[expect(clippy::cast_precision_loss, reason = "bounded by DURATION_MS_MAX")]
 fn seconds(millis: u64) -> f64 {
     (millis as f64 / 100.0).round() / 10.0
 }

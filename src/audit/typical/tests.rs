@@ -8,22 +8,13 @@ fn sample(millis: u64, cost_usd: Option<f64>, success: bool, outcome: Option<&'s
 }
 
 #[test]
-fn a_percentile_is_the_nearest_rank() {
-    let tens: Vec<u32> = (1..=10).collect();
-    for (values, percent, want) in [
-        (&[][..], 50, None),
-        (&[7][..], 50, Some(7)),
-        (&[7][..], 90, Some(7)),
-        (&[1, 2, 3], 50, Some(2)),
-        (&[1, 2, 3, 4], 50, Some(2)),
-        (&[1, 2, 3], 90, Some(3)),
-        (&tens, 90, Some(9)),
-        (&tens, 50, Some(5)),
-        (&tens, 0, Some(1)),
-        (&tens, 100, Some(10)),
-    ] {
-        assert_eq!(percentile(values, percent), want, "{percent} of {values:?}");
-    }
+fn what_is_usual_is_what_the_numbers_of_the_same_dispatches_say() {
+    let ten = (1..=10).map(|number| sample(number * 1000, Some(0.5), true, None));
+    let typical = Typical::of(ten).unwrap();
+    let millis: Vec<u64> = (1..=10).map(|number| number * 1000).collect();
+    let counted = [50, 90].map(|percent| percentile(&millis, percent));
+    assert_eq!(counted, [Some(6000), Some(10_000)]);
+    assert_eq!((typical.median_seconds, typical.p90_seconds), (6.0, 10.0));
 }
 
 #[test]
@@ -43,7 +34,7 @@ fn three_dispatches_say_what_is_usual_and_two_do_not() {
         dispatches: 4,
         median_seconds: 2.0,
         p90_seconds: 61.0,
-        median_cost_usd: Some(0.1),
+        median_cost_usd: Some(0.5),
         failed: 1,
         outcomes,
     };
