@@ -68,7 +68,7 @@ fn request(number: usize) -> OpenRequest {
         caller: Caller {
             client: "claude-code 2.1.197".to_owned(),
             session: Some("5a6b7c8d-0000-4000-8000-000000000000".to_owned()),
-            directory: Some("/home/somebody/src/web".to_owned()),
+            directory: Some("/projects/web".to_owned()),
             pid: 4711,
             user: Some("somebody".to_owned()),
             ..Caller::default()
@@ -76,7 +76,7 @@ fn request(number: usize) -> OpenRequest {
         group: None,
         texts: RequestTexts { task, response_format: "text".to_owned(), ..RequestTexts::default() },
         proposal: Ok(Proposal {
-            directory: Path::new("/home/somebody/src").join(&agent),
+            directory: Path::new("/projects").join(&agent),
             git_head: Some(format!("{number:040x}")),
             session: SessionId::generate(),
             resumed: false,

@@ -122,7 +122,7 @@ impl Plot {
         Caller {
             client: client.to_owned(),
             session: (client != "cron").then(|| format!("5a6b7c8d-0000-4000-8000-{number:012}")),
-            directory: Some(format!("/home/somebody/src/{}", self.random.one(&AGENTS))),
+            directory: Some(format!("/projects/{}", self.random.one(&AGENTS))),
             pid: 1000 + u32::try_from(number).unwrap_or(0),
             declared: self.random.chance(20).then(|| "release review".to_owned()),
             parent,
@@ -141,7 +141,7 @@ impl Plot {
         record.parent = caller.parent.map(|parent| parent.to_string());
         record.caller = Some(caller.clone());
         record.agent = Some(agent.to_owned());
-        record.directory = Some(format!("/home/somebody/src/{agent}"));
+        record.directory = Some(format!("/projects/{agent}"));
         record.git_head = Some(format!("{:040x}", self.random.below(u64::MAX)));
         record.request_digest = Some(Digest::of(&self.random.below(50_000).to_le_bytes()).to_string());
         record
@@ -208,7 +208,7 @@ impl Plot {
         match self.random.below(100) {
             0..=3 => {
                 let mut asked = step(Code::CancelRequested, "running");
-                asked.reason = Some("cli in /home/somebody/src/web".to_owned());
+                asked.reason = Some("cli in /projects/web".to_owned());
                 let mut over = step(Code::Cancelled, "cancelled");
                 over.end = Some(self.end(Some("cancelled")));
                 self.next.extend([asked, over]);

@@ -10,7 +10,7 @@ const RUN: &str = "0197a3f2c4d17b3e8000000000000002";
 fn record() -> Record {
     let record = json!({
         "time": "2026-11-21T10:00:00.000Z", "event": "finished", "dispatch": RUN, "parent": ROOT, "root": ROOT,
-        "caller": {"client": "claude-code 2.1.30", "session": "aaaabbbb-cccc", "directory": "/home/x", "pid": 1,
+        "caller": {"client": "claude-code 2.1.30", "session": "aaaabbbb-cccc", "directory": "/projects/x", "pid": 1,
             "declared": "Nightly", "parent": ROOT, "depth": 1},
         "agent": "infra", "directory": "/srv/infra", "session": "11112222-3333-4444", "status": "failed",
         "reason": "it said \"no\"",

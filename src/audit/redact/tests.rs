@@ -91,7 +91,7 @@ fn ordinary_text_is_left_alone() {
         "commit 4bf92f3577b34da6a3ce929d0e0e47364bf92f35 fixes 4bf92f3, see 4bf92f3577b34da6a3ce929d0e0e4736",
         "session 3f1c0a52-7d1e-4a6b-9c39-0d5b8a1f2e47 of job 0197a3f2c4d17b3e8000000000000001",
         "blake3 af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adfbbd0c0d6b8b5f5e8a5f2d",
-        "/home/user/.ssh/id_ed25519.pub ~/src/token/secret/key.rs:10:5 C:\\keys\\private.pem ./sk-x/gl-y",
+        "~/.ssh/id_ed25519.pub ~/src/token/secret/key.rs:10:5 C:\\keys\\private.pem ./sk-x/gl-y",
         "glue-and-paint-for-the-model-aeroplane, high-resolution, lightweight",
         "the npm_config_cache, hf_hub and pypi-mirror variables; ghost_writers",
         "MAC 00:1b:44:11:3a:b7, 192.168.0.1:8080, 2026-11-21T10:15:00.000Z, v1.2.3-rc.4+build.5",

@@ -41,10 +41,10 @@ const TASKS: [&str; 8] = [
     "Upgrade the HTTP client and fix what breaks.",
 ];
 const CALLERS: [(&str, Option<&str>, &str); 4] = [
-    ("claude-code 2.1.197", None, "/home/kim/src/web"),
-    ("claude-code 2.1.197", None, "/home/kim/src/payments-api"),
+    ("claude-code 2.1.197", None, "/projects/web"),
+    ("claude-code 2.1.197", None, "/projects/payments-api"),
     ("cli", Some("nightly-triage"), "/srv/automation"),
-    ("cli", None, "/home/kim"),
+    ("cli", None, "/projects"),
 ];
 
 /// Fills the store of a home whose daemon does not run. A process of its own does it: a store is opened before threads
@@ -232,7 +232,7 @@ fn record_of(life: &Life, millis: u64, code: Code, task: &str) -> Record {
     record.parent = life.parent.map(|id| id.to_string());
     record.root = Some(life.root.to_string());
     record.agent = Some(AGENTS[life.agent].0.to_owned());
-    record.directory = Some(format!("/home/kim/src/{}", AGENTS[life.agent].0));
+    record.directory = Some(format!("/projects/{}", AGENTS[life.agent].0));
     record.git_head = Some("8f2c1d7e9ab04c55d1e02f4b6a7c8d9e0f1a2b3c".to_owned());
     record.session = Some("3f1c0a52-7d1e-4a6b-9c39-0d5b8a1f2e47".to_owned());
     record.task_preview = Some(task.to_owned()).filter(|task| !task.is_empty());

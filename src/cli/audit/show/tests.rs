@@ -53,7 +53,7 @@ fn a_record_that_cannot_be_read_is_shown_all_the_same() {
 fn a_path_is_one_word_for_the_shell() {
     for (text, want) in [
         ("/srv/infra-1", "/srv/infra-1"),
-        ("/home/me/my project", "'/home/me/my project'"),
+        ("/projects/my project", "'/projects/my project'"),
         ("it's", "'it'\\''s'"),
         ("$(reboot)", "'$(reboot)'"),
         ("", "''"),
