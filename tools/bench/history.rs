@@ -1,6 +1,8 @@
 //! A store with a past: finished jobs, written through the store's own commit path, many to a commit.
 
+use std::fs::DirBuilder;
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 use agent_dispatch::config::paths::StatePaths;
@@ -27,17 +29,29 @@ pub(crate) fn fill(room: &Room, jobs: usize) -> io::Result<()> {
 pub(crate) fn be_history(arguments: &[String]) -> io::Result<()> {
     let [root, jobs] = arguments else { return Err(io::Error::other("STATE JOBS")) };
     let jobs: usize = jobs.parse().map_err(io::Error::other)?;
+    with_store(root, |store, runtime| {
+        let numbers: Vec<usize> = (0..jobs).collect();
+        for some in numbers.chunks(JOBS_EACH) {
+            let some = some.to_vec();
+            let written = store.commit(move |txn| some.iter().try_for_each(|number| one_job(txn, *number)));
+            runtime.block_on(written).map_err(io::Error::other)?;
+        }
+        Ok(())
+    })
+}
+
+/// Opens a store before there is a second thread: a process of its own does it.
+pub(crate) fn with_store(
+    root: &str,
+    work: impl FnOnce(&Store, &tokio::runtime::Runtime) -> io::Result<()>,
+) -> io::Result<()> {
     let paths = StatePaths::new(root.into(), None);
+    DirBuilder::new().recursive(true).mode(0o700).create(root)?;
     let store = Store::open(&paths.store(), &paths.heads()).map_err(io::Error::other)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let numbers: Vec<usize> = (0..jobs).collect();
-    for some in numbers.chunks(JOBS_EACH) {
-        let some = some.to_vec();
-        let written = store.commit(move |txn| some.iter().try_for_each(|number| one_job(txn, *number)));
-        runtime.block_on(written).map_err(io::Error::other)?;
-    }
+    let worked = work(&store, &runtime);
     store.stop();
-    Ok(())
+    worked
 }
 
 /// A whole life in one transaction: opened, started, ended.

@@ -1,16 +1,14 @@
 //! A long audit trail: made of plausible records through the store's own commit path, and what it costs to have it.
 
 use std::io::{self, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use agent_dispatch::audit::{Code, Record};
-use agent_dispatch::config::paths::StatePaths;
 use agent_dispatch::model::Timestamp;
-use agent_dispatch::store::Store;
 
+use crate::history::with_store;
 use crate::plot::Plot;
 use crate::room::{AGENTS, PLACES, Room};
 use crate::samples::{Samples, Table};
@@ -62,20 +60,6 @@ pub(crate) fn be_appends(arguments: &[String]) -> io::Result<()> {
         }
         io::stdout().write_all(took.concat().as_bytes())
     })
-}
-
-/// Opens a store before there is a second thread: a process of its own does it.
-fn with_store(
-    root: &str,
-    work: impl FnOnce(&Store, &tokio::runtime::Runtime) -> io::Result<()>,
-) -> io::Result<()> {
-    let paths = StatePaths::new(root.into(), None);
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(root)?;
-    let store = Store::open(&paths.store(), &paths.heads()).map_err(io::Error::other)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let worked = work(&store, &runtime);
-    store.stop();
-    worked
 }
 
 /// Returns what this program prints in a room, with these arguments.
