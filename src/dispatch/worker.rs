@@ -64,10 +64,12 @@ pub async fn work(environment: &Environment, folder: &Path) -> Result<(), Worker
         }
     }
     let (findings, mut afterlife) = run(environment, &plan, &folder, &mut link).await;
-    let recorded = link.report(findings).await;
-    if let Some(afterlife) = &mut afterlife {
-        afterlife.end().await;
-    }
+    let ended = async {
+        if let Some(afterlife) = &mut afterlife {
+            afterlife.end().await;
+        }
+    };
+    let (recorded, ()) = tokio::join!(link.report(findings), ended);
     // The session is over, its group is gone: its place is free, and what follows must not delay whoever gets it.
     drop(link);
     launch::give_way();

@@ -184,6 +184,12 @@ pub(super) fn adopt_orphans() -> Result<(), SpawnError> {
         .map_err(|errno| SpawnError::Watch { what: "to adopt orphans", source: errno.into() })
 }
 
+/// Returns whether this process has a child, be it dead and not reaped.
+pub(super) fn has_children() -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    rustix::process::waitid(WaitId::All, options).is_ok()
+}
+
 /// Returns the identity of the process that has this number now; `None` when there is none.
 pub fn identify(pid: u32) -> Option<ProcessId> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

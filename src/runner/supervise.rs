@@ -274,8 +274,10 @@ impl Afterlife {
     /// Ends the process, sweeps what left its group, and reaps.
     pub async fn settle(mut self) -> Leftovers {
         self.end().await;
-        let swept = sweep::sweep(self.run).await;
         self.leader.reap();
+        // This process has adopted the orphans of its descendants: without a child there is none of them left to be found.
+        // Looking through all processes would cost the more the more runs there are beside this one.
+        let swept = if process::has_children() { sweep::sweep(self.run).await } else { Vec::new() };
         // Kept until now although nobody reads on: closing an inotify instance takes the kernel ten milliseconds, and nobody
         // has waited for them.
         drop(self.tail);
