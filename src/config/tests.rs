@@ -216,9 +216,7 @@ fn what_may_be_meant_to_restrict_an_agent_is_not_passed_over() {
     let warned = listed(&config.warnings);
     assert_eq!(
         warned,
-        [
-            "7:5: agents.b.callers: has no value, which is as if it were not there: write [] for an empty list"
-        ]
+        ["7:5: agents.b.callers: has no value, which is as if it were not there: write [] for an empty list"]
     );
 }
 
