@@ -233,8 +233,12 @@ fn refusal(report: &Report) -> CallToolResult {
 
 /// Returns a document as a result: the JSON as text and as structured content.
 fn answer<T: serde::Serialize>(document: &T) -> CallToolResult {
-    match serde_json::to_value(document) {
-        Ok(value) => CallToolResult::structured(value),
+    match serde_json::to_string(document) {
+        Ok(text) => {
+            let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
+            result.structured_content = Some(lines::AS_TEXT);
+            result
+        }
         Err(error) => CallToolResult::error(vec![ContentBlock::text(format!("internal error: {error}"))]),
     }
 }

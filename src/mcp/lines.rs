@@ -10,6 +10,7 @@ use std::sync::Arc;
 use rmcp::ErrorData;
 use rmcp::model::{
     ClientJsonRpcMessage, ClientRequest, GetMeta as _, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
+    ServerResult,
 };
 use rmcp::service::RoleServer;
 use rmcp::transport::Transport;
@@ -39,6 +40,10 @@ const SHAPED: [&str; 11] = [
     "tools/call",
     "tools/list",
 ];
+
+/// Stands for structured content that says the same as the text beside it, and is put in its place when the answer is
+/// written: so a long document is made JSON once, and never taken apart into values.
+pub(super) const AS_TEXT: Value = Value::Null;
 
 /// Messages over a reader and a writer.
 pub(super) struct Lines<R, W> {
@@ -187,12 +192,43 @@ async fn write<W>(writer: Arc<Mutex<Option<W>>>, message: ServerJsonRpcMessage) 
 where
     W: AsyncWrite + Send + Unpin,
 {
-    let mut line = serde_json::to_vec(&message)?;
-    line.push(b'\n');
+    let line = line_of(&message)?;
+    drop(message);
     let mut writer = writer.lock().await;
     let writer = writer.as_mut().ok_or(io::ErrorKind::NotConnected)?;
     writer.write_all(&line).await?;
     writer.flush().await
+}
+
+/// Returns a message as it is written. Structured content that is [`AS_TEXT`] is the text, which is JSON already.
+fn line_of(message: &ServerJsonRpcMessage) -> serde_json::Result<Vec<u8>> {
+    let text = text_again(message).unwrap_or_default();
+    let mut line = Vec::with_capacity(ENVELOPE_BYTES + text.len() * 5 / 2);
+    serde_json::to_writer(&mut line, message)?;
+    // It stands near the end, and inside of text its quotes would be escaped.
+    if !text.is_empty()
+        && let Some(at) = line.windows(PLACE.len()).rposition(|part| part == PLACE)
+    {
+        let end = at + PLACE.len();
+        line.splice(end - PLACEHOLDER.len()..end, text.bytes());
+    }
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// What structured content is called where it is [`AS_TEXT`], and which part of that gives way to the text.
+const PLACE: &[u8] = br#""structuredContent":null"#;
+const PLACEHOLDER: &[u8] = b"null";
+
+/// Room for what a message needs beside its text, in bytes.
+const ENVELOPE_BYTES: usize = 256;
+
+/// Returns the text of a result whose structured content says the same.
+fn text_again(message: &ServerJsonRpcMessage) -> Option<&str> {
+    let JsonRpcMessage::Response(response) = message else { return None };
+    let ServerResult::CallToolResult(result) = &response.result else { return None };
+    let text = &result.content.first()?.as_text()?.text;
+    (result.structured_content == Some(AS_TEXT)).then_some(text.as_str())
 }
 
 fn understand(line: &[u8]) -> Heard {
