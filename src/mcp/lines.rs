@@ -4,6 +4,7 @@
 //! the input ends. Here whatever carries an id is answered, half of a surrogate pair (legal in JSON, impossible in
 //! Rust's text) is read as U+FFFD, and the end of the input ends everything.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _,
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use crate::mcp::listing;
 
 /// Longest message of a client, in bytes: the longest prompt as escaped JSON.
 const LINE_BYTES_MAX: usize = 64 << 20;
@@ -200,35 +203,51 @@ where
     writer.flush().await
 }
 
-/// Returns a message as it is written. Structured content that is [`AS_TEXT`] is the text, which is JSON already.
+/// Returns a message as it is written: with what is JSON already in its place.
 fn line_of(message: &ServerJsonRpcMessage) -> serde_json::Result<Vec<u8>> {
-    let text = text_again(message).unwrap_or_default();
-    let mut line = Vec::with_capacity(ENVELOPE_BYTES + text.len() * 5 / 2);
+    let ready = Ready::of(message);
+    let room = ready.as_ref().map_or(0, |ready| ready.text.len() * 5 / 2);
+    let mut line = Vec::with_capacity(ENVELOPE_BYTES + room);
     serde_json::to_writer(&mut line, message)?;
-    // It stands near the end, and inside of text its quotes would be escaped.
-    if !text.is_empty()
-        && let Some(at) = line.windows(PLACE.len()).rposition(|part| part == PLACE)
-    {
-        let end = at + PLACE.len();
-        line.splice(end - PLACEHOLDER.len()..end, text.bytes());
+    if let Some(Ready { before, instead_of, text }) = ready {
+        // It stands near the end; inside of texts its quotes would be escaped.
+        let place = [before, instead_of].concat();
+        if let Some(at) = line.windows(place.len()).rposition(|part| part == place.as_bytes()) {
+            line.splice(at + before.len()..at + place.len(), text.bytes());
+        }
     }
     line.push(b'\n');
     Ok(line)
 }
 
-/// What structured content is called where it is [`AS_TEXT`], and which part of that gives way to the text.
-const PLACE: &[u8] = br#""structuredContent":null"#;
-const PLACEHOLDER: &[u8] = b"null";
-
 /// Room for what a message needs beside its text, in bytes.
 const ENVELOPE_BYTES: usize = 256;
 
-/// Returns the text of a result whose structured content says the same.
-fn text_again(message: &ServerJsonRpcMessage) -> Option<&str> {
-    let JsonRpcMessage::Response(response) = message else { return None };
-    let ServerResult::CallToolResult(result) = &response.result else { return None };
-    let text = &result.content.first()?.as_text()?.text;
-    (result.structured_content == Some(AS_TEXT)).then_some(text.as_str())
+/// A part of a message that is JSON already.
+struct Ready<'a> {
+    /// What stands before its place.
+    before: &'static str,
+    /// What stands there for it.
+    instead_of: &'static str,
+    text: Cow<'a, str>,
+}
+
+impl<'a> Ready<'a> {
+    fn of(message: &'a ServerJsonRpcMessage) -> Option<Self> {
+        let JsonRpcMessage::Response(response) = message else { return None };
+        match &response.result {
+            ServerResult::CallToolResult(result) if result.structured_content == Some(AS_TEXT) => {
+                let text = Cow::Borrowed(result.content.first()?.as_text()?.text.as_str());
+                Some(Self { before: "\"structuredContent\":", instead_of: "null", text })
+            }
+            ServerResult::ListToolsResult(list) => {
+                let more = if list.tools.is_empty() { "" } else { "," };
+                let text = Cow::Owned(listing::items() + more);
+                Some(Self { before: "\"tools\":[", instead_of: "", text })
+            }
+            _ => None,
+        }
+    }
 }
 
 fn understand(line: &[u8]) -> Heard {
