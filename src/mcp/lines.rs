@@ -213,7 +213,10 @@ fn line_of(message: &ServerJsonRpcMessage) -> serde_json::Result<Vec<u8>> {
         // It stands near the end; inside of texts its quotes would be escaped.
         let place = [before, instead_of].concat();
         if let Some(at) = line.windows(place.len()).rposition(|part| part == place.as_bytes()) {
-            line.splice(at + before.len()..at + place.len(), text.bytes());
+            let rest = line.split_off(at + place.len());
+            line.truncate(at + before.len());
+            line.extend_from_slice(text.as_bytes());
+            line.extend_from_slice(&rest);
         }
     }
     line.push(b'\n');

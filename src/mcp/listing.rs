@@ -49,14 +49,13 @@ pub(super) fn named(name: &'static str) -> Tool {
     Tool::new(name, "", Arc::<JsonObject>::default())
 }
 
-/// Makes the routes to the tools of a file: what is told of them is in the list.
+/// Adds the tools of a file to a router: what is told of them is in the list.
 macro_rules! routes {
     ($routes:ident: $($tool:ident),+) => {
         impl $crate::mcp::Server {
-            /// Returns the routes to the tools of this file.
-            pub(super) fn $routes() -> rmcp::handler::server::router::tool::ToolRouter<Self> {
-                rmcp::handler::server::router::tool::ToolRouter::new()
-                    $(.with_route(($crate::mcp::listing::named(stringify!($tool)), Self::$tool)))+
+            /// Adds the tools of this file.
+            pub(super) fn $routes(router: $crate::mcp::Router) -> $crate::mcp::Router {
+                router$(.with_route(($crate::mcp::listing::named(stringify!($tool)), Self::$tool)))+
             }
         }
     };
