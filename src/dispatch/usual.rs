@@ -23,14 +23,21 @@ pub type Usual = Arc<BTreeMap<String, Typical>>;
 #[derive(Debug, Default)]
 pub struct Remembered(Mutex<Option<(Instant, Vec<String>, Usual)>>);
 
+impl Remembered {
+    /// Returns the last answer, if it is still good enough and about these agents.
+    fn kept(&self, agents: &[String]) -> Option<Usual> {
+        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, of, usual) = last.as_ref().filter(|(at, ..)| at.elapsed() < KEPT)?;
+        // Whoever lists all agents again names the same.
+        let known = of == agents || agents.iter().all(|agent| of.contains(agent));
+        known.then(|| Arc::clone(usual))
+    }
+}
+
 impl Frontend {
     /// Returns what dispatches to these agents usually take. Starts nothing: without a daemon, nothing is known.
     pub async fn usual(&self, agents: Vec<String>) -> Usual {
-        let kept = self.remembered.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((at, of, usual)) = kept
-            && at.elapsed() < KEPT
-            && agents.iter().all(|agent| of.contains(agent))
-        {
+        if let Some(usual) = self.remembered.kept(&agents) {
             return usual;
         }
         let request = Request::Typical(agents);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::CallToolResult;
-use rmcp::{tool, tool_router};
+use rmcp::tool;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,7 @@ use crate::dispatch::Frontend;
 use crate::dispatch::usual::Usual;
 use crate::document::agents::{AgentDetail, AgentsDocument, unknown};
 use crate::error::{Kind, Report};
+use crate::mcp::listing::routes;
 use crate::mcp::{Server, answer, refusal, schema};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -32,7 +33,9 @@ const fn preview_lines() -> i64 {
     40
 }
 
-#[tool_router(router = agent_tools, vis = "pub(super)")]
+routes!(agent_routes: list_agents, inspect_agent);
+
+#[cfg_attr(test, rmcp::tool_router(router = agent_tools, vis = "pub(super)"))]
 impl Server {
     /// Lists the agents that tasks can be dispatched to: name, directory, what each is for, and what its project uses.
     #[tool(

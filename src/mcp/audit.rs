@@ -2,7 +2,7 @@
 
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::CallToolResult;
-use rmcp::{tool, tool_router};
+use rmcp::tool;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -13,6 +13,7 @@ use crate::document::audit::{Question, records, records_of};
 use crate::document::record::{RecordDocument, RecordsDocument};
 use crate::error::{Kind, Report};
 use crate::mcp::jobs::id;
+use crate::mcp::listing::routes;
 use crate::mcp::{Server, answer, refusal, schema};
 use crate::model::Timestamp;
 
@@ -91,7 +92,9 @@ struct ShowArguments {
     id: String,
 }
 
-#[tool_router(router = audit_tools, vis = "pub(super)")]
+routes!(audit_routes: audit_search, audit_show);
+
+#[cfg_attr(test, rmcp::tool_router(router = audit_tools, vis = "pub(super)"))]
 impl Server {
     /// Searches the audit trail: who asked what of which agent, what it did, what it cost, and how it ended; the newest
     /// first. Everything that was asked is on record, also what was refused, stopped or answered from the cache.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{CallToolResult, ContentBlock, MetaObject};
 use rmcp::service::{RequestContext, RoleServer};
-use rmcp::{tool, tool_router};
+use rmcp::tool;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,6 +15,7 @@ use crate::dispatch::Patience;
 use crate::document::parallel::Wanted;
 use crate::document::{ANSWER_CHARS_MAX, DispatchDocument, Extent, SUMMARY_CHARS_MAX};
 use crate::error::Report;
+use crate::mcp::listing::routes;
 use crate::mcp::{Server, answer, progress, refusal, schema};
 use crate::model::request::{RawRequest, Sharing};
 use crate::model::{Asker, DispatchRequest, Settings};
@@ -111,7 +112,9 @@ const fn summary_chars() -> i64 {
     500
 }
 
-#[tool_router(router = dispatch_tools, vis = "pub(super)")]
+routes!(dispatch_routes: dispatch, dispatch_session, dispatch_stream, dispatch_async);
+
+#[cfg_attr(test, rmcp::tool_router(router = dispatch_tools, vis = "pub(super)"))]
 impl Server {
     /// Runs a task as a separate Claude Code session in an agent's directory and waits for the answer. A long one comes
     /// back as `status: "running"` with a `job_id` and goes on by itself: collect it with `dispatch_wait`. Asking the same

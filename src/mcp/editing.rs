@@ -3,7 +3,7 @@
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::CallToolResult;
 use rmcp::service::{RequestContext, RoleServer};
-use rmcp::{tool, tool_router};
+use rmcp::tool;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::config::edit::{AgentsFile, Change, EditError, Edited, Editor, Fields, words as listed};
 use crate::config::settings::value_of;
 use crate::error::{Kind, Report};
+use crate::mcp::listing::routes;
 use crate::mcp::{Server, answer, refusal, schema};
 use crate::model::BudgetLimit;
 
@@ -155,7 +156,9 @@ struct SettingsDocument {
     settings: Map<String, Value>,
 }
 
-#[tool_router(router = editing_tools, vis = "pub(super)")]
+routes!(editing_routes: add_agent, remove_agent, update_agent, update_settings);
+
+#[cfg_attr(test, rmcp::tool_router(router = editing_tools, vis = "pub(super)"))]
 impl Server {
     /// Makes a directory an agent that tasks can be dispatched to. Its description is read from the directory when none is
     /// given.

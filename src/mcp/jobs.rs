@@ -3,7 +3,7 @@
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::CallToolResult;
 use rmcp::service::{RequestContext, RoleServer};
-use rmcp::{tool, tool_router};
+use rmcp::tool;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,6 +19,7 @@ use crate::document::{
 use crate::error::{Kind, Report};
 use crate::job::{JobFilter, State};
 use crate::mcp::dispatching::answers_may_be_long;
+use crate::mcp::listing::routes;
 use crate::mcp::{Server, answer, progress, refusal, schema};
 use crate::model::JobId;
 
@@ -90,7 +91,9 @@ struct FetchArguments {
     offset: i64,
 }
 
-#[tool_router(router = job_tools, vis = "pub(super)")]
+routes!(job_routes: dispatch_status, dispatch_wait, dispatch_cancel, dispatch_jobs, fetch_result);
+
+#[cfg_attr(test, rmcp::tool_router(router = job_tools, vis = "pub(super)"))]
 impl Server {
     /// Shows one job: what was asked, where it is, its last steps, and its answer when it has ended.
     #[tool(

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::CallToolResult;
 use rmcp::service::{RequestContext, RoleServer};
-use rmcp::{tool, tool_router};
+use rmcp::tool;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -19,6 +19,7 @@ use crate::document::parallel::{ParallelDocument, Wanted, part};
 use crate::error::{Kind, Report};
 use crate::mcp::arguments::fit_within;
 use crate::mcp::dispatching::{Question, Wish, answers_may_be_long, failure, inline_wait};
+use crate::mcp::listing::routes;
 use crate::mcp::{Server, answer, progress, refusal, schema};
 use crate::model::request::{RawRequest, Sharing};
 use crate::model::{Asker, DispatchRequest};
@@ -57,7 +58,9 @@ pub(crate) struct Several {
     aggregate: String,
 }
 
-#[tool_router(router = parallel_tools, vis = "pub(super)")]
+routes!(parallel_routes: dispatch_parallel);
+
+#[cfg_attr(test, rmcp::tool_router(router = parallel_tools, vis = "pub(super)"))]
 impl Server {
     /// Dispatches several tasks at once, to one agent or several, and waits for all. Results come in the order of asking;
     /// identical ones run once; the failure of one does not touch the others. With `aggregate`, that agent makes one answer
