@@ -36,5 +36,6 @@ mod scene;
 mod setup;
 mod terminal;
 mod upkeep;
+mod usual;
 mod ways;
 mod world;
