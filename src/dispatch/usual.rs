@@ -7,8 +7,10 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use crate::audit::typical::Typical;
+use crate::config::Config;
 use crate::daemon::protocol::{Reply, Request};
 use crate::dispatch::Frontend;
+use crate::model::Agent;
 
 /// How long an answer is good enough: what is usual changes slowly, and whoever lists agents does it again soon.
 const KEPT: Duration = Duration::from_secs(10);
@@ -24,8 +26,13 @@ pub type Usual = Arc<BTreeMap<String, Typical>>;
 pub struct Remembered(Mutex<Option<(Instant, Vec<String>, Usual)>>);
 
 impl Frontend {
-    /// Returns what dispatches to these agents usually take. Starts nothing: without a daemon, nothing is known.
-    pub async fn usual(&self, agents: Vec<String>) -> Usual {
+    /// Returns what dispatches to these agents usually take, where that is wanted. Starts nothing: without a daemon,
+    /// nothing is known.
+    pub async fn usual(&self, config: &Config, agents: impl IntoIterator<Item = &Agent>) -> Usual {
+        if !config.settings.usage_log {
+            return Usual::default();
+        }
+        let agents: Vec<String> = agents.into_iter().map(|agent| agent.name.to_string()).collect();
         let kept = self.remembered.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((at, of, usual)) = kept
             && at.elapsed() < KEPT

@@ -1,7 +1,8 @@
 //! What dispatches to an agent usually take, where a person or a session sees it, and what is advised from it.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::client::Home;
 use crate::world::World;
 
 /// Makes an agent with a limit of one second about which something is known.
@@ -53,4 +54,47 @@ fn a_run_whose_time_was_over_is_offered_the_time_that_others_took_with_a_command
     assert_eq!(words.next(), Some("agent-dispatch"));
     world.run(&words.collect::<Vec<_>>()).ok();
     assert_eq!(world.run(&["describe", "worker", "--json"]).ok().json()["timeout"], 30);
+}
+
+#[test]
+fn what_is_usual_is_listed_and_described_on_the_command_line() {
+    let world = World::with_worker();
+    ask(&world, 2);
+    let listed = world.run(&["list"]).ok().stdout;
+    assert!(!listed.contains("USUALLY"), "{listed}");
+    ask(&world, 3);
+    let listed = world.run(&["list"]).ok().stdout;
+    assert!(listed.contains("  USUALLY  ") && listed.contains(" s, $0.25  "), "{listed}");
+    let listed = world.run(&["list", "--json"]).ok().json();
+    assert_eq!(listed[0]["typical"]["median_cost_usd"], 0.25, "{listed}");
+    assert_eq!(listed[0]["typical"]["dispatches"], Value::Null, "a list is brief: {listed}");
+    let detail = world.run(&["describe", "worker", "--json"]).ok().json();
+    assert_eq!(detail["typical"]["median_cost_usd"], 0.25, "{detail}");
+    assert!(detail["typical"]["dispatches"].as_u64() >= Some(3), "{detail}");
+    let described = world.run(&["describe", "worker"]).ok().stdout;
+    assert!(
+        described.contains("\nusually       ") && described.contains("nine of ten within"),
+        "{described}"
+    );
+}
+
+#[test]
+fn the_resources_of_agents_say_what_is_usual_as_the_tools_do() {
+    let home = Home::new();
+    let client = &mut home.client();
+    for number in 0..3 {
+        client
+            .document("dispatch", &json!({"agent": "worker", "task": format!("fake: cost 1; say {number}")}));
+    }
+    let client = &mut home.client();
+    for (uri, tool, arguments) in [
+        ("agent-dispatch://agents", "list_agents", json!({})),
+        ("agent-dispatch://agents/worker", "inspect_agent", json!({"name": "worker"})),
+    ] {
+        let id = client.request("resources/read", &json!({"uri": uri}));
+        let read = client.result(id);
+        let read: Value = serde_json::from_str(read["contents"][0]["text"].as_str().unwrap()).unwrap();
+        assert_eq!(read, client.document(tool, &arguments), "{uri}");
+        assert!(read.to_string().contains("\"typical\":{"), "{read}");
+    }
 }
