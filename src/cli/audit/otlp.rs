@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::audit::chain::Link;
 use crate::audit::export::time_of;
 use crate::cli::audit::export::VERSION;
-use crate::model::Timestamp;
+use crate::model::{Timestamp, TraceParent};
 
 /// Attributes: a name, and where the record's JSON has the value.
 const ATTRIBUTES: [(&str, &str); 30] = [
@@ -84,6 +84,10 @@ fn log_record(link: &Link, now: Timestamp) -> LogRecord {
     }
     let found = ATTRIBUTES.iter().filter_map(|(name, place)| Some((name, any(body.pointer(place)?)?)));
     attributes.extend(found.map(|(name, value)| attribute(name, value)));
+    // What is about a run stands in its span, whatever else in that of whoever asked.
+    let spans =
+        ["/trace", "/caller/traceparent"].into_iter().filter_map(|place| body.pointer(place)?.as_str());
+    let span = spans.flat_map(str::parse::<TraceParent>).next();
     LogRecord {
         time_unix_nano: time_of(&link.body).map_or(0, nanos),
         observed_time_unix_nano: nanos(now),
@@ -94,6 +98,9 @@ fn log_record(link: &Link, now: Timestamp) -> LogRecord {
         }),
         attributes,
         event_name: format!("agent_dispatch.{event}"),
+        flags: span.map_or(0, |span| span.flags().into()),
+        trace_id: span.map(|span| span.trace_id().to_vec()).unwrap_or_default(),
+        span_id: span.map(|span| span.span_id().to_vec()).unwrap_or_default(),
         ..LogRecord::default()
     }
 }
