@@ -224,6 +224,9 @@ pub struct End {
     /// Tools denied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub denied_tools: Vec<String>,
+    /// Whether it is not known what was denied: the run was stopped before it said so. Then none are listed.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub denied_unknown: bool,
     /// Digest of the answer, in hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_digest: Option<String>,

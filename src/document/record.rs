@@ -128,6 +128,9 @@ pub(crate) struct RecordDocument {
     /// Tools it was denied.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     denied_tools: Vec<String>,
+    /// Present when it is not known which were denied: it was stopped before it said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    denied_unknown: Option<bool>,
     /// The conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<String>,
@@ -216,6 +219,7 @@ impl RecordDocument {
             model: text(end.model),
             tools: end.tools.into_iter().map(|(name, used)| (bounded(name), used.count)).collect(),
             denied_tools: end.denied_tools.into_iter().map(bounded).collect(),
+            denied_unknown: end.denied_unknown.then_some(true),
             session: record.session,
             git_head: record.git_head,
             details: record.details.into_iter().map(|(name, detail)| (name, bounded(detail))).collect(),

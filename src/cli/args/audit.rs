@@ -90,7 +90,7 @@ pub(in crate::cli) struct FilterArguments {
     /// Of runs that used this tool, or were denied it
     #[arg(long)]
     pub(in crate::cli) tool: Vec<String>,
-    /// Of runs that were denied a tool
+    /// Of runs that are known to have been denied a tool
     #[arg(long)]
     pub(in crate::cli) denied: bool,
     /// Of answers from the cache

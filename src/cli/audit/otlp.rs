@@ -16,7 +16,7 @@ use crate::cli::audit::export::VERSION;
 use crate::model::{Timestamp, TraceParent};
 
 /// Attributes: a name, and where the record's JSON has the value.
-const ATTRIBUTES: [(&str, &str); 30] = [
+const ATTRIBUTES: [(&str, &str); 31] = [
     ("gen_ai.agent.name", "/agent"),
     ("gen_ai.conversation.id", "/session"),
     ("gen_ai.request.model", "/profile/model"),
@@ -45,6 +45,7 @@ const ATTRIBUTES: [(&str, &str); 30] = [
     ("agent_dispatch.duration_ms", "/end/duration_ms"),
     ("agent_dispatch.turns", "/end/turns"),
     ("agent_dispatch.denied_tools", "/end/denied_tools"),
+    ("agent_dispatch.denied_unknown", "/end/denied_unknown"),
     ("agent_dispatch.reason", "/reason"),
     ("agent_dispatch.task_preview", "/task_preview"),
 ];
