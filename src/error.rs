@@ -170,6 +170,11 @@ impl From<ChangeError> for Report {
         let message = with_causes(&error);
         match error {
             ChangeError::Edit(error) => Self::from(&error),
+            ChangeError::ForReview { .. } => {
+                let hint = "Name the state directory in which dispatches are recorded, or none for the usual one: \
+                            AGENT_DISPATCH_STATE_DIR=DIRECTORY agent-dispatch ...";
+                Self::new(Kind::Failed, "conflict", message, hint)
+            }
             ChangeError::NotMade(source) | ChangeError::NotRecorded { source, .. } => {
                 Self { message, ..Self::from(source) }
             }

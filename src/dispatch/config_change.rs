@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::audit::{Code, Record};
 use crate::config::edit::{AgentsFile, EditError, Edited, Editor, Subject};
 use crate::daemon::ClientError;
-use crate::daemon::protocol::{Reply, Request};
+use crate::daemon::protocol::{Reply, Request, trail};
 use crate::dispatch::Frontend;
 use crate::model::{Asker, JobId, Timestamp};
 
@@ -19,6 +19,12 @@ pub enum ChangeError {
     /// It could not be recorded; nothing was changed.
     #[error("the change could not be recorded, so it was not made")]
     NotMade(#[source] ClientError),
+    /// Nothing is recorded here; nothing was changed.
+    #[error("this state directory holds an audit trail for review, {told}, so nothing was changed")]
+    ForReview {
+        /// What it holds.
+        told: String,
+    },
     /// It was made, and then the store went away.
     #[error("{subject} was changed, but the change could not be recorded")]
     NotRecorded {
@@ -37,8 +43,12 @@ impl Frontend {
         editor: Editor,
         edit: impl FnOnce(&AgentsFile) -> Result<Edited, EditError> + Send + 'static,
     ) -> Result<Edited, ChangeError> {
-        match self.client.ask(&Request::Status).await.map_err(ChangeError::NotMade)? {
-            Reply::Status(_) => {}
+        let origin = Request::Trail(trail::Asked::Origin);
+        match self.client.ask(&origin).await.map_err(ChangeError::NotMade)? {
+            Reply::Trail(trail::Told::Origin(None, _)) => {}
+            Reply::Trail(trail::Told::Origin(Some(imported), head)) => {
+                return Err(ChangeError::ForReview { told: imported.told(head) });
+            }
             _ => return Err(ChangeError::NotMade(ClientError::Confused)),
         }
         let environment = &self.environment;

@@ -31,6 +31,7 @@ mod real_setup;
 mod real_surface;
 mod recording;
 mod report;
+mod review;
 mod runner;
 mod scene;
 mod setup;
