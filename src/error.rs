@@ -139,11 +139,12 @@ impl From<&EditError> for Report {
                 );
                 return Self::new(Kind::Usage, "nothing_to_change", with_causes(error), hint);
             }
-            EditError::Denied { command, .. } => {
+            EditError::Denied { asked, .. } => {
+                let command = asked.subject.command(asked.verb);
                 let hint = format!("Only a person may do that, with: agent-dispatch {command} ...");
                 return Self::new(Kind::Refused, "config_denied", with_causes(error), hint);
             }
-            EditError::Escalates { widened } => {
+            EditError::Escalates { widened, .. } => {
                 let commands: Vec<&str> = widened.iter().map(|widening| widening.command.as_str()).collect();
                 let hint =
                     format!("Only a person may do that. Ask the user to type: {}", commands.join(" && "));

@@ -139,7 +139,7 @@ fn activity(code: &str) -> (u32, &'static str) {
         "requested" | "refused" => create,
         "hit" | "joined" => read,
         "started" | "finished" | "cancel_requested" | "cancelled" | "interrupted" | "recovered"
-        | "config_changed" => update,
+        | "config_changed" | "config_refused" => update,
         "cache_cleared" | "gc" | "retention" => delete,
         _ => other,
     }
@@ -148,7 +148,8 @@ fn activity(code: &str) -> (u32, &'static str) {
 /// Returns how it went: a run as it ended, everything else by what it is.
 fn status(code: &str, success: Option<bool>) -> (u32, &'static str) {
     match (success, code) {
-        (Some(false), _) | (None, "refused" | "interrupted" | "gap" | "quarantined" | "verify_failed") => {
+        (Some(false), _)
+        | (None, "refused" | "config_refused" | "interrupted" | "gap" | "quarantined" | "verify_failed") => {
             (2, "Failure")
         }
         (None, "cancelled") => (99, "cancelled"),

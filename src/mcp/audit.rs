@@ -52,7 +52,7 @@ struct SearchArguments {
     #[serde(default)]
     model: String,
     /// Only of this event: `requested`, `refused`, `hit`, `joined`, `started`, `finished`, `cancelled`, `interrupted`,
-    /// `config_changed` and others.
+    /// `config_changed`, `config_refused` and others.
     #[serde(default)]
     event: String,
     /// Only of runs that were denied a tool.

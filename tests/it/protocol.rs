@@ -14,6 +14,7 @@ mod ends;
 mod eras;
 mod jobs;
 mod reading;
+mod refusals;
 mod several;
 mod shape;
 mod steps;

@@ -18,6 +18,7 @@ fn every_event_has_what_the_class_requires() {
         ("cancelled", 3, "cancelled", 1),
         ("interrupted", 3, "Failure", 2),
         ("config_changed", 3, "Success", 1),
+        ("config_refused", 3, "Failure", 2),
         ("cache_cleared", 4, "Success", 1),
         ("gc", 4, "Success", 1),
         ("gap", 99, "Failure", 4),

@@ -114,7 +114,9 @@ const fn nanos(time: Timestamp) -> u64 {
 fn severity(event: &str, success: Option<bool>) -> (SeverityNumber, &'static str) {
     match (event, success) {
         ("gap" | "quarantined" | "verify_failed" | "unreadable", _) => (SeverityNumber::Error, "ERROR"),
-        ("refused" | "interrupted" | "cancelled", _) | (_, Some(false)) => (SeverityNumber::Warn, "WARN"),
+        ("refused" | "config_refused" | "interrupted" | "cancelled", _) | (_, Some(false)) => {
+            (SeverityNumber::Warn, "WARN")
+        }
         _ => (SeverityNumber::Info, "INFO"),
     }
 }

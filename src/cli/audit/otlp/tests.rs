@@ -86,6 +86,7 @@ fn how_much_a_record_matters_is_seen_at_once() {
         ("finished", Some(true), "INFO"),
         ("finished", Some(false), "WARN"),
         ("refused", None, "WARN"),
+        ("config_refused", None, "WARN"),
         ("gap", None, "ERROR"),
     ];
     for (event, success, wanted) in cases {
