@@ -25,6 +25,7 @@ mod protocol;
 mod python;
 mod readme;
 mod real;
+mod real_audit;
 mod real_claude;
 mod real_dispatch;
 mod real_setup;
