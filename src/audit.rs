@@ -68,11 +68,13 @@ pub enum Code {
     Retention,
     /// A check of the trail found a fault.
     VerifyFailed,
+    /// A session asked for a change of the configuration that it may not make; nothing was changed.
+    ConfigRefused,
 }
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Requested,
         Self::Refused,
         Self::Hit,
@@ -90,6 +92,7 @@ impl Code {
         Self::Quarantined,
         Self::Retention,
         Self::VerifyFailed,
+        Self::ConfigRefused,
     ];
 
     /// Returns the text used in records.
@@ -112,6 +115,7 @@ impl Code {
             Self::Quarantined => "quarantined",
             Self::Retention => "retention",
             Self::VerifyFailed => "verify_failed",
+            Self::ConfigRefused => "config_refused",
         }
     }
 }
@@ -224,6 +228,9 @@ pub struct End {
     /// Tools denied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub denied_tools: Vec<String>,
+    /// Whether it is not known what was denied: the run was stopped before it said so. Then none are listed.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub denied_unknown: bool,
     /// Digest of the answer, in hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_digest: Option<String>,

@@ -69,6 +69,9 @@ pub(super) struct DispatchDocument {
     /// Tools that were asked for and denied.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) denied_tools: Vec<String>,
+    /// Present when it is not known which were denied: it was stopped before it said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) denied_unknown: Option<bool>,
     /// Files that are different in the agent's repository, the first fifty; whatever changed them meanwhile.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) files_changed: Vec<String>,
@@ -279,6 +282,7 @@ impl DispatchDocument {
             Retry::After(time) => format!("after {time}"),
         });
         self.denied_tools.clone_from(&result.denied_tools);
+        self.denied_unknown = result.denied_unknown.then_some(true);
         if let Some(changes) = &result.changes {
             self.files_changed.clone_from(&changes.files);
             self.files_changed_count =

@@ -147,7 +147,8 @@ impl Store {
     pub async fn record(&self, id: JobId, body: String) -> Result<(), CommitError> {
         let told: Record =
             serde_json::from_str(&body).map_err(|bad| Fault::Invalid(format!("not a record: {bad}")))?;
-        let allowed = matches!(told.event, Code::ConfigChanged | Code::CacheCleared | Code::Gc);
+        let allowed =
+            matches!(told.event, Code::ConfigChanged | Code::ConfigRefused | Code::CacheCleared | Code::Gc);
         if !allowed {
             return Err(
                 Fault::Invalid(format!("`{}` is not for front ends to record", told.event.as_str())).into()

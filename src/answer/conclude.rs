@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::answer::classify::{Facts, Verdict, no_structured_output, wrong_structured_output};
 use crate::answer::heard::{Heard, amount_at, text_at};
-use crate::answer::{denied, lenient, status_line};
+use crate::answer::{lenient, status_line};
 use crate::audit::redact::{one_line, unsplit};
 use crate::budget::usd;
 use crate::model::{Answer, Ending, Outcome, RunResult, StopReason, Timestamp, Usage};
@@ -24,7 +24,6 @@ pub(super) struct Circumstances<'a> {
 /// Returns what came of the run.
 pub(super) fn conclude(mut heard: Heard, around: &Circumstances<'_>) -> (RunResult, Answer) {
     let line = heard.result.take();
-    let denied = line.as_ref().map(denied::denied_tools).unwrap_or_default();
     let text = match &line {
         Some(line) if !is_error(line) => String::new(),
         // The budget ended it after an answer or before one: what the last message says is the best there is.
@@ -40,7 +39,7 @@ pub(super) fn conclude(mut heard: Heard, around: &Circumstances<'_>) -> (RunResu
         ending: around.ending,
         api_error: heard.api_error.as_deref(),
         limit: heard.limit.as_ref(),
-        denied: &denied,
+        denied: heard.denials.names(),
         text_kept: !text.is_empty(),
     };
     let (result, answer) = match &line {
@@ -48,7 +47,7 @@ pub(super) fn conclude(mut heard: Heard, around: &Circumstances<'_>) -> (RunResu
         Some(line) => failed(facts.reported(line), text),
         None => failed(facts.unreported(), text),
     };
-    let result = with_telemetry(result, line.as_ref(), heard, denied, around);
+    let result = with_telemetry(result, line.as_ref(), heard, around);
     (result, answer)
 }
 
@@ -179,7 +178,6 @@ fn with_telemetry(
     mut result: RunResult,
     line: Option<&Map<String, Value>>,
     heard: Heard,
-    denied: Vec<String>,
     around: &Circumstances<'_>,
 ) -> RunResult {
     let empty = Map::new();
@@ -190,7 +188,8 @@ fn with_telemetry(
     result.num_turns = whole(line, "num_turns").and_then(|turns| u32::try_from(turns).ok());
     result.cost_usd = amount_at(line, "total_cost_usd");
     result.usage = usage(line);
-    result.denied_tools = denied;
+    result.denied_tools = heard.denials.names().to_vec();
+    result.denied_unknown = heard.denials.is_unknown(heard.timeline.any_failed());
     result.session = heard.session;
     result.model = heard.answer_model.or_else(|| main_model(line)).or(heard.init_model);
     result.tools = heard.timeline.into_tools();

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use serde_json::{Map, Value};
 
+use crate::answer::denied::Denials;
 use crate::answer::timeline::{Called, Timeline};
 use crate::audit::redact::{one_line, unsplit};
 use crate::model::changes::may_write;
@@ -69,6 +70,7 @@ pub(super) struct Heard {
     /// The result line; the last one counts.
     pub(super) result: Option<Map<String, Value>>,
     pub(super) timeline: Timeline,
+    pub(super) denials: Denials,
     /// What the last message that `claude` made up itself calls the error it reports.
     pub(super) api_error: Option<String>,
     pub(super) limit: Option<Limit>,
@@ -89,6 +91,7 @@ impl Heard {
             Some("user") => self.user(&line, at_ms, notes),
             Some("rate_limit_event") => self.rate_limit(&line, notes),
             Some("result") => {
+                self.denials.listed(&line);
                 self.cost_usd = amount_at(&line, "total_cost_usd").or(self.cost_usd);
                 self.result = Some(line);
             }
@@ -143,6 +146,13 @@ impl Heard {
                 let attempt = number("attempt").unwrap_or_default();
                 let most = number("max_retries").unwrap_or_default();
                 self.progress(&format!("retrying: {error} ({attempt}/{most})"), notes);
+            }
+            Some("permission_denied") => {
+                self.denials.told(line);
+                self.progress(
+                    &format!("{} was denied", text_at(line, "tool_name").unwrap_or("a tool")),
+                    notes,
+                );
             }
             Some("model_fallback") => self.progress("going on with the fallback model", notes),
             Some(_) | None => {}

@@ -2,7 +2,7 @@
 
 use crate::answer::conclude::{Circumstances, conclude};
 use crate::answer::heard::{Heard, Note};
-use crate::answer::{denied, line};
+use crate::answer::line;
 use crate::model::{Answer, Ending, RunResult, Timestamp, ToolCall};
 use crate::plan::Expects;
 
@@ -79,7 +79,7 @@ impl Stream {
 
     /// Returns the tools that were used so far, one after the other, with secrets in what they were called on.
     pub fn calls(&self) -> Vec<ToolCall> {
-        self.heard.timeline.calls(&self.heard.result.as_ref().map(denied::denied_calls).unwrap_or_default())
+        self.heard.timeline.calls(self.heard.denials.calls())
     }
 
     /// Returns what came of the run. The verdict is that of the result line; without one, of whoever stopped the run;

@@ -347,10 +347,15 @@ fn facts(view: &JobView, now: Timestamp) -> String {
         say("model", result.model.clone());
         let tools = result.tools.iter().map(|(name, used)| format!("{name} x{}", used.count));
         say("tools", Some(tools.collect::<Vec<_>>().join(", ")));
-        say("denied", Some(result.denied_tools.join(", ")));
+        say("denied", Some(denied(&result.denied_tools, result.denied_unknown)));
         say("changed", result.changes.as_ref().map(changed));
     }
     text
+}
+
+/// Returns which tools were denied, or that it is not known.
+pub(super) fn denied(tools: &[String], unknown: bool) -> String {
+    if unknown { "not known: it was stopped before it said so".to_owned() } else { tools.join(", ") }
 }
 
 /// Returns what is different in a repository, in one line.

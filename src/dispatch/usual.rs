@@ -7,8 +7,10 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use crate::audit::typical::Typical;
+use crate::config::Config;
 use crate::daemon::protocol::{Reply, Request};
 use crate::dispatch::Frontend;
+use crate::model::Agent;
 
 /// How long an answer is good enough: what is usual changes slowly, and whoever lists agents does it again soon.
 const KEPT: Duration = Duration::from_secs(10);
@@ -35,8 +37,13 @@ impl Remembered {
 }
 
 impl Frontend {
-    /// Returns what dispatches to these agents usually take. Starts nothing: without a daemon, nothing is known.
-    pub async fn usual(&self, agents: Vec<String>) -> Usual {
+    /// Returns what dispatches to these agents usually take, where that is wanted. Starts nothing: without a daemon,
+    /// nothing is known.
+    pub async fn usual(&self, config: &Config, agents: impl IntoIterator<Item = &Agent>) -> Usual {
+        if !config.settings.usage_log {
+            return Usual::default();
+        }
+        let agents: Vec<String> = agents.into_iter().map(|agent| agent.name.to_string()).collect();
         if let Some(usual) = self.remembered.kept(&agents) {
             return usual;
         }

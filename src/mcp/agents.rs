@@ -8,9 +8,7 @@ use rmcp::tool;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
 use crate::dispatch::Frontend;
-use crate::dispatch::usual::Usual;
 use crate::document::agents::{AgentDetail, AgentsDocument, unknown};
 use crate::error::{Kind, Report};
 use crate::mcp::listing::routes;
@@ -53,8 +51,7 @@ impl Server {
             let hint = "Add one on the command line: agent-dispatch add NAME DIRECTORY";
             return refusal(&Report::new(Kind::NotFound, "no_agents", message, hint));
         }
-        let names = config.agents.iter().map(|agent| agent.name.to_string()).collect();
-        let usual = self.usual(&config, names).await;
+        let usual = self.frontend.usual(&config, &config.agents).await;
         self.look(move |frontend| AgentsDocument::of(&config, &frontend.projects).with_usual(&usual)).await
     }
 
@@ -73,7 +70,7 @@ impl Server {
         let Some(agent) = config.agent(&asked.name) else { return refusal(&unknown(&config, &asked.name)) };
         let lines = usize::try_from(asked.preview_lines.clamp(0, 200)).unwrap_or(0);
         let agent = agent.clone();
-        let usual = self.usual(&config, vec![agent.name.to_string()]).await;
+        let usual = self.frontend.usual(&config, [&agent]).await;
         let detail = move |frontend: &Frontend| {
             let facts = frontend.projects.facts(&agent.directory);
             AgentDetail::of(&config, &agent, &facts, &frontend.environment, lines).with_usual(&usual)
@@ -83,11 +80,6 @@ impl Server {
 }
 
 impl Server {
-    /// Returns what dispatches to these agents usually take, where that is wanted.
-    async fn usual(&self, config: &Config, agents: Vec<String>) -> Usual {
-        if config.settings.usage_log { self.frontend.usual(agents).await } else { Usual::default() }
-    }
-
     /// Answers with a document that takes looking at directories: not on the thread that serves everybody else, for one of
     /// them may be slow, or on a network that is gone.
     pub(super) async fn look<T: Serialize + Send + 'static>(

@@ -176,6 +176,8 @@ pub struct RunResult {
     pub outcome: Option<Outcome>,
     /// Tools that were asked for and denied, deduplicated, at most ten.
     pub denied_tools: Vec<String>,
+    /// Whether it is not known what was denied: the run was stopped before it said so. Then none are listed.
+    pub denied_unknown: bool,
     /// Whether it spent more than its cap.
     pub budget_exceeded: bool,
     /// Whether the answer is only what had been said before the run was stopped.
@@ -205,6 +207,7 @@ impl RunResult {
             num_turns: None,
             outcome: None,
             denied_tools: Vec::new(),
+            denied_unknown: false,
             budget_exceeded: false,
             partial: false,
             model: None,

@@ -179,6 +179,7 @@ impl Kept {
             tokens: result.usage,
             tools: result.tools.clone(),
             denied_tools: result.denied_tools.clone(),
+            denied_unknown: result.denied_unknown,
             changes: result.changes.clone(),
             calls_digest: calls.as_deref().map(|calls| Digest::of(calls).to_string()),
             recovered: *recovered,

@@ -14,6 +14,8 @@ mod ends;
 mod eras;
 mod jobs;
 mod reading;
+mod refusals;
 mod several;
 mod shape;
+mod steps;
 mod tools;

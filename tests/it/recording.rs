@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::world::World;
 
 mod asking;
+mod denied;
 mod repository;
 mod secrets;
 

@@ -258,6 +258,7 @@ impl Plot {
             },
             tools: used,
             denied_tools: denied,
+            denied_unknown: false,
             answer_digest: Some(Digest::of(&size.to_le_bytes()).to_string()),
             answer_bytes: size * 12,
             answer_mac: Some(format!("{size:032x}")),

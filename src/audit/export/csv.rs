@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::audit::chain::Link;
 
 /// The columns: a name, and where the record's JSON has the value.
-const COLUMNS: [(&str, &str); 40] = [
+const COLUMNS: [(&str, &str); 41] = [
     ("time", "/time"),
     ("event", "/event"),
     ("dispatch", "/dispatch"),
@@ -38,6 +38,7 @@ const COLUMNS: [(&str, &str); 40] = [
     ("tokens_cache_creation", "/end/tokens/cache_creation"),
     ("tools", "/end/tools"),
     ("denied_tools", "/end/denied_tools"),
+    ("denied_unknown", "/end/denied_unknown"),
     ("answer_bytes", "/end/answer_bytes"),
     ("answer_digest", "/end/answer_digest"),
     ("request_digest", "/request_digest"),

@@ -116,8 +116,16 @@ impl Dispatch {
         let of = |name: &str| end.get(name).cloned().unwrap_or_default();
         let used: BTreeMap<String, ToolUse> = serde_json::from_value(of("tools")).unwrap_or_default();
         let denied: Vec<String> = serde_json::from_value(of("denied_tools")).unwrap_or_default();
+        let unknown = of("denied_unknown").as_bool() == Some(true);
         if as_json {
-            return print_json(&json!({"tools": used, "denied_tools": denied, "calls": calls}));
+            let mut told = json!({"tools": used, "denied_tools": denied, "calls": calls});
+            if let (true, Some(told)) = (unknown, told.as_object_mut()) {
+                told.insert("denied_unknown".to_owned(), true.into());
+            }
+            return print_json(&told);
+        }
+        if unknown {
+            note("Whether it was denied any is not known: it was stopped before it said so.\n");
         }
         let once = used.iter().map(|(name, used)| {
             let time = Cell::new(duration(used.millis)).right();
