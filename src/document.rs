@@ -120,7 +120,7 @@ pub(super) struct DispatchDocument {
     /// The beginning of the answer, when a reference was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) summary: Option<String>,
-    /// What to do now, while it runs.
+    /// What to do now: while it runs, or for what was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) message: Option<String>,
 }
@@ -226,7 +226,7 @@ impl DispatchDocument {
             Extent::Whole { chars_max } => document.part(answer, size, &id, 0, chars_max),
             Extent::Part { offset, chars } => document.part(answer, size, &id, offset, chars),
             Extent::Reference { summary_chars, chars_max } => {
-                document.parsed(answer, &id, chars_max);
+                document.parsed(answer, &id, chars_max.saturating_sub(summary_chars));
                 document.reference = Some(id.clone());
                 document.size = Some(size);
                 document.summary_chars = Some(size.min(summary_chars as u64));
@@ -237,8 +237,12 @@ impl DispatchDocument {
         document
     }
 
-    /// Takes `chars` characters of the answer from `offset` on.
+    /// Takes `chars` characters of the answer from `offset` on; where it begins, the parsed value is among them, unless that
+    /// needs more than half of them and more than the text leaves.
     fn part(&mut self, answer: &Answer, size: u64, id: &str, offset: usize, chars: usize) {
+        let left = chars.saturating_sub(usize::try_from(size).unwrap_or(usize::MAX));
+        let value = if offset == 0 { self.parsed(answer, id, left.max(chars / 2)) } else { 0 };
+        let chars = chars - value;
         let rest = answer.text.get(head(&answer.text, offset).len()..).unwrap_or_default();
         let part = head(rest, chars);
         if part.len() < answer.text.len() {
@@ -246,24 +250,29 @@ impl DispatchDocument {
             self.reference = Some(id.to_owned());
             self.size = Some(size);
             self.next_offset = (part.len() < rest.len()).then_some((offset + chars) as u64);
-        } else {
-            self.parsed(answer, id, chars);
         }
         self.result = Some(part.to_owned());
     }
 
-    /// Takes the parsed value, unless it is longer than the answer may be.
-    fn parsed(&mut self, answer: &Answer, id: &str, chars_max: usize) {
-        let Some(json) = answer.parsed.as_deref() else { return };
-        if head(json, chars_max).len() == json.len() {
+    /// Takes the parsed value, unless it is longer than this. Returns how long it is, as far as it was taken.
+    fn parsed(&mut self, answer: &Answer, id: &str, chars_max: usize) -> usize {
+        let Some(json) = answer.parsed.as_deref() else { return 0 };
+        let length = json.chars().count();
+        if length <= chars_max {
             self.parsed_result = serde_json::from_str(json).ok();
-        } else {
-            self.reference = Some(id.to_owned());
-            self.message = Some(format!(
-                "`parsed_result` is longer than {chars_max} characters and left out: read it with \
-                 fetch_result(ref=\"{id}\", max_chars={ANSWER_CHARS_MAX})"
-            ));
+            return length;
         }
+        // As much as that always fits beside a text, however long the text is.
+        let rest = if length <= ANSWER_CHARS_MAX / 2 {
+            self.reference = Some(id.to_owned());
+            format!("read it with fetch_result(ref=\"{id}\", max_chars={ANSWER_CHARS_MAX})")
+        } else {
+            format!("it is among what `agent-dispatch job {id} --json` prints on the command line")
+        };
+        let message = format!("`parsed_result` has more than {chars_max} characters and is left out");
+        let same = if answer.text.trim() == json { ", `result` says the same as text" } else { "" };
+        self.message = Some(format!("{message}{same}: {rest}."));
+        0
     }
 
     fn facts(&mut self, result: &RunResult) {
