@@ -87,7 +87,11 @@ fn a_page_about_nothing_says_what_to_do() {
     };
     assert!(checked(&broken).contains("<strong class=\"alarm\">✗ Broken</strong>, record 17 was changed"));
     let lost = VerifyReport { faults: vec![Fault::of(17, FaultKind::Lost)], ..broken.clone() };
-    assert!(checked(&lost).contains("<strong class=\"alarm\">✗ Incomplete</strong>, record 17 and what followed it are lost"));
+    assert!(
+        checked(&lost).contains(
+            "<strong class=\"alarm\">✗ Incomplete</strong>, record 17 and what followed it are lost"
+        )
+    );
     let both = vec![Fault::of(17, FaultKind::Lost), Fault::of(18, FaultKind::Changed)];
     let both = VerifyReport { faults: both, ..broken.clone() };
     assert!(checked(&both).contains("<strong class=\"alarm\">✗ Broken</strong>, record 18 was changed"));

@@ -244,10 +244,9 @@ fn a_long_json_answer_is_read_in_pieces_without_its_value() {
 fn a_short_value_comes_with_the_beginning_of_a_long_text() {
     let home = Home::with_settings("  max_answer_chars: 1000\n");
     let client = &mut home.client();
-    let schema = json!({"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]});
-    let task = format!("fake: say {}; structured {{\"n\": 5}}", "x".repeat(5000));
-    let arguments = json!({"agent": "worker", "task": task, "response_format": schema});
+    let task = format!("fake: say {} ```json\\n{{\"n\": 5}}\\n```", "x".repeat(5000));
+    let arguments = json!({"agent": "worker", "task": task, "response_format": "json"});
     let document = client.document("dispatch", &arguments);
     assert_eq!((&document["truncated"], &document["parsed_result"]), (&json!(true), &json!({"n": 5})));
-    assert_eq!(document["result"].as_str().map(str::len), Some(1000 - r#"{"n":5}"#.len()), "{document}");
+    assert_eq!(document["result"].as_str().map(str::len), Some(1000 - r#"{"n": 5}"#.len()), "{document}");
 }
