@@ -29,11 +29,12 @@ pub(super) use jobs::{ANSWER_CHARS_MAX, CancelDocument, JobDocument, JobsDocumen
 pub(super) struct DispatchDocument {
     /// The agent that was asked.
     pub(super) agent: String,
-    /// The job that carries it out; also a reference for `fetch_result`. Absent when nothing ran.
+    /// The job that carries it out; also a reference for `fetch_result`. Of one that was refused, the id under which
+    /// `audit_show` has that.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) job_id: String,
-    /// `done`, `failed`, `cancelled` or `interrupted`; `pending` or `running` while it goes on by itself; `refused` for one of
-    /// several that was not let in.
+    /// `done`, `failed`, `cancelled` or `interrupted`; `pending` or `running` while it goes on by itself; `refused` when it
+    /// was not let in.
     pub(super) status: String,
     /// Whether the agent answered without an error; absent while it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,6 +61,9 @@ pub(super) struct DispatchDocument {
     /// `cancelled`, `interrupted`, `refused` or `cli_error`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error_type: Option<String>,
+    /// The same, or what else stood in the way: a stable word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) code: Option<String>,
     /// Whether trying again can help: `now`, `never`, or `after` and a time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) retry: Option<String>,
@@ -175,19 +179,24 @@ impl DispatchDocument {
             Ok(dispatched) => return Self::dispatched(dispatched, extent),
             Err(error) => error,
         };
-        let refusal = match error {
-            DispatchError::Refused(refusal) => Some(refusal),
-            _ => None,
-        };
         let report = Report::from(error);
-        Self {
+        let failed = Self {
             agent: agent.to_owned(),
-            status: if refusal.is_some() { "refused" } else { "failed" }.to_owned(),
+            status: "failed".to_owned(),
             success: Some(false),
             error: Some(report.message),
-            error_type: Some(refusal.map_or(FailureClass::CliError, |refusal| refusal.class).to_string()),
+            error_type: Some(FailureClass::CliError.to_string()),
+            code: Some(report.code.to_owned()),
             hint: Some(report.hints.join(" ")),
             ..Self::default()
+        };
+        let DispatchError::Refused { job, refusal } = error else { return failed };
+        Self {
+            status: "refused".to_owned(),
+            job_id: job.to_string(),
+            error_type: Some(refusal.class.to_string()),
+            retry: Some(said(Retry::Never)),
+            ..failed
         }
     }
 
@@ -221,6 +230,7 @@ impl DispatchDocument {
             document.error_type = Some("cancelled".to_owned());
             document.error = job.error();
         }
+        document.code.clone_from(&document.error_type);
         let size = job.answer_size.map_or(0, |(_, chars)| chars);
         match extent {
             Extent::Whole { chars_max } => document.part(answer, size, &id, 0, chars_max),
@@ -282,11 +292,7 @@ impl DispatchDocument {
         self.num_turns = result.num_turns;
         self.error.clone_from(&result.error);
         self.error_type = result.class.map(|class| class.as_str().to_owned());
-        self.retry = result.retry.map(|retry| match retry {
-            Retry::Now => "now".to_owned(),
-            Retry::Never => "never".to_owned(),
-            Retry::After(time) => format!("after {time}"),
-        });
+        self.retry = result.retry.map(said);
         self.denied_tools.clone_from(&result.denied_tools);
         if let Some(changes) = &result.changes {
             self.files_changed.clone_from(&changes.files);
@@ -299,6 +305,14 @@ impl DispatchDocument {
         self.budget_exceeded = result.budget_exceeded.then_some(true);
         self.outcome = result.outcome.map(|outcome| outcome.as_str().to_owned());
         self.partial = result.partial.then_some(true);
+    }
+}
+
+fn said(retry: Retry) -> String {
+    match retry {
+        Retry::Now => "now".to_owned(),
+        Retry::Never => "never".to_owned(),
+        Retry::After(time) => format!("after {time}"),
     }
 }
 

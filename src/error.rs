@@ -269,7 +269,7 @@ impl From<&DispatchError> for Report {
         match error {
             DispatchError::Config(error) => Self::from(&**error),
             DispatchError::Client(error) => Self::from(error),
-            DispatchError::Refused(refusal) => Self::from(refusal),
+            DispatchError::Refused { refusal, .. } => Self::from(refusal),
             DispatchError::Invalid(problems) => Self::from(problems.clone()),
             DispatchError::Folder(_) | DispatchError::Launch { .. } => Self::new(
                 Kind::Unavailable,
