@@ -1,4 +1,4 @@
-//! What dispatches to agents usually take, as the audit trail of a running daemon has it, remembered for some seconds.
+//! What dispatches to agents usually take, as the audit trail has it, remembered for some seconds.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use crate::audit::typical::Typical;
+use crate::daemon::ClientError;
 use crate::daemon::protocol::{Reply, Request};
 use crate::dispatch::Frontend;
 
@@ -24,7 +25,7 @@ pub type Usual = Arc<BTreeMap<String, Typical>>;
 pub struct Remembered(Mutex<Option<(Instant, Vec<String>, Usual)>>);
 
 impl Frontend {
-    /// Returns what dispatches to these agents usually take. Starts nothing: without a daemon, nothing is known.
+    /// Returns what dispatches to these agents usually take.
     pub async fn usual(&self, agents: Vec<String>) -> Usual {
         let kept = self.remembered.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((at, of, usual)) = kept
@@ -34,7 +35,7 @@ impl Frontend {
             return usual;
         }
         let request = Request::Typical(agents);
-        let known = match timeout(BUDGET, self.client.ask_if_running(&request)).await {
+        let known = match timeout(BUDGET, self.ask_of_the_past(&request)).await {
             Ok(Ok(Some(Reply::Typical(known)))) => known,
             // It is a courtesy.
             _ => BTreeMap::new(),
@@ -45,5 +46,12 @@ impl Frontend {
             *self.remembered.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
         }
         usual
+    }
+    /// Asks something about what has been. Where there is no store yet, nothing has been, and nothing is started to say so.
+    pub async fn ask_of_the_past(&self, request: &Request) -> Result<Option<Reply>, ClientError> {
+        if !self.environment.state.store().exists() {
+            return Ok(None);
+        }
+        self.client.ask(request).await.map(Some)
     }
 }

@@ -11,7 +11,8 @@ use serde_json::{Map, Value, json};
 
 use crate::audit::redact::one_line;
 use crate::config::Config;
-use crate::daemon::protocol::JobView;
+use crate::daemon::ClientError;
+use crate::daemon::protocol::{JobView, Reply, Request};
 use crate::document::agents::unknown;
 use crate::error::{Kind, Report};
 use crate::job::JobFilter;
@@ -120,7 +121,12 @@ impl Server {
         let from = Timestamp::parse(since, now)
             .map_err(|bad| ErrorData::invalid_params(format!("`since`: {bad}"), None))?;
         let filter = JobFilter { states: Vec::new(), agent: agent.map(str::to_owned), limit: JOBS };
-        let mut jobs = self.jobs_at_hand(filter).await;
+        let mut jobs = match self.frontend.ask_of_the_past(&Request::Jobs(filter)).await {
+            Ok(Some(Reply::Jobs(jobs))) => jobs,
+            Ok(None) => Vec::new(),
+            Ok(Some(_)) => return Err(wrong(&ClientError::Confused.into())),
+            Err(error) => return Err(wrong(&error.into())),
+        };
         let complete =
             jobs.len() < JOBS as usize || jobs.last().is_some_and(|view| view.record.created < from);
         jobs.retain(|view| view.record.created >= from);
