@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 use crate::dispatch::Frontend;
 use crate::dispatch::usual::Usual;
-use crate::document::agents::{AgentDetail, AgentsDocument, unknown};
+use crate::document::agents::{AgentDetail, AgentsDocument, unknown, without_any};
 use crate::error::{Kind, Report};
 use crate::mcp::{Server, answer, refusal, schema};
 
@@ -47,8 +47,7 @@ impl Server {
         };
         if config.agents.is_empty() && config.broken.is_empty() {
             let message = format!("no agents are configured in {}", config.path.display());
-            let hint = "Add one on the command line: agent-dispatch add NAME DIRECTORY";
-            return refusal(&Report::new(Kind::NotFound, "no_agents", message, hint));
+            return refusal(&without_any(message, "no_agents"));
         }
         let names = config.agents.iter().map(|agent| agent.name.to_string()).collect();
         let usual = self.usual(&config, names).await;

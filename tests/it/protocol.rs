@@ -16,4 +16,5 @@ mod jobs;
 mod reading;
 mod several;
 mod shape;
+mod telling;
 mod tools;
