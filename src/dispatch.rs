@@ -114,8 +114,13 @@ pub enum DispatchError {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// It was refused, and that is recorded.
-    #[error(transparent)]
-    Refused(Refusal),
+    #[error("{refusal}")]
+    Refused {
+        /// Under which id.
+        job: JobId,
+        /// Why.
+        refusal: Refusal,
+    },
     /// The run folder cannot be written.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -200,7 +205,7 @@ impl Frontend {
         let job = open.job;
         let (mut connection, admission) = self.open(open).await?;
         let (waited_for, served) = match admission {
-            Admission::Refused(refusal) => return Err(DispatchError::Refused(refusal)),
+            Admission::Refused(refusal) => return Err(DispatchError::Refused { job, refusal }),
             Admission::Hit(job, answer) => {
                 self.client.keep(connection);
                 return Ok(Dispatched::Ended(Box::new(Ended { job: *job, answer, served: Served::Cache })));

@@ -29,11 +29,12 @@ pub(super) use jobs::{ANSWER_CHARS_MAX, CancelDocument, JobDocument, JobsDocumen
 pub(super) struct DispatchDocument {
     /// The agent that was asked.
     pub(super) agent: String,
-    /// The job that carries it out; also a reference for `fetch_result`. Absent when nothing ran.
+    /// The job that carries it out; also a reference for `fetch_result`. Of one that was refused, the id under which
+    /// `audit_show` has that.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) job_id: String,
-    /// `done`, `failed`, `cancelled` or `interrupted`; `pending` or `running` while it goes on by itself; `refused` for one of
-    /// several that was not let in.
+    /// `done`, `failed`, `cancelled` or `interrupted`; `pending` or `running` while it goes on by itself; `refused` when it
+    /// was not let in.
     pub(super) status: String,
     /// Whether the agent answered without an error; absent while it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,6 +61,9 @@ pub(super) struct DispatchDocument {
     /// `cancelled`, `interrupted`, `refused` or `cli_error`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error_type: Option<String>,
+    /// The same, or what else stood in the way: a stable word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) code: Option<String>,
     /// Whether trying again can help: `now`, `never`, or `after` and a time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) retry: Option<String>,
@@ -123,7 +127,7 @@ pub(super) struct DispatchDocument {
     /// The beginning of the answer, when a reference was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) summary: Option<String>,
-    /// What to do now, while it runs.
+    /// What to do now: while it runs, or for what was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) message: Option<String>,
 }
@@ -178,19 +182,24 @@ impl DispatchDocument {
             Ok(dispatched) => return Self::dispatched(dispatched, extent),
             Err(error) => error,
         };
-        let refusal = match error {
-            DispatchError::Refused(refusal) => Some(refusal),
-            _ => None,
-        };
         let report = Report::from(error);
-        Self {
+        let failed = Self {
             agent: agent.to_owned(),
-            status: if refusal.is_some() { "refused" } else { "failed" }.to_owned(),
+            status: "failed".to_owned(),
             success: Some(false),
             error: Some(report.message),
-            error_type: Some(refusal.map_or(FailureClass::CliError, |refusal| refusal.class).to_string()),
+            error_type: Some(FailureClass::CliError.to_string()),
+            code: Some(report.code.to_owned()),
             hint: Some(report.hints.join(" ")),
             ..Self::default()
+        };
+        let DispatchError::Refused { job, refusal } = error else { return failed };
+        Self {
+            status: "refused".to_owned(),
+            job_id: job.to_string(),
+            error_type: Some(refusal.class.to_string()),
+            retry: Some(said(Retry::Never)),
+            ..failed
         }
     }
 
@@ -224,12 +233,13 @@ impl DispatchDocument {
             document.error_type = Some("cancelled".to_owned());
             document.error = job.error();
         }
+        document.code.clone_from(&document.error_type);
         let size = job.answer_size.map_or(0, |(_, chars)| chars);
         match extent {
             Extent::Whole { chars_max } => document.part(answer, size, &id, 0, chars_max),
             Extent::Part { offset, chars } => document.part(answer, size, &id, offset, chars),
             Extent::Reference { summary_chars, chars_max } => {
-                document.parsed(answer, &id, chars_max);
+                document.parsed(answer, &id, chars_max.saturating_sub(summary_chars));
                 document.reference = Some(id.clone());
                 document.size = Some(size);
                 document.summary_chars = Some(size.min(summary_chars as u64));
@@ -240,8 +250,12 @@ impl DispatchDocument {
         document
     }
 
-    /// Takes `chars` characters of the answer from `offset` on.
+    /// Takes `chars` characters of the answer from `offset` on; where it begins, the parsed value is among them, unless that
+    /// needs more than half of them and more than the text leaves.
     fn part(&mut self, answer: &Answer, size: u64, id: &str, offset: usize, chars: usize) {
+        let left = chars.saturating_sub(usize::try_from(size).unwrap_or(usize::MAX));
+        let value = if offset == 0 { self.parsed(answer, id, left.max(chars / 2)) } else { 0 };
+        let chars = chars - value;
         let rest = answer.text.get(head(&answer.text, offset).len()..).unwrap_or_default();
         let part = head(rest, chars);
         if part.len() < answer.text.len() {
@@ -249,24 +263,29 @@ impl DispatchDocument {
             self.reference = Some(id.to_owned());
             self.size = Some(size);
             self.next_offset = (part.len() < rest.len()).then_some((offset + chars) as u64);
-        } else {
-            self.parsed(answer, id, chars);
         }
         self.result = Some(part.to_owned());
     }
 
-    /// Takes the parsed value, unless it is longer than the answer may be.
-    fn parsed(&mut self, answer: &Answer, id: &str, chars_max: usize) {
-        let Some(json) = answer.parsed.as_deref() else { return };
-        if head(json, chars_max).len() == json.len() {
+    /// Takes the parsed value, unless it is longer than this. Returns how long it is, as far as it was taken.
+    fn parsed(&mut self, answer: &Answer, id: &str, chars_max: usize) -> usize {
+        let Some(json) = answer.parsed.as_deref() else { return 0 };
+        let length = json.chars().count();
+        if length <= chars_max {
             self.parsed_result = serde_json::from_str(json).ok();
-        } else {
-            self.reference = Some(id.to_owned());
-            self.message = Some(format!(
-                "`parsed_result` is longer than {chars_max} characters and left out: read it with \
-                 fetch_result(ref=\"{id}\", max_chars={ANSWER_CHARS_MAX})"
-            ));
+            return length;
         }
+        // As much as that always fits beside a text, however long the text is.
+        let rest = if length <= ANSWER_CHARS_MAX / 2 {
+            self.reference = Some(id.to_owned());
+            format!("read it with fetch_result(ref=\"{id}\", max_chars={ANSWER_CHARS_MAX})")
+        } else {
+            format!("it is among what `agent-dispatch job {id} --json` prints on the command line")
+        };
+        let message = format!("`parsed_result` has more than {chars_max} characters and is left out");
+        let same = if answer.text.trim() == json { ", `result` says the same as text" } else { "" };
+        self.message = Some(format!("{message}{same}: {rest}."));
+        0
     }
 
     fn facts(&mut self, result: &RunResult) {
@@ -276,11 +295,7 @@ impl DispatchDocument {
         self.num_turns = result.num_turns;
         self.error.clone_from(&result.error);
         self.error_type = result.class.map(|class| class.as_str().to_owned());
-        self.retry = result.retry.map(|retry| match retry {
-            Retry::Now => "now".to_owned(),
-            Retry::Never => "never".to_owned(),
-            Retry::After(time) => format!("after {time}"),
-        });
+        self.retry = result.retry.map(said);
         self.denied_tools.clone_from(&result.denied_tools);
         self.denied_unknown = result.denied_unknown.then_some(true);
         if let Some(changes) = &result.changes {
@@ -294,6 +309,14 @@ impl DispatchDocument {
         self.budget_exceeded = result.budget_exceeded.then_some(true);
         self.outcome = result.outcome.map(|outcome| outcome.as_str().to_owned());
         self.partial = result.partial.then_some(true);
+    }
+}
+
+fn said(retry: Retry) -> String {
+    match retry {
+        Retry::Now => "now".to_owned(),
+        Retry::Never => "never".to_owned(),
+        Retry::After(time) => format!("after {time}"),
     }
 }
 

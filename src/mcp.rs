@@ -207,7 +207,7 @@ impl Server {
             return Err(self.no_such_tool(&request.name));
         }
         let given = request.arguments.take().unwrap_or_default();
-        match arguments::fit(given, &listing::arguments(&request.name)) {
+        match arguments::fit(&request.name, given, &listing::arguments(&request.name)) {
             Ok(fitting) => request.arguments = Some(fitting),
             Err(report) => return Ok(refusal(&report).into()),
         }
@@ -234,7 +234,7 @@ impl Server {
 
 /// Returns an error as a result that the model can act on: its text is shown, nothing else.
 fn refusal(report: &Report) -> CallToolResult {
-    let hint = report.hints.join(" ");
+    let hint = report.advice();
     let document = serde_json::json!({ "error": report.message, "code": report.code, "hint": hint });
     CallToolResult::error(vec![ContentBlock::text(document.to_string())])
 }

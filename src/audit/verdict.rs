@@ -58,6 +58,11 @@ impl VerifyReport {
     pub fn first_fault(&self) -> Option<&Fault> {
         self.faults.iter().find(|fault| !fault.kind.is_loss()).or(self.faults.first())
     }
+
+    /// Returns why the trail is not whole, in words; nothing when it is.
+    pub fn why(&self) -> Option<String> {
+        self.first_fault().map(ToString::to_string).or_else(|| self.notes.first().cloned())
+    }
 }
 
 #[cfg(test)]

@@ -194,7 +194,7 @@ fn told(detail: &AgentDetail, agent: &Agent, settings: &Settings) -> String {
     }
     let usual =
         || settings.default_permission_mode.as_ref().map(|mode| format!("{mode} (from the settings)"));
-    let mode = summary.permission_mode.clone().or_else(usual);
+    let mode = agent.permission_mode.clone().or_else(usual);
     say("permissions", mode.as_deref().unwrap_or("claude's own default"));
     let usual = &settings.default_allowed_tools;
     say("may use", &tools_in_force(agent.allowed_tools.as_deref(), usual, "claude's own default"));

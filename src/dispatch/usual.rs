@@ -1,4 +1,4 @@
-//! What dispatches to agents usually take, as the audit trail of a running daemon has it, remembered for some seconds.
+//! What dispatches to agents usually take, as the audit trail has it, remembered for some seconds.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::audit::typical::Typical;
 use crate::config::Config;
+use crate::daemon::ClientError;
 use crate::daemon::protocol::{Reply, Request};
 use crate::dispatch::Frontend;
 use crate::model::Agent;
@@ -37,8 +38,7 @@ impl Remembered {
 }
 
 impl Frontend {
-    /// Returns what dispatches to these agents usually take, where that is wanted. Starts nothing: without a daemon,
-    /// nothing is known.
+    /// Returns what dispatches to these agents usually take, where that is wanted. Without a store, nothing is known.
     pub async fn usual(&self, config: &Config, agents: impl IntoIterator<Item = &Agent>) -> Usual {
         if !config.settings.usage_log {
             return Usual::default();
@@ -48,7 +48,7 @@ impl Frontend {
             return usual;
         }
         let request = Request::Typical(agents);
-        let known = match timeout(BUDGET, self.client.ask_if_running(&request)).await {
+        let known = match timeout(BUDGET, self.ask_of_the_past(&request)).await {
             Ok(Ok(Some(Reply::Typical(known)))) => known,
             // It is a courtesy.
             _ => BTreeMap::new(),
@@ -59,5 +59,13 @@ impl Frontend {
             *self.remembered.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
         }
         usual
+    }
+
+    /// Asks something about what has been. Where there is no store yet, nothing has been, and nothing is started to say so.
+    pub async fn ask_of_the_past(&self, request: &Request) -> Result<Option<Reply>, ClientError> {
+        if !self.environment.state.store().exists() {
+            return Ok(None);
+        }
+        self.client.ask(request).await.map(Some)
     }
 }

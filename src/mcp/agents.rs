@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::dispatch::Frontend;
-use crate::document::agents::{AgentDetail, AgentsDocument, unknown};
+use crate::document::agents::{AgentDetail, AgentsDocument, unknown, without_any};
 use crate::error::{Kind, Report};
 use crate::mcp::listing::routes;
 use crate::mcp::{Server, answer, refusal, schema};
@@ -48,8 +48,7 @@ impl Server {
         };
         if config.agents.is_empty() && config.broken.is_empty() {
             let message = format!("no agents are configured in {}", config.path.display());
-            let hint = "Add one on the command line: agent-dispatch add NAME DIRECTORY";
-            return refusal(&Report::new(Kind::NotFound, "no_agents", message, hint));
+            return refusal(&without_any(message, "no_agents"));
         }
         let usual = self.frontend.usual(&config, &config.agents).await;
         self.look(move |frontend| AgentsDocument::of(&config, &frontend.projects).with_usual(&usual)).await

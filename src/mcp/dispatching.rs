@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::audit::redact::one_line;
-use crate::dispatch::Patience;
+use crate::dispatch::{DispatchError, Patience};
 use crate::document::parallel::Wanted;
 use crate::document::{ANSWER_CHARS_MAX, DispatchDocument, Extent, SUMMARY_CHARS_MAX};
 use crate::error::Report;
@@ -223,6 +223,10 @@ impl Server {
         });
         match outcome.await {
             Ok(dispatched) => outcome_of(&DispatchDocument::dispatched(&dispatched, extent)),
+            // A refusal is told as one among several is: with all that a failed run says, and the id of its record.
+            outcome @ Err(DispatchError::Refused { .. }) => {
+                failure(&DispatchDocument::outcome(agent, &outcome, extent))
+            }
             Err(error) => refusal(&Report::from(error)),
         }
     }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use rmcp::ErrorData;
 use rmcp::model::{
-    ClientJsonRpcMessage, ClientRequest, GetMeta as _, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
-    ServerResult,
+    ClientJsonRpcMessage, ClientRequest, GetMeta as _, JsonRpcMessage, ProtocolVersion, RequestId,
+    ServerJsonRpcMessage, ServerResult,
 };
 use rmcp::service::RoleServer;
 use rmcp::transport::Transport;
@@ -57,7 +57,7 @@ pub(super) struct Lines<R, W> {
     writer: Arc<Mutex<Option<W>>>,
     /// A complaint that is being written. Nothing is read before it is, so there is never more than one.
     complaint: Option<JoinHandle<io::Result<()>>>,
-    /// Whether a request has come. Notifications before the first one mean nothing, and rmcp would end over them.
+    /// Whether the conversation has been opened. Only requests mean something before, and rmcp would end over all else.
     opened: bool,
     at_end: CancellationToken,
 }
@@ -170,8 +170,8 @@ where
             };
             match heard {
                 Heard::Message(message) => {
-                    self.opened |= matches!(*message, JsonRpcMessage::Request(_));
-                    if self.opened {
+                    self.opened |= opens(&message);
+                    if self.opened || matches!(*message, JsonRpcMessage::Request(_)) {
                         return Some(*message);
                     }
                 }
@@ -277,6 +277,22 @@ fn understand(line: &[u8]) -> Heard {
             Heard::Wrong(serde_json::from_value(id).ok(), ErrorData::invalid_request(text, None))
         }
         (Err(_), ..) => Heard::Noise,
+    }
+}
+
+/// Returns whether rmcp takes this for the opening: a hello, or a request that carries all that a hello would have said
+/// in a version that is spoken. It answers every other request before that, and goes on waiting.
+fn opens(message: &ClientJsonRpcMessage) -> bool {
+    let JsonRpcMessage::Request(request) = message else { return false };
+    match &request.request {
+        ClientRequest::InitializeRequest(_) => true,
+        ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,
+        other => {
+            let meta = other.get_meta();
+            let version = meta.protocol_version();
+            meta.missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty()
+                && version.is_some_and(|version| ProtocolVersion::KNOWN_VERSIONS.contains(&version))
+        }
     }
 }
 

@@ -198,7 +198,7 @@ fn document<T: Serialize>(document: &T) -> Result<(&'static str, String), Report
 
 /// Returns an error of the protocol: what is asked for does not exist, or something stands in the way.
 fn failure(report: &Report, uri: &str) -> ErrorData {
-    let hint = report.hints.join(" ");
+    let hint = report.advice();
     let data = Some(json!({ "uri": uri, "code": report.code, "hint": hint }));
     // Most clients show the message and nothing else.
     let text = format!("{}. {hint}", report.message);

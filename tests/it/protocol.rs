@@ -18,4 +18,5 @@ mod refusals;
 mod several;
 mod shape;
 mod steps;
+mod telling;
 mod tools;

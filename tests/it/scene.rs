@@ -312,7 +312,7 @@ pub(crate) async fn start(frontend: &Frontend, request: &DispatchRequest) -> Job
 /// Returns what a dispatch was refused for.
 pub(crate) async fn refusal(frontend: &Frontend, request: &DispatchRequest) -> agent_dispatch::plan::Refusal {
     match dispatch(frontend, request).await {
-        Err(DispatchError::Refused(refusal)) => refusal,
+        Err(DispatchError::Refused { refusal, .. }) => refusal,
         other => panic!("it was to be refused: {other:?}"),
     }
 }

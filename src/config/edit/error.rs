@@ -32,10 +32,7 @@ pub enum EditError {
         directory: PathBuf,
     },
     /// The name is taken.
-    #[error(
-        "{subject} exists already: change it with `agent-dispatch {}`, or take it out first with `agent-dispatch {}`",
-        subject.command("update"), subject.command("remove")
-    )]
+    #[error("{subject} exists already")]
     Duplicate {
         /// What exists.
         subject: Subject,
