@@ -216,3 +216,6 @@ fn describe(txn: &Txn<'_>, request: &OpenRequest, record: &mut Record) {
     let chars = request.audit_content.preview_chars();
     record.task_preview = chars.map(|chars| redact::first_words(&texts.task, chars, &key));
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,7 +64,7 @@ pub(super) fn decide(txn: &Txn<'_>, request: &OpenRequest, may_join: &MayJoin<'_
     }
     let (mut key, mut missed) = (proposal.key, None);
     if let Some(wanted) = key {
-        if let Some(running) = in_flight(txn, wanted)? {
+        if let Some(running) = in_flight(txn, wanted, proposal.profile.timeout_seconds)? {
             let line: Vec<JobId> = ancestors.iter().map(|job| job.id).collect();
             if may_join(&line, running) {
                 return Ok(Verdict::Join(running));
@@ -195,10 +195,15 @@ pub(super) fn answer(txn: &Txn<'_>, id: JobId) -> Result<Option<Answer>, Fault> 
     txn.get(&keys::answer(id))?.map(|bytes| decode(&bytes)).transpose()
 }
 
-/// Returns the job under way under this key.
-fn in_flight(txn: &Txn<'_>, key: Digest) -> Result<Option<JobId>, Fault> {
-    let bytes = txn.get(&keys::in_flight(key))?;
-    Ok(bytes.and_then(|bytes| keys::job_of(&bytes)))
+/// Returns the job under way under this key, if it has at least `seconds` for it: one that is stopped before the asker's time
+/// is over gives no answer to the question. Whoever asks for more runs, and holds the key from then on.
+fn in_flight(txn: &Txn<'_>, key: Digest, seconds: u64) -> Result<Option<JobId>, Fault> {
+    let running = txn.get(&keys::in_flight(key))?.and_then(|bytes| keys::job_of(&bytes));
+    let patient = |id: &JobId| {
+        // One that cannot be read gives nobody an answer.
+        ledger::job(txn, *id).is_ok_and(|job| job.profile.timeout_seconds >= seconds)
+    };
+    Ok(running.filter(patient))
 }
 
 /// Returns the caps of day and month that a run falls under, with what was spent and what running jobs may still spend.
