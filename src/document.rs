@@ -90,7 +90,7 @@ pub(super) struct DispatchDocument {
     /// The agent's own verdict: done, partial or blocked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) outcome: Option<String>,
-    /// Present when the answer is only what had been said before the run was stopped.
+    /// Present when the answer is not all that was asked for: cut short, or not in the form that was wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) partial: Option<bool>,
     /// Present when the answer came from the cache.

@@ -178,7 +178,8 @@ pub struct RunResult {
     pub denied_tools: Vec<String>,
     /// Whether it spent more than its cap.
     pub budget_exceeded: bool,
-    /// Whether the answer is only what had been said before the run was stopped.
+    /// Whether the answer is not all that was asked for: what had been said before the run was stopped, or not in the form that
+    /// was wanted. Such a one is not served again.
     pub partial: bool,
     /// The model that answered.
     pub model: Option<String>,
