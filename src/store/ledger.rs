@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::chain::Fault as Finding;
 use crate::audit::{self, AuditKey, Code, End, Record, redact, seal};
+use crate::budget;
 use crate::cache::Entry;
 use crate::job::{Event, JobRecord, ProcessId, State, Transition};
 use crate::model::agent::AuditContent;
@@ -297,11 +298,14 @@ pub(super) fn record_of(job: &JobRecord, now: Timestamp, code: Code) -> Record {
     record
 }
 
-/// Adds what the run cost to the sums of its day and month, over all agents and for its own.
+/// Adds what the run counts for to the sums of its day and month, over all agents and for its own.
 fn spend(txn: &mut Txn<'_>, job: &JobRecord) -> Result<(), Fault> {
-    let Some(cost) = job.result.as_ref().and_then(|result| result.cost_usd).filter(|cost| *cost > 0.0) else {
+    let Some(result) = &job.result else { return Ok(()) };
+    let conversed = job.started.is_some() && result.session.is_some();
+    let cost = budget::charge(result.cost_usd, job.profile.max_budget_usd, conversed);
+    if cost == 0.0 {
         return Ok(());
-    };
+    }
     let (day, month) = (txn.now().local_day(), txn.now().local_month());
     for agent in [None, Some(job.agent.as_str())] {
         for key in [keys::spent_in_day(day, agent), keys::spent_in_month(month, agent)] {

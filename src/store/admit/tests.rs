@@ -1,8 +1,11 @@
 //! What is decided of a request, beside what is there: whom it joins, what it is told, and what of that is on record.
 
-use crate::job::{CachePolicy, Places, RequestTexts};
+use crate::job::{CachePolicy, Places, ProcessId, RequestTexts};
 use crate::model::agent::{AuditContent, ProfileInForce};
-use crate::model::{Caller, Digest, OnDisconnect, SessionId, SpendLimit};
+use crate::model::{
+    Answer, Caller, Digest, FailureClass, Findings, OnDisconnect, RunResult, SessionId, SpendLimit,
+};
+use crate::store::ledger::Source;
 use crate::store::workbench::Room;
 use crate::store::{Direction, Reader};
 
@@ -100,4 +103,39 @@ fn whoever_gives_it_more_time_than_the_one_under_way_runs_anew_and_is_joined_fro
         codes,
         [&["requested"][..], &joined, &["requested"], &joined, &["cancelled", "joined"]].concat()
     );
+}
+
+/// Starts a job, lets it end as `result`, and returns what the cap of its day then says.
+fn spent_after(house: &House, request: &OpenRequest, result: RunResult) -> f64 {
+    let (asked, id) = (request.clone(), house.opened(request).id);
+    let worker = ProcessId { pid: 1, start_ticks: 1 };
+    house.room.commit(move |txn| ledger::start(txn, id, worker)).unwrap();
+    let findings: Findings = (result, Answer::default()).into();
+    house.room.commit(move |txn| ledger::finish(txn, id, findings, Source::Worker)).unwrap();
+    let (_, caps) = house.room.commit(move |txn| consider(txn, &asked, &|_, _| true)).unwrap();
+    caps.first().unwrap().spent
+}
+
+#[test]
+fn what_a_run_that_never_told_its_cost_may_have_spent_counts() {
+    let house = House::new();
+    let of_cap = |task: &str, cap: Option<f64>| {
+        let mut request = request(task, 10);
+        let proposal = request.proposal.as_mut().unwrap();
+        proposal.spend.day = Some(6.0);
+        proposal.profile.max_budget_usd = cap;
+        request
+    };
+    let ended = |cost_usd: Option<f64>, session: Option<SessionId>| {
+        let failed = RunResult::failed(FailureClass::Timeout, "no answer in 10 s", 1);
+        RunResult { cost_usd, session, ..failed }
+    };
+    let session = Some(SessionId::generate());
+    assert_eq!(spent_after(&house, &of_cap("could not be started", Some(5.0)), ended(None, None)), 0.0);
+    let told = ended(Some(0.25), session.clone());
+    assert_eq!(spent_after(&house, &of_cap("told its cost", Some(5.0)), told), 0.25);
+    assert_eq!(spent_after(&house, &of_cap("has no cap", None), ended(None, session.clone())), 0.25);
+    assert_eq!(spent_after(&house, &of_cap("was killed", Some(5.0)), ended(None, session)), 5.25);
+    let Admission::Refused(refusal) = house.ask(&of_cap("another", Some(5.0))) else { panic!("it ran") };
+    assert_eq!(refusal.class, FailureClass::Budget);
 }
