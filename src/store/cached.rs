@@ -15,6 +15,10 @@ use crate::store::{keys, schema};
 /// Entries that one change clears: few enough that nobody waits for it.
 const CLEARED_AT_ONCE: usize = 1000;
 
+/// Entries that have to go at once for a new one. More of them than that have to go only when the bound was lowered: then each
+/// new one takes some with it, and nobody waits for all of them.
+const EVICTED_AT_ONCE: u64 = 64;
+
 /// Where the counters lie.
 const COUNTERS: &[u8] = b"m/cache";
 
@@ -56,8 +60,8 @@ pub(super) fn keep(txn: &mut Txn<'_>, key: Digest, policy: CachePolicy, entry: E
     if let Some(old) = slot(txn, key)? {
         remove(txn, key, old, &mut counters);
     }
-    while counters.entries >= u64::from(policy.entries_max) {
-        let Some((order, oldest)) = txn.first(keys::CACHE_ORDER, 1)?.pop() else { break };
+    let excess = (counters.entries + 1).saturating_sub(u64::from(policy.entries_max)).min(EVICTED_AT_ONCE);
+    for (order, oldest) in txn.first(keys::CACHE_ORDER, usize::try_from(excess).unwrap_or(usize::MAX))? {
         let oldest = <[u8; 32]>::try_from(oldest.as_slice()).map(Digest::from_bytes);
         let found = oldest.ok().map(|digest| slot(txn, digest).map(|slot| (digest, slot))).transpose()?;
         if let Some((digest, Some(old))) = found {
@@ -146,3 +150,6 @@ fn put_counters(txn: &mut Txn<'_>, counters: Counters) -> Result<(), Fault> {
     txn.put(COUNTERS.to_vec(), encode(&counters)?);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
