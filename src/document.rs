@@ -57,7 +57,7 @@ pub(super) struct DispatchDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
     /// Why: `permission`, `timeout`, `stalled`, `recursion`, `not_found`, `budget`, `usage_limit`, `auth`, `overloaded`,
-    /// `cancelled`, `interrupted`, `refused` or `cli_error`.
+    /// `cancelled`, `interrupted`, `refused`, `queue_full` or `cli_error`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error_type: Option<String>,
     /// Whether trying again can help: `now`, `never`, or `after` and a time.

@@ -37,6 +37,8 @@ pub enum FailureClass {
     Refused,
     /// Everything else that `claude` reports.
     CliError,
+    /// Too many wait already.
+    QueueFull,
 }
 
 impl FailureClass {
@@ -56,6 +58,7 @@ impl FailureClass {
             Self::Interrupted => "interrupted",
             Self::Refused => "refused",
             Self::CliError => "cli_error",
+            Self::QueueFull => "queue_full",
         }
     }
 }

@@ -28,17 +28,29 @@ pub(super) enum Decision {
     Opened,
 }
 
-/// Returns whether the caller of a request may wait for a job without waiting for itself; answered by whoever knows who
-/// waits for whom.
-pub type MayJoin<'a> = dyn Fn(&[JobId], JobId) -> bool + 'a;
+/// What a decision depends on that is true only while it lasts; told by whoever knows who waits for whom.
+#[expect(missing_debug_implementations, reason = "a question that is still to be asked shows nothing")]
+pub struct Around<'a> {
+    /// Whether whoever runs inside these jobs may wait for that one without waiting for itself.
+    pub may_join: &'a (dyn Fn(&[JobId], JobId) -> bool + 'a),
+    /// How many jobs wait or run at the depth of the request.
+    pub under_way: usize,
+    /// How many more callers and workers can be connected, beside those who give commands.
+    pub spare: usize,
+}
+
+impl Around<'static> {
+    /// Those of whoever has the store to himself: nobody else is there, and nobody may join anything.
+    pub const ALONE: Self = Self { may_join: &|_, _| false, under_way: 0, spare: 1 };
+}
 
 /// Decides `request`.
-pub fn admit(txn: &mut Txn<'_>, request: &OpenRequest, may_join: &MayJoin<'_>) -> Result<Admission, Fault> {
+pub fn admit(txn: &mut Txn<'_>, request: &OpenRequest, around: &Around<'_>) -> Result<Admission, Fault> {
     let place = keys::idempotency(request.job.as_bytes());
     if let Some(bytes) = txn.get(&place)? {
         return recall(txn, decode(&bytes)?);
     }
-    let verdict = decide::decide(txn, request, may_join)?;
+    let verdict = decide::decide(txn, request, around)?;
     let admission = record(txn, request, verdict)?;
     let decision = match &admission {
         Admission::Refused(refusal) => Decision::Refused(refusal.clone()),
@@ -79,13 +91,13 @@ fn recall(txn: &Txn<'_>, decision: Decision) -> Result<Admission, Fault> {
 pub fn consider(
     txn: &Txn<'_>,
     request: &OpenRequest,
-    may_join: &MayJoin<'_>,
+    around: &Around<'_>,
 ) -> Result<(Considered, Vec<Cap>), Fault> {
     let caps = match &request.proposal {
         Ok(proposal) => decide::caps(txn, request, proposal)?,
         Err(_) => Vec::new(),
     };
-    let considered = match decide::decide(txn, request, may_join)? {
+    let considered = match decide::decide(txn, request, around)? {
         Verdict::Refused(refusal) => Considered::Refused(refusal),
         Verdict::Hit(hit) => Considered::Hit(hit.job.id, hit.entry.stored),
         Verdict::Join(running) => Considered::Join(running, running.created()),

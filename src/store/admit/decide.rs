@@ -7,13 +7,17 @@ use crate::cache::Entry;
 use crate::job::{CachePolicy, JobRecord, OpenRequest, Proposal, State};
 use crate::model::{Answer, Digest, FailureClass, JobId, SessionId};
 use crate::plan::Refusal;
-use crate::store::admit::MayJoin;
+use crate::store::admit::Around;
 use crate::store::ledger::{self, decode};
 use crate::store::txn::{Fault, Txn};
 use crate::store::{cached, keys};
 
 /// How many running jobs are looked at for what they may still spend: more than any machine runs.
 const JOBS_MAX: usize = 10_000;
+
+/// How many jobs may wait or run at one depth. Each that waits is a process of its own, which takes memory and a connection; and
+/// whoever asks for more than this at once does not mean it.
+const QUEUE_MAX: usize = 1000;
 
 /// How long a line of nested dispatches is followed; the depth limit ends it long before.
 const ANCESTORS_MAX: usize = 64;
@@ -47,7 +51,7 @@ pub(super) struct Line {
 pub(super) type Consulted = (Digest, CachePolicy);
 
 /// Decides `request`.
-pub(super) fn decide(txn: &Txn<'_>, request: &OpenRequest, may_join: &MayJoin<'_>) -> Result<Verdict, Fault> {
+pub(super) fn decide(txn: &Txn<'_>, request: &OpenRequest, around: &Around<'_>) -> Result<Verdict, Fault> {
     let proposal = match &request.proposal {
         Ok(proposal) => proposal,
         Err(refusal) => return Ok(Verdict::Refused(refusal.clone())),
@@ -66,8 +70,9 @@ pub(super) fn decide(txn: &Txn<'_>, request: &OpenRequest, may_join: &MayJoin<'_
     if let Some(wanted) = key {
         if let Some(running) = in_flight(txn, wanted, proposal.profile.timeout_seconds)? {
             let line: Vec<JobId> = ancestors.iter().map(|job| job.id).collect();
-            if may_join(&line, running) {
-                return Ok(Verdict::Join(running));
+            if (around.may_join)(&line, running) {
+                let waits = request.attached && around.spare == 0;
+                return Ok(if waits { Verdict::Refused(no_connection()) } else { Verdict::Join(running) });
             }
             // It would wait for a job that waits for its own caller: it runs by itself, shared with nobody.
             key = None;
@@ -79,6 +84,9 @@ pub(super) fn decide(txn: &Txn<'_>, request: &OpenRequest, may_join: &MayJoin<'_
         }
     }
     if let Some(refusal) = over_budget(&caps(txn, request, proposal)?, proposal) {
+        return Ok(Verdict::Refused(refusal));
+    }
+    if let Some(refusal) = crowded(around, proposal) {
         return Ok(Verdict::Refused(refusal));
     }
     let root = ancestors.last().map_or(request.job, |job| job.root);
@@ -238,6 +246,27 @@ fn over_budget(caps: &[Cap], proposal: &Proposal) -> Option<Refusal> {
         message: format!("the {period} budget of {whose} is used up: {over}"),
         hint: format!("Wait for the next {period}, or raise `budget.{period}` in the configuration."),
     })
+}
+
+/// Returns that there is no place left to wait in.
+fn crowded(around: &Around<'_>, proposal: &Proposal) -> Option<Refusal> {
+    // One call with several dispatches holds twice as many under way as may run at once.
+    let most = QUEUE_MAX.max(2 * proposal.places.everyone as usize);
+    if around.under_way >= most {
+        let message = format!("the queue is full: {most} dispatches at this depth wait or run");
+        return Some(full(message));
+    }
+    (around.spare == 0).then(no_connection)
+}
+
+fn no_connection() -> Refusal {
+    full("the queue is full: the daemon has as many callers and workers as it can serve".to_owned())
+}
+
+fn full(message: String) -> Refusal {
+    let hint = "Send it again when some have ended (dispatch_wait, `agent-dispatch wait`), or stop what nobody needs: \
+                `agent-dispatch jobs --status pending`, then `agent-dispatch cancel ID`.";
+    Refusal { class: FailureClass::QueueFull, message, hint: hint.to_owned() }
 }
 
 /// Returns the jobs that have not ended.

@@ -24,8 +24,14 @@ impl House {
     }
 
     fn ask(&self, request: &OpenRequest) -> Admission {
+        self.ask_among(request, 0, 1)
+    }
+
+    /// Asks while so many jobs are under way, and so many more can connect.
+    fn ask_among(&self, request: &OpenRequest, under_way: usize, spare: usize) -> Admission {
         let request = request.clone();
-        self.room.commit(move |txn| admit(txn, &request, &|_, _| true)).unwrap()
+        let decide = move |txn: &mut Txn<'_>| admit(txn, &request, &around(under_way, spare));
+        self.room.commit(decide).unwrap()
     }
 
     /// Opens a job and returns it.
@@ -51,6 +57,11 @@ impl House {
         });
         links.map(|link| serde_json::from_slice(&link.body).unwrap()).collect()
     }
+}
+
+/// Returns surroundings in which everybody may join everything.
+fn around(under_way: usize, spare: usize) -> Around<'static> {
+    Around { may_join: &|_, _| true, under_way, spare }
 }
 
 /// Returns a request to run `task`, with this long a time.
@@ -112,7 +123,7 @@ fn spent_after(house: &House, request: &OpenRequest, result: RunResult) -> f64 {
     house.room.commit(move |txn| ledger::start(txn, id, worker)).unwrap();
     let findings: Findings = (result, Answer::default()).into();
     house.room.commit(move |txn| ledger::finish(txn, id, findings, Source::Worker)).unwrap();
-    let (_, caps) = house.room.commit(move |txn| consider(txn, &asked, &|_, _| true)).unwrap();
+    let (_, caps) = house.room.commit(move |txn| consider(txn, &asked, &around(0, 1))).unwrap();
     caps.first().unwrap().spent
 }
 
@@ -138,4 +149,32 @@ fn what_a_run_that_never_told_its_cost_may_have_spent_counts() {
     assert_eq!(spent_after(&house, &of_cap("was killed", Some(5.0)), ended(None, session)), 5.25);
     let Admission::Refused(refusal) = house.ask(&of_cap("another", Some(5.0))) else { panic!("it ran") };
     assert_eq!(refusal.class, FailureClass::Budget);
+}
+
+#[test]
+fn a_full_queue_takes_nothing_in_and_says_so_on_record() {
+    let house = House::new();
+    let first = house.opened(&request("under way", 10)).id;
+    let refused = |asked: &OpenRequest, under_way, spare| match house.ask_among(asked, under_way, spare) {
+        Admission::Refused(refusal) => refusal,
+        other => panic!("{other:?}"),
+    };
+    let full = refused(&request("one too many", 10), 1000, 9);
+    let told = "the queue is full: 1000 dispatches at this depth wait or run";
+    assert_eq!((full.class, full.message.as_str()), (FailureClass::QueueFull, told));
+    assert!(full.hint.contains("agent-dispatch cancel"), "{full:?}");
+    // What one call with several dispatches may have under way always fits.
+    let mut of_many = request("of many", 10);
+    of_many.proposal.as_mut().unwrap().places.everyone = 600;
+    assert_eq!(house.ask_among(&of_many, 1199, 9), Admission::Opened);
+    // Who joins takes no place in the queue, but a connection.
+    let joining = |attached| OpenRequest { attached, ..request("under way", 10) };
+    assert_eq!(house.ask_among(&joining(true), 1000, 1), Admission::Joined(first));
+    assert_eq!(house.ask_among(&joining(false), 1000, 0), Admission::Joined(first));
+    assert_eq!(refused(&joining(true), 0, 0).class, FailureClass::QueueFull);
+    assert_eq!(refused(&request("no connection", 10), 0, 0).class, FailureClass::QueueFull);
+    let records = house.records();
+    let reasons: Vec<_> = records.iter().filter(|record| record.event == Code::Refused).collect();
+    assert_eq!(reasons.len(), 3);
+    assert_eq!(reasons[0].reason.as_deref(), Some(&*format!("queue_full: {told}")));
 }
