@@ -50,6 +50,10 @@ pub fn admit(txn: &mut Txn<'_>, request: &OpenRequest, around: &Around<'_>) -> R
     if let Some(bytes) = txn.get(&place)? {
         return recall(txn, decode(&bytes)?);
     }
+    if txn.get(&keys::job(request.job))?.is_some() {
+        // The decision is forgotten after a while, the job is not: whoever slept over the answer is told it again.
+        return Ok(Admission::Opened);
+    }
     let verdict = decide::decide(txn, request, around)?;
     let admission = record(txn, request, verdict)?;
     let decision = match &admission {

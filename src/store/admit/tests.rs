@@ -178,3 +178,20 @@ fn a_full_queue_takes_nothing_in_and_says_so_on_record() {
     assert_eq!(reasons.len(), 3);
     assert_eq!(reasons[0].reason.as_deref(), Some(&*format!("queue_full: {told}")));
 }
+
+#[test]
+fn a_request_that_comes_back_after_its_decision_is_forgotten_finds_its_job_as_it_is() {
+    let house = House::new();
+    let asked = request("slept over", 10);
+    let id = house.opened(&asked).id;
+    let ended = house.room.commit(move |txn| ledger::cancel(txn, id, "the test")).unwrap();
+    house
+        .room
+        .commit(move |txn| {
+            txn.delete(keys::idempotency(id.as_bytes()));
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(house.ask(&asked), Admission::Opened);
+    assert_eq!((house.job(id), house.records().len()), (ended, 2));
+}
