@@ -17,6 +17,7 @@ pub mod body;
 pub mod cached;
 pub mod chunks;
 pub mod committer;
+mod compared;
 pub mod database;
 pub mod durability;
 pub mod gc;

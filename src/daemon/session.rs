@@ -309,6 +309,9 @@ impl Talk<'_> {
                 let (mac, entries) = apart(store.clone(), move |store| store.passed(&value)).await?;
                 Reply::Hashed(Traces { mac: mac.to_string(), entries })
             }
+            Request::Compare(job) => {
+                Reply::Compared(apart(store.clone(), move |store| store.differing(job)).await?)
+            }
             Request::Stats(filter) => {
                 let stats = apart(store.clone(), move |store| store.stats(&filter)).await?;
                 Reply::Stats(Box::new(stats))

@@ -11,7 +11,7 @@ use crate::plan::Refusal;
 use crate::store::admit::decide::{Hit, Line, Verdict};
 use crate::store::ledger::{self, decode, encode};
 use crate::store::txn::{Fault, Txn};
-use crate::store::{cached, keys};
+use crate::store::{cached, compared, keys};
 
 /// How long a decision is remembered for a request that is sent again, in milliseconds: an hour, where front ends give up
 /// after seconds.
@@ -84,9 +84,9 @@ fn recall(txn: &Txn<'_>, decision: Decision) -> Result<Admission, Fault> {
         Decision::Joined(job) => Admission::Joined(job),
         Decision::Opened => Admission::Opened,
         Decision::Hit(id) => {
-            let answer = decide::answer(txn, id)?
+            let (job, answer) = compared::answer(txn, id)?
                 .ok_or_else(|| Fault::NotFound(format!("no answer of job `{id}`")))?;
-            Admission::Hit(Box::new(ledger::job(txn, id)?), answer)
+            Admission::Hit(Box::new(job), answer)
         }
     })
 }

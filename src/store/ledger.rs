@@ -194,6 +194,7 @@ pub(super) fn answer_in(answer: &Answer, content: AuditContent, key: &AuditKey) 
     End {
         success: true,
         answer_digest: Some(Digest::of(text.as_bytes()).to_string()),
+        parsed_digest: answer.parsed.as_ref().map(|parsed| Digest::of(parsed.as_bytes()).to_string()),
         answer_bytes: text.len() as u64,
         answer_mac: (!text.is_empty()).then(|| key.mac(text.as_bytes()).to_string()),
         answer_preview: content

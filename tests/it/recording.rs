@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::world::World;
 
 mod asking;
+mod changed;
 mod repository;
 mod secrets;
 

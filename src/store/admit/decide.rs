@@ -10,7 +10,7 @@ use crate::plan::Refusal;
 use crate::store::admit::Around;
 use crate::store::ledger::{self, decode};
 use crate::store::txn::{Fault, Txn};
-use crate::store::{cached, keys};
+use crate::store::{cached, compared, keys};
 
 /// How many running jobs are looked at for what they may still spend: more than any machine runs.
 const JOBS_MAX: usize = 10_000;
@@ -192,15 +192,9 @@ fn in_use(job: &JobRecord) -> Refusal {
 
 fn hit(txn: &Txn<'_>, consulted: Consulted) -> Result<Option<Hit>, Fault> {
     let Some(entry) = cached::look_up(txn, consulted)? else { return Ok(None) };
-    // An answer that was removed or damaged is a miss, never an error: the dispatch simply runs.
-    let (Ok(job), Ok(Some(answer))) = (ledger::job(txn, entry.job), answer(txn, entry.job)) else {
-        return Ok(None);
-    };
-    Ok(Some(Hit { job, answer, entry, consulted }))
-}
-
-pub(super) fn answer(txn: &Txn<'_>, id: JobId) -> Result<Option<Answer>, Fault> {
-    txn.get(&keys::answer(id))?.map(|bytes| decode(&bytes)).transpose()
+    // An answer that was removed, damaged or exchanged is a miss, never an error: the dispatch simply runs.
+    let found = compared::answer(txn, entry.job)?.filter(|(job, _)| job.key == Some(consulted.0));
+    Ok(found.map(|(job, answer)| Hit { job, answer, entry, consulted }))
 }
 
 /// Returns the job under way under this key, if it has at least `seconds` for it: one that is stopped before the asker's time
