@@ -148,7 +148,8 @@ impl Store {
     pub async fn record(&self, id: JobId, body: String) -> Result<(), CommitError> {
         let told: Record =
             serde_json::from_str(&body).map_err(|bad| Fault::Invalid(format!("not a record: {bad}")))?;
-        let allowed = matches!(told.event, Code::ConfigChanged | Code::CacheCleared | Code::Gc);
+        // What a clean-up has removed is excused by its record: only the daemon, which does it, says so.
+        let allowed = matches!(told.event, Code::ConfigChanged);
         if !allowed {
             return Err(
                 Fault::Invalid(format!("`{}` is not for front ends to record", told.event.as_str())).into()

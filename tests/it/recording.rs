@@ -6,6 +6,7 @@ use crate::world::World;
 
 mod asking;
 mod changed;
+mod foreign;
 mod repository;
 mod secrets;
 
