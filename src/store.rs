@@ -99,16 +99,17 @@ impl Store {
         let reader = Reader::new(opened.database.clone());
         let stored = reader.head().map_err(unreadable)?;
         let comparison = head::compare(stored, |seq| reader.hash_of(seq), outside);
-        if comparison == Comparison::Ahead {
-            // From now on the file is behind only if somebody put it back.
-            head_file
-                .record(stored, Timestamp::now())
-                .map_err(|source| OpenError::Io { path: heads.to_owned(), source })?;
-        }
         let closed = reader.closed();
         let quarantined = opened.quarantined;
         let found = opening::Found { comparison, stored, outside, closed, forgotten, quarantined };
         let (start, gap) = found.judge();
+        if comparison == Comparison::Ahead && gap.is_none() {
+            // From now on the file is behind only if somebody put it back. One that was is left as it was found until that
+            // is on record, and the record adds its line.
+            head_file
+                .record(stored, Timestamp::now())
+                .map_err(|source| OpenError::Io { path: heads.to_owned(), source })?;
+        }
         let mut notes = opened.repaired;
         if opened.database.blobs_present() {
             notes.push(
