@@ -12,7 +12,7 @@ use crate::audit::{AuditKey, cut};
 mod line;
 mod shapes;
 
-pub use line::one_line;
+pub use line::{is_hidden, one_line};
 use shapes::MARK;
 
 /// How much more of a text is looked at than is kept, in characters, so that a secret at the end is seen whole.
