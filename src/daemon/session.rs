@@ -291,7 +291,7 @@ impl Talk<'_> {
             Request::Status => Reply::Status(status(self.daemon).map_err(read)?),
             Request::Job(job) => Reply::Job(view(self.daemon, job).map_err(read)?.map(Box::new)),
             Request::Jobs(filter) => {
-                let records = store.jobs(&filter).map_err(read)?;
+                let records = apart(store.clone(), move |store| store.jobs(&filter)).await?;
                 Reply::Jobs(records.into_iter().map(|record| with_progress(self.daemon, record)).collect())
             }
             Request::Answer(job) => Reply::Answer(store.answer(job).map_err(read)?),

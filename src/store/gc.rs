@@ -235,13 +235,13 @@ fn remove_job(txn: &mut Txn<'_>, job: &JobRecord) -> Result<bool, Fault> {
     let id = job.id;
     for key in [
         keys::job(id),
-        keys::job_by_state(job.state, id),
         keys::job_by_agent(&job.agent, id),
         keys::request(id),
         keys::answer(id),
         keys::progress(id),
         keys::calls(id),
     ] {
+    keys::by_state(&job.agent, job.state, id).into_iter().for_each(|key| txn.delete(key));
         txn.delete(key);
     }
     match job.key {

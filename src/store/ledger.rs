@@ -38,8 +38,8 @@ pub fn job(txn: &Txn<'_>, id: JobId) -> Result<JobRecord, Fault> {
 /// Writes a new job and the record that it was requested.
 pub(super) fn enter(txn: &mut Txn<'_>, job: &JobRecord, audit: Record) -> Result<(), Fault> {
     put(txn, job)?;
-    txn.put(keys::job_by_state(job.state, job.id), Vec::new());
-    txn.put(keys::job_by_agent(&job.agent, job.id), Vec::new());
+    txn.put(keys::job_by_agent(&job.agent, job.id), []);
+    keys::by_state(&job.agent, job.state, job.id).into_iter().for_each(|key| txn.put(key, []));
     txn.append(audit)?;
     Ok(())
 }
@@ -229,8 +229,8 @@ fn advance_with(
     change(&mut job, moved, &mut record);
     record.status = Some(job.state.as_str().to_owned());
     record.reason.clone_from(&job.stopped_by);
-    txn.delete(keys::job_by_state(moved.from(), id));
-    txn.put(keys::job_by_state(moved.to(), id), Vec::new());
+    keys::by_state(&job.agent, moved.from(), id).into_iter().for_each(|key| txn.delete(key));
+    keys::by_state(&job.agent, moved.to(), id).into_iter().for_each(|key| txn.put(key, []));
     // Nobody joins what is being stopped; from then on the key may be another job's.
     if moved.to() != State::Running
         && let Some(key) = job.key

@@ -1,12 +1,9 @@
 //! What is decided of a request, beside what is there: whom it joins, what it is told, and what of that is on record.
 
-use crate::job::{CachePolicy, Places, ProcessId, RequestTexts};
-use crate::model::agent::{AuditContent, ProfileInForce};
-use crate::model::{
-    Answer, Caller, Digest, FailureClass, Findings, OnDisconnect, RunResult, SessionId, SpendLimit,
-};
+use crate::job::ProcessId;
+use crate::model::{Answer, FailureClass, Findings, RunResult, SessionId};
 use crate::store::ledger::Source;
-use crate::store::workbench::Room;
+use crate::store::workbench::{Room, request};
 use crate::store::{Direction, Reader};
 
 use super::*;
@@ -62,36 +59,6 @@ impl House {
 /// Returns surroundings in which everybody may join everything.
 fn around(under_way: usize, spare: usize) -> Around<'static> {
     Around { may_join: &|_, _| true, under_way, spare }
-}
-
-/// Returns a request to run `task`, with this long a time.
-fn request(task: &str, seconds: u64) -> OpenRequest {
-    let profile = ProfileInForce { timeout_seconds: seconds, ..ProfileInForce::default() };
-    let proposal = Proposal {
-        directory: "/srv/docs".into(),
-        git_head: None,
-        session: SessionId::generate(),
-        resumed: false,
-        profile,
-        digest: Digest::of(task.as_bytes()),
-        key: Some(Digest::of(task.as_bytes())),
-        read_cache: true,
-        cache: Some(CachePolicy { ttl_ms: 60_000, entries_max: 10 }),
-        places: Places { everyone: 5, agent: None },
-        spend: SpendLimit::default(),
-        agent_spend: SpendLimit::default(),
-    };
-    OpenRequest {
-        job: JobId::generate(),
-        agent: "worker".to_owned(),
-        group: None,
-        caller: Caller::default(),
-        texts: RequestTexts { task: task.to_owned(), ..RequestTexts::default() },
-        proposal: Ok(proposal),
-        attached: false,
-        on_disconnect: OnDisconnect::Detach,
-        audit_content: AuditContent::Digest,
-    }
 }
 
 #[test]

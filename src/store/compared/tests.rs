@@ -1,50 +1,16 @@
 //! An answer, a list of calls and the facts of an end, as they were recorded and as somebody has changed them.
 
 use super::*;
-use crate::job::{CachePolicy, OpenRequest, Places, ProcessId, Proposal, RequestTexts};
-use crate::model::agent::{AuditContent, ProfileInForce};
-use crate::model::{
-    CallEnd, Caller, Findings, OnDisconnect, Outcome, RunResult, SessionId, SpendLimit, ToolCall,
-};
+use crate::job::ProcessId;
+use crate::model::{CallEnd, Findings, Outcome, RunResult, ToolCall};
 use crate::store::admit::{Around, admit};
 use crate::store::ledger::{Source, encode};
 use crate::store::verify::{Check, Steps};
-use crate::store::workbench::Room;
-
-/// The key under which the question is shared.
-const KEY: Digest = Digest::ZERO;
-
-fn question() -> OpenRequest {
-    let proposal = Proposal {
-        directory: "/srv/docs".into(),
-        git_head: None,
-        session: SessionId::generate(),
-        resumed: false,
-        profile: ProfileInForce::default(),
-        digest: KEY,
-        key: Some(KEY),
-        read_cache: true,
-        cache: Some(CachePolicy { ttl_ms: 60_000, entries_max: 10 }),
-        places: Places { everyone: 5, agent: None },
-        spend: SpendLimit::default(),
-        agent_spend: SpendLimit::default(),
-    };
-    OpenRequest {
-        job: JobId::generate(),
-        agent: "worker".to_owned(),
-        group: None,
-        caller: Caller::default(),
-        texts: RequestTexts { task: "a question".to_owned(), ..RequestTexts::default() },
-        proposal: Ok(proposal),
-        attached: false,
-        on_disconnect: OnDisconnect::Detach,
-        audit_content: AuditContent::Digest,
-    }
-}
+use crate::store::workbench::{Room, request};
 
 /// Returns a store in which the question was answered, and the job that did.
 fn answered(room: &Room) -> JobId {
-    let asked = question();
+    let asked = request("a question", 10);
     let id = asked.job;
     room.commit(move |txn| admit(txn, &asked, &Around::ALONE)).unwrap();
     let worker = ProcessId { pid: 1, start_ticks: 1 };
@@ -77,7 +43,7 @@ fn change<T: crate::store::schema::Stored>(room: &Room, key: Vec<u8>, how: fn(&m
 }
 
 fn is_hit(room: &Room) -> bool {
-    let asked = question();
+    let asked = request("a question", 10);
     let decided = room.commit(move |txn| admit(txn, &asked, &Around::ALONE)).unwrap();
     matches!(decided, crate::job::Admission::Hit(..))
 }

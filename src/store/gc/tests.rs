@@ -174,13 +174,13 @@ fn expected(pasts: &[Past], rule: &Rule, hours: u64, ttl_ms: Option<u64>) -> BTr
         if goes {
             gone.extend([
                 keys::job(job.id),
-                keys::job_by_state(job.state, job.id),
                 keys::job_by_agent(&job.agent, job.id),
                 keys::request(job.id),
                 keys::answer(job.id),
                 keys::progress(job.id),
                 keys::calls(job.id),
             ]);
+            gone.extend(keys::by_state(&job.agent, job.state, job.id));
         }
         if past.opened > 1 {
             gone.insert(keys::idempotency(job.id.as_bytes()));
