@@ -1,7 +1,8 @@
 //! The moves of a job's life, each with everything that goes with it: record, indexes, audit record, answer, cache,
 //! conversation and money, in the one transaction it is given.
 //!
-//! There is no way to write a job but [`advance`] and [`enter`], and both append the audit record of what they do.
+//! There is no way to write what a job is, has become and has left but [`advance`] and [`enter`], and both append the audit record
+//! of what they do. [`detach`] changes only whether a job lives on without its callers, of which nothing is on record.
 
 use std::collections::BTreeMap;
 
@@ -86,7 +87,7 @@ pub fn lose(txn: &mut Txn<'_>, id: JobId, findings: Findings, source: Source) ->
     end(txn, id, Event::WorkerLost, findings, source)
 }
 
-/// Lets a job live on by itself.
+/// Lets a job live on by itself. Nobody has to answer for that: how it then ends is recorded.
 pub fn detach(txn: &mut Txn<'_>, id: JobId) -> Result<(), Fault> {
     let mut job = job(txn, id)?;
     if job.attached && !job.state.is_terminal() {
