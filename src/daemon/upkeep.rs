@@ -211,35 +211,19 @@ fn remove_folders(runs: &Path, jobs: &[JobId]) -> u64 {
 async fn cache_stats(daemon: &Arc<Daemon>, ttl_ms: u64) -> Result<Counters, WireFault> {
     let rule = Rule::new(Retention::Unended, Some(ttl_ms), Timestamp::now());
     let reader = daemon.store.reader();
-    let entries = aside(move || reader.stale_entries(&rule, |_| false)).await?;
-    let stale = gc::Garbage { entries, ..gc::Garbage::default() };
-    for part in stale.parts() {
-        daemon.store.commit(move |txn| gc::remove(txn, part, &rule)).await.map_err(fault)?;
-    }
-    daemon.store.commit(|txn| cached::counters(txn)).await.map_err(fault)
+    aside(move || reader.cache_counters(&rule)).await
 }
 
 async fn cache_clear(daemon: &Arc<Daemon>, caller: Caller) -> Result<u64, WireFault> {
     let mut cleared = 0;
     loop {
         let caller = caller.clone();
-        let step = daemon.store.commit(move |txn| {
-            let (count, all) = cached::clear(txn)?;
-            let total = cleared + count;
-            if all {
-                let mut record = Record::new(txn.now(), Code::CacheCleared);
-                record.caller = Some(caller);
-                record.reason = Some(format!("removed {total} cached answers"));
-                record.details = BTreeMap::from([("cache_entries".to_owned(), total.to_string())]);
-                txn.append(record)?;
-            }
-            Ok((total, all))
-        });
-        let (total, all) = step.await.map_err(fault)?;
+        let step = daemon.store.commit(move |txn| cached::clear(txn, &caller));
+        let (count, all) = step.await.map_err(fault)?;
+        cleared += count;
         if all {
-            return Ok(total);
+            return Ok(cleared);
         }
-        cleared = total;
     }
 }
 

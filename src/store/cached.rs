@@ -2,13 +2,18 @@
 //!
 //! An entry holds no answer: it names the job that gave it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use crate::audit::{Code, Record};
 use crate::cache::{self, Counters, Entry};
 use crate::job::CachePolicy;
-use crate::model::Digest;
+use crate::model::{Caller, Digest};
+use crate::retention::Rule;
 use crate::store::database::{Database, Direction};
 use crate::store::ledger::encode;
+use crate::store::reader::Reader;
 use crate::store::txn::{Fault, Txn};
 use crate::store::{keys, schema};
 
@@ -108,9 +113,10 @@ pub(super) fn remove_if(
     Ok(true)
 }
 
-/// Removes the first entries, and everything that stands in the order of entries without one. Returns how many there were
-/// and whether that was all; the counters then begin anew.
-pub fn clear(txn: &mut Txn<'_>) -> Result<(u64, bool), Fault> {
+/// Removes the first entries, and everything that stands in the order of entries without one, and records that for `caller`:
+/// whenever the daemon dies between two such steps, what went is told. Returns how many there were and whether that was all; the
+/// counters then begin anew.
+pub fn clear(txn: &mut Txn<'_>, caller: &Caller) -> Result<(u64, bool), Fault> {
     let entries = txn.first(keys::CACHE, CLEARED_AT_ONCE)?;
     let order = txn.first(keys::CACHE_ORDER, CLEARED_AT_ONCE)?;
     let all = entries.len().max(order.len()) < CLEARED_AT_ONCE;
@@ -125,6 +131,11 @@ pub fn clear(txn: &mut Txn<'_>) -> Result<(u64, bool), Fault> {
         counters = Counters { next: counters.next, ..Counters::default() };
     }
     put_counters(txn, counters)?;
+    let mut record = Record::new(txn.now(), Code::CacheCleared);
+    record.caller = Some(caller.clone());
+    record.reason = Some(format!("removed {cleared} cached answers"));
+    record.details = BTreeMap::from([("cache_entries".to_owned(), cleared.to_string())]);
+    txn.append(record)?;
     Ok((cleared, all))
 }
 
@@ -140,10 +151,22 @@ fn remove(txn: &mut Txn<'_>, key: Digest, slot: Slot, counters: &mut Counters) {
     counters.entries = counters.entries.saturating_sub(1);
 }
 
-/// Returns the counters.
-pub fn counters(txn: &Txn<'_>) -> Result<Counters, Fault> {
-    let bytes = txn.get(COUNTERS)?;
-    Ok(bytes.and_then(|bytes| schema::decode(&bytes).ok()).unwrap_or_default())
+impl Reader {
+    /// Returns the counters of the cache; entries that `rule` calls too old, or that lead nowhere, do not count. They go with the
+    /// next clean-up: nothing is changed here.
+    pub fn cache_counters(&self, rule: &Rule) -> Result<Counters, Fault> {
+        let counters = decoded(self.database.get(COUNTERS)?);
+        let stale = self.stale_entries(rule, |_| false)?.len() as u64;
+        Ok(Counters { entries: counters.entries.saturating_sub(stale), ..counters })
+    }
+}
+
+pub(super) fn counters(txn: &Txn<'_>) -> Result<Counters, Fault> {
+    Ok(decoded(txn.get(COUNTERS)?))
+}
+
+fn decoded(bytes: Option<Vec<u8>>) -> Counters {
+    bytes.and_then(|bytes| schema::decode(&bytes).ok()).unwrap_or_default()
 }
 
 fn put_counters(txn: &mut Txn<'_>, counters: Counters) -> Result<(), Fault> {

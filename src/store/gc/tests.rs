@@ -345,7 +345,7 @@ fn a_cleared_cache_holds_nothing_and_counts_from_the_beginning() -> Result<(), C
     assert_eq!((before.entries, before.misses), (2500, 1));
     let mut steps = Vec::new();
     loop {
-        let (cleared, all) = room.commit(cached::clear)?;
+        let (cleared, all) = room.commit(|txn| cached::clear(txn, &Caller::default()))?;
         steps.push(cleared);
         if all {
             break;
