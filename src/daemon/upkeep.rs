@@ -39,8 +39,11 @@ pub(super) async fn aside<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, ReadError> + Send + 'static,
 ) -> Result<T, WireFault> {
     let read = tokio::task::spawn_blocking(read).await;
-    let read = read.map_err(|panicked| WireFault::Store(panicked.to_string()))?;
-    read.map_err(|error| WireFault::Store(error.to_string()))
+    read.map_err(|panicked| WireFault::Store(panicked.to_string()))?.map_err(|error| match error {
+        ReadError::NotFound(what) => WireFault::NotFound(what),
+        ReadError::Conflict(why) | ReadError::Invalid(why) => WireFault::Conflict(why),
+        other => WireFault::Store(other.to_string()),
+    })
 }
 
 async fn clean_up(daemon: &Arc<Daemon>, request: GcRequest) -> Result<GcReport, WireFault> {
@@ -78,9 +81,7 @@ async fn clean_up(daemon: &Arc<Daemon>, request: GcRequest) -> Result<GcReport, 
 async fn retire(daemon: &Arc<Daemon>, request: RetireRequest) -> Result<Option<OldEnd>, WireFault> {
     let rule = Rule::new(request.retention, None, Timestamp::now());
     let reader = daemon.store.reader();
-    let found = tokio::task::spawn_blocking(move || reader.old_end(&rule)).await;
-    let found = found.map_err(|panicked| WireFault::Store(panicked.to_string()))?;
-    let found = found.map_err(|error| fault(CommitError::Refused(error)))?;
+    let found = aside(move || reader.old_end(&rule)).await?;
     if request.dry_run {
         return Ok(found);
     }

@@ -36,6 +36,16 @@ pub fn job(txn: &Txn<'_>, id: JobId) -> Result<JobRecord, Fault> {
     }
 }
 
+/// Returns the jobs that have not ended, as far as they can be read. The queue is bounded, and so are these.
+pub(super) fn live(txn: &Txn<'_>) -> Result<Vec<JobRecord>, Fault> {
+    let mut found = Vec::new();
+    for state in State::LIVE {
+        let keys = txn.first(&keys::jobs_in(state), usize::MAX)?;
+        found.extend(keys.iter().filter_map(|(key, _)| job(txn, keys::job_of(key)?).ok()));
+    }
+    Ok(found)
+}
+
 /// Writes a new job and the record that it was requested.
 pub(super) fn enter(txn: &mut Txn<'_>, job: &JobRecord, audit: Record) -> Result<(), Fault> {
     put(txn, job)?;

@@ -4,16 +4,13 @@ use std::path::Path;
 
 use crate::budget::{Cap, Period};
 use crate::cache::Entry;
-use crate::job::{CachePolicy, JobRecord, OpenRequest, Proposal, State};
+use crate::job::{CachePolicy, JobRecord, OpenRequest, Proposal};
 use crate::model::{Answer, Digest, FailureClass, JobId, SessionId};
 use crate::plan::Refusal;
 use crate::store::admit::Around;
 use crate::store::ledger::{self, decode};
 use crate::store::txn::{Fault, Txn};
 use crate::store::{cached, compared, keys};
-
-/// How many running jobs are looked at for what they may still spend: more than any machine runs.
-const JOBS_MAX: usize = 10_000;
 
 /// How many jobs may wait or run at one depth. Each that waits is a process of its own, which takes memory and a connection; and
 /// whoever asks for more than this at once does not mean it.
@@ -127,7 +124,7 @@ fn cycle(same: &JobRecord) -> Refusal {
 /// now. One that is not known may be a person's own.
 fn in_the_way(txn: &Txn<'_>, request: &OpenRequest, proposal: &Proposal) -> Result<Option<Refusal>, Fault> {
     let id = &proposal.session;
-    let running = unended(txn)?.into_iter().find(|job| same(&job.session, id));
+    let running = ledger::live(txn)?.into_iter().find(|job| same(&job.session, id));
     let owner = match &running {
         Some(job) => Some((job.agent.clone(), job.directory.clone())),
         None => known(txn, id)?,
@@ -211,7 +208,7 @@ fn in_flight(txn: &Txn<'_>, key: Digest, seconds: u64) -> Result<Option<JobId>, 
 /// Returns the caps of day and month that a run falls under, with what was spent and what running jobs may still spend.
 pub(super) fn caps(txn: &Txn<'_>, request: &OpenRequest, proposal: &Proposal) -> Result<Vec<Cap>, Fault> {
     let now = txn.now();
-    let mut caps = Vec::new();
+    let (mut caps, mut open) = (Vec::new(), None);
     for (limit, agent) in [(proposal.spend, None), (proposal.agent_spend, Some(request.agent.as_str()))] {
         let day = keys::spent_in_day(now.local_day(), agent);
         let month = keys::spent_in_month(now.local_month(), agent);
@@ -219,7 +216,10 @@ pub(super) fn caps(txn: &Txn<'_>, request: &OpenRequest, proposal: &Proposal) ->
             let Some(limit) = limit else { continue };
             let spent = ledger::spent(txn, &key)?;
             let of_agent = |job: &&JobRecord| agent.is_none_or(|agent| agent == job.agent);
-            let open = unended(txn)?;
+            let open = match &mut open {
+                Some(open) => open,
+                None => open.insert(ledger::live(txn)?),
+            };
             let of_each = open.iter().filter(of_agent).filter_map(|job| job.profile.max_budget_usd);
             // Not `sum`, which makes -0 of nothing.
             let reserved = of_each.fold(0.0, |sum, cap| sum + cap);
@@ -261,15 +261,4 @@ fn full(message: String) -> Refusal {
     let hint = "Send it again when some have ended (dispatch_wait, `agent-dispatch wait`), or stop what nobody needs: \
                 `agent-dispatch jobs --status pending`, then `agent-dispatch cancel ID`.";
     Refusal { class: FailureClass::QueueFull, message, hint: hint.to_owned() }
-}
-
-/// Returns the jobs that have not ended.
-fn unended(txn: &Txn<'_>) -> Result<Vec<JobRecord>, Fault> {
-    let mut found = Vec::new();
-    for state in [State::Pending, State::Running, State::Cancelling] {
-        for (key, _) in txn.first(&keys::jobs_in(state), JOBS_MAX)? {
-            found.extend(keys::job_of(&key).and_then(|id| ledger::job(txn, id).ok()));
-        }
-    }
-    Ok(found)
 }

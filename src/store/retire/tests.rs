@@ -1,6 +1,7 @@
 //! What is older than is kept goes from the old end, and only from there; the checkpoint in its place cannot be touched.
 
 use super::*;
+use crate::model::Timestamp;
 use crate::audit::chain::{Fault as Finding, FaultKind};
 use crate::audit::verdict::{Verdict, VerifyReport};
 use crate::retention::Retention;
