@@ -51,7 +51,7 @@ fn a_run_whose_cost_is_not_known_counts_for_all_that_it_was_allowed() {
         (Some(f64::NAN), Some(5.0), true, 0.0),
     ];
     for (cost, cap, conversed, charged) in rows {
-        assert_eq!(charge(cost, cap, conversed), charged, "{cost:?} {cap:?} {conversed}");
+        assert_eq!(usd(charge(cost, cap, conversed)), usd(charged), "{cost:?} {cap:?} {conversed}");
     }
 }
 

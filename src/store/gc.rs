@@ -241,7 +241,9 @@ fn remove_job(txn: &mut Txn<'_>, job: &JobRecord) -> Result<bool, Fault> {
     ] {
         txn.delete(key);
     }
-    keys::by_state(&job.agent, job.state, id).into_iter().for_each(|key| txn.delete(key));
+    for key in keys::by_state(&job.agent, job.state, id) {
+        txn.delete(key);
+    }
     match job.key {
         Some(key) => cached::remove_if(txn, key, |_, entry| Ok(entry.job == id)),
         None => Ok(false),

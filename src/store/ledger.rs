@@ -50,7 +50,9 @@ pub(super) fn live(txn: &Txn<'_>) -> Result<Vec<JobRecord>, Fault> {
 pub(super) fn enter(txn: &mut Txn<'_>, job: &JobRecord, audit: Record) -> Result<(), Fault> {
     put(txn, job)?;
     txn.put(keys::job_by_agent(&job.agent, job.id), []);
-    keys::by_state(&job.agent, job.state, job.id).into_iter().for_each(|key| txn.put(key, []));
+    for key in keys::by_state(&job.agent, job.state, job.id) {
+        txn.put(key, []);
+    }
     txn.append(audit)?;
     Ok(())
 }
@@ -240,8 +242,12 @@ fn advance_with(
     change(&mut job, moved, &mut record);
     record.status = Some(job.state.as_str().to_owned());
     record.reason.clone_from(&job.stopped_by);
-    keys::by_state(&job.agent, moved.from(), id).into_iter().for_each(|key| txn.delete(key));
-    keys::by_state(&job.agent, moved.to(), id).into_iter().for_each(|key| txn.put(key, []));
+    for key in keys::by_state(&job.agent, moved.from(), id) {
+        txn.delete(key);
+    }
+    for key in keys::by_state(&job.agent, moved.to(), id) {
+        txn.put(key, []);
+    }
     // Nobody joins what is being stopped; from then on the key may be another job's.
     if moved.to() != State::Running
         && let Some(key) = job.key

@@ -123,7 +123,8 @@ fn store(bytes: u64) -> Finding {
     let said = format!("the store takes {}", size(bytes));
     let full = bytes > STORE_BYTES_LARGE;
     // No warning: nothing would take it away again.
-    let told = full.then(|| "It does not shrink: `agent-dispatch gc` makes room in it for what is to come.".to_owned());
+    let told = full
+        .then(|| "It does not shrink: `agent-dispatch gc` makes room in it for what is to come.".to_owned());
     Finding::ok(STATE, said).details(told)
 }
 

@@ -1,5 +1,6 @@
 //! What is decided of a request, beside what is there: whom it joins, what it is told, and what of that is on record.
 
+use crate::budget::usd;
 use crate::job::ProcessId;
 use crate::model::{Answer, FailureClass, Findings, RunResult, SessionId};
 use crate::store::ledger::Source;
@@ -84,14 +85,14 @@ fn whoever_gives_it_more_time_than_the_one_under_way_runs_anew_and_is_joined_fro
 }
 
 /// Starts a job, lets it end as `result`, and returns what the cap of its day then says.
-fn spent_after(house: &House, request: &OpenRequest, result: RunResult) -> f64 {
+fn spent_after(house: &House, request: &OpenRequest, result: RunResult) -> String {
     let (asked, id) = (request.clone(), house.opened(request).id);
     let worker = ProcessId { pid: 1, start_ticks: 1 };
     house.room.commit(move |txn| ledger::start(txn, id, worker)).unwrap();
     let findings: Findings = (result, Answer::default()).into();
     house.room.commit(move |txn| ledger::finish(txn, id, findings, Source::Worker)).unwrap();
     let (_, caps) = house.room.commit(move |txn| consider(txn, &asked, &around(0, 1))).unwrap();
-    caps.first().unwrap().spent
+    usd(caps.first().unwrap().spent)
 }
 
 #[test]
@@ -106,14 +107,14 @@ fn what_a_run_that_never_told_its_cost_may_have_spent_counts() {
     };
     let ended = |cost_usd: Option<f64>, session: Option<SessionId>| {
         let failed = RunResult::failed(FailureClass::Timeout, "no answer in 10 s", 1);
-        RunResult { cost_usd, session, ..failed }
+        RunResult { session, cost_usd, ..failed }
     };
     let session = Some(SessionId::generate());
-    assert_eq!(spent_after(&house, &of_cap("could not be started", Some(5.0)), ended(None, None)), 0.0);
+    assert_eq!(spent_after(&house, &of_cap("could not be started", Some(5.0)), ended(None, None)), "$0.00");
     let told = ended(Some(0.25), session.clone());
-    assert_eq!(spent_after(&house, &of_cap("told its cost", Some(5.0)), told), 0.25);
-    assert_eq!(spent_after(&house, &of_cap("has no cap", None), ended(None, session.clone())), 0.25);
-    assert_eq!(spent_after(&house, &of_cap("was killed", Some(5.0)), ended(None, session)), 5.25);
+    assert_eq!(spent_after(&house, &of_cap("told its cost", Some(5.0)), told), "$0.25");
+    assert_eq!(spent_after(&house, &of_cap("has no cap", None), ended(None, session.clone())), "$0.25");
+    assert_eq!(spent_after(&house, &of_cap("was killed", Some(5.0)), ended(None, session)), "$5.25");
     let Admission::Refused(refusal) = house.ask(&of_cap("another", Some(5.0))) else { panic!("it ran") };
     assert_eq!(refusal.class, FailureClass::Budget);
 }

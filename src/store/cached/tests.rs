@@ -33,12 +33,12 @@ fn the_oldest_go_first_and_only_some_at_once_when_the_bound_was_lowered() {
     let dir = tempfile::tempdir().unwrap();
     let room = Room::open(dir.path());
     keep_all(&room, 0..12, 10);
-    assert_eq!(kept(&room, 0..12), Vec::from_iter(2..12));
+    assert_eq!(kept(&room, 0..12), (2..12).collect::<Vec<_>>());
     keep_all(&room, 12..200, 1000);
-    assert_eq!(kept(&room, 0..200), Vec::from_iter(2..200));
+    assert_eq!(kept(&room, 0..200), (2..200).collect::<Vec<_>>());
     // Of 198 entries 2 may stay.
     keep_all(&room, 200..201, 2);
-    assert_eq!(kept(&room, 0..201), Vec::from_iter(66..201));
+    assert_eq!(kept(&room, 0..201), (66..201).collect::<Vec<_>>());
     keep_all(&room, 201..205, 2);
     assert_eq!(kept(&room, 0..205), [203, 204]);
     // One that is kept again is the newest.

@@ -36,10 +36,10 @@ fn answered(room: &Room) -> JobId {
 }
 
 /// Somebody changes what is stored.
-fn change<T: crate::store::schema::Stored>(room: &Room, key: Vec<u8>, how: fn(&mut T)) {
-    let mut value: T = decode(&room.database.get(&key).unwrap().unwrap()).unwrap();
+fn change<T: crate::store::schema::Stored>(room: &Room, key: &[u8], how: fn(&mut T)) {
+    let mut value: T = decode(&room.database.get(key).unwrap().unwrap()).unwrap();
     how(&mut value);
-    room.put(&key, encode(&value).unwrap());
+    room.put(key, encode(&value).unwrap());
 }
 
 fn is_hit(room: &Room) -> bool {
@@ -56,40 +56,42 @@ fn what_is_not_as_it_was_recorded_is_told_and_an_answer_is_then_not_served() {
     let rows: [(Change, &[Differing], bool, bool); 8] = [
         (|_, _| (), &[], true, false),
         (
-            |room, id| change::<Answer>(room, keys::answer(id), |it| it.text.push('!')),
+            |room, id| change::<Answer>(room, &keys::answer(id), |it| it.text.push('!')),
             &[Differing::Answer],
             false,
             false,
         ),
         (
-            |room, id| change::<Answer>(room, keys::answer(id), |it| it.parsed = None),
+            |room, id| change::<Answer>(room, &keys::answer(id), |it| it.parsed = None),
             &[Differing::Answer],
             false,
             false,
         ),
         (|room, id| room.put(&keys::answer(id), vec![1, 2]), &[Differing::Answer], false, false),
         (
-            |room, id| change::<Vec<ToolCall>>(room, keys::calls(id), |it| it[0].end = CallEnd::Denied),
+            |room, id| change::<Vec<ToolCall>>(room, &keys::calls(id), |it| it[0].end = CallEnd::Denied),
             &[Differing::Calls],
             true,
             false,
         ),
         (
             |room, id| {
-                change::<JobRecord>(room, keys::job(id), |it| it.result.as_mut().unwrap().cost_usd = Some(0.1));
+                change::<JobRecord>(room, &keys::job(id), |it| {
+                    it.result.as_mut().unwrap().cost_usd = Some(0.1);
+                });
             },
             &[Differing::Facts],
             true,
             true,
         ),
         (
-            |room, id| change::<JobRecord>(room, keys::job(id), |it| it.answer_size = Some((1, 1))),
+            |room, id| change::<JobRecord>(room, &keys::job(id), |it| it.answer_size = Some((1, 1))),
             &[Differing::Facts],
             true,
             true,
         ),
         // It never answered this question.
-        (|room, id| change::<JobRecord>(room, keys::job(id), |it| it.key = None), &[], false, false),
+        (|room, id| change::<JobRecord>(room, &keys::job(id), |it| it.key = None), &[], false, false),
     ];
     for (at, (change, differing, is_served, is_found)) in rows.into_iter().enumerate() {
         let dir = tempfile::tempdir().unwrap();

@@ -21,7 +21,8 @@ fn fill(room: &Room) {
                 ledger::cancel(txn, id, "the test")?;
             }
             if number % 8 == 0 {
-                let lost = crate::model::RunResult::failed(crate::model::FailureClass::Interrupted, "gone", 1);
+                let lost =
+                    crate::model::RunResult::failed(crate::model::FailureClass::Interrupted, "gone", 1);
                 ledger::lose(txn, id, (lost, Answer::default()).into(), ledger::Source::Daemon)?;
             }
             Ok(())

@@ -1,9 +1,9 @@
 //! What is older than is kept goes from the old end, and only from there; the checkpoint in its place cannot be touched.
 
 use super::*;
-use crate::model::Timestamp;
 use crate::audit::chain::{Fault as Finding, FaultKind};
 use crate::audit::verdict::{Verdict, VerifyReport};
+use crate::model::Timestamp;
 use crate::retention::Retention;
 use crate::store::verify::{Check, Steps};
 use crate::store::workbench::{Room, contents, head};

@@ -92,7 +92,9 @@ impl Reader {
             let Some(link) = keys::seq_of(&key).map(|seq| self.link(seq)).transpose()?.flatten() else {
                 continue;
             };
-            if let Some(found) = serde_json::from_slice::<Glance<'_>>(&link.body).ok().as_ref().and_then(&told) {
+            if let Some(found) =
+                serde_json::from_slice::<Glance<'_>>(&link.body).ok().as_ref().and_then(&told)
+            {
                 return Ok(Some((link.seq, found)));
             }
         }
@@ -157,7 +159,8 @@ impl Reader {
 
     /// Returns whether a job has lived on since its records were read, or is there after all.
     fn has_moved(&self, id: JobId, life: Life) -> Result<bool, Fault> {
-        Ok(self.job(id)?.is_some() || self.last_told(id, |it| it.state())?.is_none_or(|(seq, _)| seq != life.last))
+        Ok(self.job(id)?.is_some()
+            || self.last_told(id, |it| it.state().map(drop))?.is_none_or(|(seq, ())| seq != life.last))
     }
 
     /// Returns whether a clean-up that came later went for jobs that ended then: a clock that was set back puts records out of

@@ -17,7 +17,10 @@ mod tampering;
 /// Opens a job in one transaction, and lets it run to its end.
 pub(super) fn whole_job(txn: &mut Txn<'_>, job: JobId) -> Result<(), Fault> {
     let digest = Digest::of(job.as_bytes());
-    assert_eq!(admit::admit(txn, &request(job, Ok(proposal(digest))), &admit::Around::ALONE)?, Admission::Opened);
+    assert_eq!(
+        admit::admit(txn, &request(job, Ok(proposal(digest))), &admit::Around::ALONE)?,
+        Admission::Opened
+    );
     ledger::start(txn, job, ProcessId { pid: 1, start_ticks: 1 })?;
     let answer = Answer { text: "an answer".to_owned(), parsed: None };
     ledger::finish(txn, job, (RunResult::succeeded(1000), answer).into(), ledger::Source::Worker)?;
