@@ -234,6 +234,9 @@ pub struct End {
     /// Digest of the answer, in hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_digest: Option<String>,
+    /// Digest of the JSON value in it that was asked for, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parsed_digest: Option<String>,
     /// Size of the answer, in bytes.
     #[serde(default)]
     pub answer_bytes: u64,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::audit::redact::one_line;
 use crate::config::paths::{self, Environment};
 use crate::config::{Config, ConfigError, Source};
 use crate::daemon::protocol::{JobView, Outlook, ProgressView, Reply, Request, WaitEnd, WaitRequest};
@@ -50,6 +51,9 @@ pub struct Frontend {
     pub projects: project::Memo,
     remembered: usual::Remembered,
 }
+
+/// Longest name of a caller, in characters.
+const NAME_CHARS: usize = 200;
 
 /// How long to wait for the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,21 +175,23 @@ impl Frontend {
         settings.claude_path.clone().or_else(search)
     }
 
-    /// Returns who asks: `asker` as the connection says, `declared` as the request says.
+    /// Returns who asks: `asker` as the connection says, `declared` as the request says; with nothing in the names that could
+    /// do harm where they are shown.
     pub fn caller(&self, asker: impl Into<Asker>, declared: &str) -> Caller {
         let environment = &self.environment;
         let project = environment.text("CLAUDE_PROJECT_DIR").map(str::to_owned);
         let Asker { client, tool_use, traceparent } = asker.into();
         let inherited = || environment.text(TRACE_VARIABLE)?.parse().ok();
+        let declared = one_line(declared, NAME_CHARS);
         Caller {
-            client,
-            session: environment.text("CLAUDE_CODE_SESSION_ID").map(str::to_owned),
+            client: one_line(&client, NAME_CHARS),
+            session: environment.text("CLAUDE_CODE_SESSION_ID").map(|id| one_line(id, NAME_CHARS)),
             directory: project.or_else(|| environment.directory.to_str().map(str::to_owned)),
             pid: std::process::id(),
-            declared: (!declared.is_empty()).then(|| declared.to_owned()),
+            declared: (!declared.is_empty()).then_some(declared),
             parent: environment.run,
             depth: environment.depth,
-            tool_use,
+            tool_use: tool_use.map(|id| one_line(&id, NAME_CHARS)),
             user: Some(paths::user()),
             traceparent: traceparent.or_else(inherited),
         }

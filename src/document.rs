@@ -58,7 +58,7 @@ pub(super) struct DispatchDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
     /// Why: `permission`, `timeout`, `stalled`, `recursion`, `not_found`, `budget`, `usage_limit`, `auth`, `overloaded`,
-    /// `cancelled`, `interrupted`, `refused` or `cli_error`.
+    /// `cancelled`, `interrupted`, `refused`, `queue_full` or `cli_error`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error_type: Option<String>,
     /// The same, or what else stood in the way: a stable word.
@@ -97,7 +97,7 @@ pub(super) struct DispatchDocument {
     /// The agent's own verdict: done, partial or blocked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) outcome: Option<String>,
-    /// Present when the answer is only what had been said before the run was stopped.
+    /// Present when the answer is not all that was asked for: cut short, or not in the form that was wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) partial: Option<bool>,
     /// Present when the answer came from the cache.

@@ -17,6 +17,7 @@ pub mod body;
 pub mod cached;
 pub mod chunks;
 pub mod committer;
+mod compared;
 pub mod database;
 pub mod durability;
 pub mod gc;
@@ -98,16 +99,17 @@ impl Store {
         let reader = Reader::new(opened.database.clone());
         let stored = reader.head().map_err(unreadable)?;
         let comparison = head::compare(stored, |seq| reader.hash_of(seq), outside);
-        if comparison == Comparison::Ahead {
-            // From now on the file is behind only if somebody put it back.
-            head_file
-                .record(stored, Timestamp::now())
-                .map_err(|source| OpenError::Io { path: heads.to_owned(), source })?;
-        }
         let closed = reader.closed();
         let quarantined = opened.quarantined;
         let found = opening::Found { comparison, stored, outside, closed, forgotten, quarantined };
         let (start, gap) = found.judge();
+        if comparison == Comparison::Ahead && gap.is_none() {
+            // From now on the file is behind only if somebody put it back. One that was is left as it was found until that
+            // is on record, and the record adds its line.
+            head_file
+                .record(stored, Timestamp::now())
+                .map_err(|source| OpenError::Io { path: heads.to_owned(), source })?;
+        }
         let mut notes = opened.repaired;
         if opened.database.blobs_present() {
             notes.push(
@@ -147,8 +149,8 @@ impl Store {
     pub async fn record(&self, id: JobId, body: String) -> Result<(), CommitError> {
         let told: Record =
             serde_json::from_str(&body).map_err(|bad| Fault::Invalid(format!("not a record: {bad}")))?;
-        let allowed =
-            matches!(told.event, Code::ConfigChanged | Code::ConfigRefused | Code::CacheCleared | Code::Gc);
+        // What a clean-up has removed is excused by its record: only the daemon, which does it, says so.
+        let allowed = matches!(told.event, Code::ConfigChanged | Code::ConfigRefused);
         if !allowed {
             return Err(
                 Fault::Invalid(format!("`{}` is not for front ends to record", told.event.as_str())).into()

@@ -100,7 +100,6 @@ fn succeeded(
     let mut empty = None;
     if text.trim().is_empty() {
         text = heard.said();
-        // Not whole, so that it is not served again from the cache.
         result.partial = true;
         empty = Some(if text.is_empty() {
             "the agent ended without a word"
@@ -115,6 +114,7 @@ fn succeeded(
     let mut told = hints(&result, line, facts, around);
     told.extend(empty.map(str::to_owned));
     if matches!(around.expects, Expects::Json) && parsed.is_none() {
+        result.partial = true;
         told.push("the answer is not the one JSON value that was asked for".to_owned());
     }
     result.hint = joined(&told);
@@ -182,6 +182,8 @@ fn with_telemetry(
 ) -> RunResult {
     let empty = Map::new();
     let line = line.unwrap_or(&empty);
+    // Whoever has more patience gets the whole of it: what was cut short is not served again.
+    result.partial |= result.success && around.ending.stopped.is_some();
     let budget_stop = result.class == Some(crate::model::FailureClass::Budget);
     result.budget_exceeded = budget_stop || overspent(line, around.budget).is_some();
     result.duration_ms = whole(line, "duration_ms").unwrap_or(around.ending.elapsed_ms);

@@ -13,7 +13,7 @@ use crate::audit::query::{AuditEntry, AuditFilter, Page, Search};
 use crate::audit::report::{Overview, Period};
 use crate::audit::stats::{Stats, StatsFilter};
 use crate::audit::typical::Typical;
-use crate::audit::verdict::VerifyReport;
+use crate::audit::verdict::{Differing, VerifyReport};
 use crate::budget::Cap;
 use crate::daemon::permits::Crowd;
 use crate::job::{Admission, Considered, JobFilter, JobRecord, OpenRequest, ProcessId, RequestTexts};
@@ -94,6 +94,8 @@ pub enum Request {
     Calls(JobId),
     /// Where in the audit trail this exact value passed.
     Hash(Vec<u8>),
+    /// What is stored of an ended job and is not what was recorded.
+    Compare(JobId),
 }
 
 /// What the daemon answers. Variants are only ever added at the end.
@@ -158,6 +160,8 @@ pub enum Reply {
     Calls(Vec<ToolCall>),
     /// Where a value passed.
     Hashed(Traces),
+    /// What is another than was recorded; nothing when all is as it was.
+    Compared(Vec<Differing>),
 }
 
 /// Where in the audit trail a value passed.

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, warn};
 
+use crate::daemon::consider::around;
 use crate::daemon::handshake::{self, HELLO_BYTES, Intent};
 use crate::daemon::hub::{Abandoned, ConnectionId, Signal};
 use crate::daemon::protocol::{
@@ -154,7 +155,8 @@ impl Talk<'_> {
         let (number, job, attached) = (self.number, request.job, request.attached);
         let inside = request.caller.parent;
         let decided = self.daemon.store.commit(move |txn| {
-            let admission = admit::admit(txn, &request, &|line, running| guard.hub.may_join(line, running))?;
+            let may_join = |line: &[JobId], running| guard.hub.may_join(line, running);
+            let admission = admit::admit(txn, &request, &around(&guard, request.caller.depth, &may_join))?;
             // On the writer's thread, so that no cancellation comes between a join and the caller being counted.
             let of = match &admission {
                 Admission::Opened => {
@@ -191,6 +193,10 @@ impl Talk<'_> {
 
     /// Streams progress until the wait is over. Nothing when the caller has gone.
     async fn wait(&mut self, wait: WaitRequest) -> Result<Option<Reply>, WireError> {
+        if !wait.attach && self.daemon.spare_connections() == 0 {
+            let why = "the daemon has as many callers as it can serve; look again later without waiting";
+            return Ok(Some(Reply::Fault(WireFault::Conflict(why.to_owned()))));
+        }
         for job in &wait.jobs {
             match self.daemon.store.job(*job) {
                 Ok(None) => {
@@ -285,7 +291,7 @@ impl Talk<'_> {
             Request::Status => Reply::Status(status(self.daemon).map_err(read)?),
             Request::Job(job) => Reply::Job(view(self.daemon, job).map_err(read)?.map(Box::new)),
             Request::Jobs(filter) => {
-                let records = store.jobs(&filter).map_err(read)?;
+                let records = apart(store.clone(), move |store| store.jobs(&filter)).await?;
                 Reply::Jobs(records.into_iter().map(|record| with_progress(self.daemon, record)).collect())
             }
             Request::Answer(job) => Reply::Answer(store.answer(job).map_err(read)?),
@@ -302,6 +308,9 @@ impl Talk<'_> {
             Request::Hash(value) => {
                 let (mac, entries) = apart(store.clone(), move |store| store.passed(&value)).await?;
                 Reply::Hashed(Traces { mac: mac.to_string(), entries })
+            }
+            Request::Compare(job) => {
+                Reply::Compared(apart(store.clone(), move |store| store.differing(job)).await?)
             }
             Request::Stats(filter) => {
                 let stats = apart(store.clone(), move |store| store.stats(&filter)).await?;

@@ -37,6 +37,8 @@ pub enum FailureClass {
     Refused,
     /// Everything else that `claude` reports.
     CliError,
+    /// Too many wait already.
+    QueueFull,
 }
 
 impl FailureClass {
@@ -56,6 +58,7 @@ impl FailureClass {
             Self::Interrupted => "interrupted",
             Self::Refused => "refused",
             Self::CliError => "cli_error",
+            Self::QueueFull => "queue_full",
         }
     }
 }
@@ -180,7 +183,8 @@ pub struct RunResult {
     pub denied_unknown: bool,
     /// Whether it spent more than its cap.
     pub budget_exceeded: bool,
-    /// Whether the answer is only what had been said before the run was stopped.
+    /// Whether the answer is not all that was asked for: what had been said before the run was stopped, or not in the form that
+    /// was wanted. Such a one is not served again.
     pub partial: bool,
     /// The model that answered.
     pub model: Option<String>,

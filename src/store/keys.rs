@@ -19,6 +19,8 @@ pub const JOB: &[u8] = b"j/";
 pub const JOB_BY_STATE: &[u8] = b"js/";
 /// `ja/<agent>\0<id>`: jobs by agent.
 pub const JOB_BY_AGENT: &[u8] = b"ja/";
+/// `jas/<agent>\0<state><id>`: jobs by agent and state.
+pub const JOB_BY_AGENT_AND_STATE: &[u8] = b"jas/";
 /// `q/<id>`: what a job was asked.
 pub const REQUEST: &[u8] = b"q/";
 /// `r/<id>`: what a job answered.
@@ -94,6 +96,21 @@ pub fn jobs_of(agent: &str) -> Vec<u8> {
 /// Returns a job's key in the index by agent.
 pub fn job_by_agent(agent: &str, id: JobId) -> Vec<u8> {
     joined(&[JOB_BY_AGENT, agent.as_bytes(), &[0], id.as_bytes()])
+}
+
+/// Returns the prefix of the index of `agent`'s jobs in `state`.
+pub fn jobs_of_in(agent: &str, state: State) -> Vec<u8> {
+    joined(&[JOB_BY_AGENT_AND_STATE, agent.as_bytes(), &[0, state_byte(state)]])
+}
+
+/// Returns a job's key in the index by agent and state.
+pub fn job_by_agent_and_state(agent: &str, state: State, id: JobId) -> Vec<u8> {
+    joined(&[JOB_BY_AGENT_AND_STATE, agent.as_bytes(), &[0, state_byte(state)], id.as_bytes()])
+}
+
+/// Returns a job's keys in the indexes that say in which state it is.
+pub fn by_state(agent: &str, state: State, id: JobId) -> [Vec<u8>; 2] {
+    [job_by_state(state, id), job_by_agent_and_state(agent, state, id)]
 }
 
 /// Returns the key of what a job was asked.
@@ -208,7 +225,7 @@ pub fn seq_of(key: &[u8]) -> Option<u64> {
     key.last_chunk().copied().map(u64::from_be_bytes)
 }
 
-/// Returns the job id at the end of a key: of `j/`, `js/`, `ja/`, `q/`, `r/`, `g/`, `t/` and `i/`.
+/// Returns the job id at the end of a key: of `j/`, `js/`, `ja/`, `jas/`, `q/`, `r/`, `g/`, `t/` and `i/`.
 pub fn job_of(key: &[u8]) -> Option<JobId> {
     key.last_chunk().copied().map(JobId::from_bytes)
 }

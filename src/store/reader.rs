@@ -81,37 +81,31 @@ impl Reader {
     /// Returns jobs, newest first. An unreadable one is left out of listings, never deleted.
     pub fn jobs(&self, filter: &JobFilter) -> Result<Vec<JobRecord>, Fault> {
         let limit = filter.limit.clamp(1, LIST_MAX) as usize;
+        let states: BTreeSet<State> = filter.states.iter().copied().collect();
+        // One index for each question: whatever there is, no more of it is looked at than is listed.
+        let prefixes: Vec<Vec<u8>> = match &filter.agent {
+            Some(agent) if states.is_empty() => vec![keys::jobs_of(agent)],
+            Some(agent) => states.into_iter().map(|state| keys::jobs_of_in(agent, state)).collect(),
+            None if states.is_empty() => vec![keys::JOB.to_vec()],
+            None => states.into_iter().map(keys::jobs_in).collect(),
+        };
         let mut found = Vec::new();
-        match (&filter.agent, filter.states.as_slice()) {
-            (Some(agent), states) => {
-                let wanted = |job: &JobRecord| states.is_empty() || states.contains(&job.state);
-                self.collect(&keys::jobs_of(agent), limit, &mut found, wanted)?;
-            }
-            (None, []) => self.collect(keys::JOB, limit, &mut found, |_| true)?,
-            (None, states) => {
-                for state in states {
-                    let mut some = Vec::new();
-                    self.collect(&keys::jobs_in(*state), limit, &mut some, |_| true)?;
-                    found.append(&mut some);
-                }
-                found.sort_by_key(|job| std::cmp::Reverse(job.id));
-                found.truncate(limit);
-            }
+        for prefix in prefixes {
+            found.append(&mut self.newest(&prefix, limit)?);
         }
+        found.sort_by_key(|job| std::cmp::Reverse(job.id));
+        found.truncate(limit);
         Ok(found)
     }
 
-    fn collect(
-        &self,
-        prefix: &[u8],
-        limit: usize,
-        found: &mut Vec<JobRecord>,
-        wanted: impl Fn(&JobRecord) -> bool,
-    ) -> Result<(), Fault> {
+    /// Returns the newest jobs under a prefix or of an index.
+    fn newest(&self, prefix: &[u8], limit: usize) -> Result<Vec<JobRecord>, Fault> {
+        let mut found = Vec::new();
         self.each(prefix, &mut |job| {
-            found.extend(Some(job).filter(&wanted));
+            found.push(job);
             found.len() >= limit
-        })
+        })?;
+        Ok(found)
     }
 
     /// Shows `look` the jobs under a prefix or of an index, newest first, until it has seen enough.
@@ -133,8 +127,8 @@ impl Reader {
     /// Returns the jobs that have not ended.
     pub fn unended(&self) -> Result<Vec<JobRecord>, Fault> {
         let mut found = Vec::new();
-        for state in [State::Pending, State::Running, State::Cancelling] {
-            self.collect(&keys::jobs_in(state), usize::MAX, &mut found, |_| true)?;
+        for state in State::LIVE {
+            found.append(&mut self.newest(&keys::jobs_in(state), usize::MAX)?);
         }
         Ok(found)
     }
@@ -206,3 +200,6 @@ impl Reader {
 fn entry_of(link: &Link) -> AuditEntry {
     AuditEntry { head: link.head(), body: String::from_utf8_lossy(&link.body).into_owned() }
 }
+
+#[cfg(test)]
+mod tests;

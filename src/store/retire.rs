@@ -7,12 +7,11 @@
 use std::collections::BTreeMap;
 use std::hash::RandomState;
 
-use serde::Deserialize;
-
 use crate::audit::chain::{Head, LinkView};
 use crate::audit::checkpoint::{Checkpoint, OldEnd};
+use crate::audit::export::time_of;
 use crate::audit::{Code, Record};
-use crate::model::{Caller, Timestamp};
+use crate::model::Caller;
 use crate::retention::Rule;
 use crate::store::database::Direction;
 use crate::store::reader::Reader;
@@ -64,15 +63,6 @@ impl Reader {
 
 /// What to do about a trail from which nothing can be removed.
 const ADVICE: &str = "nothing was removed, for it is evidence: agent-dispatch audit verify";
-
-#[derive(Deserialize)]
-struct Time {
-    time: Timestamp,
-}
-
-fn time_of(body: &[u8]) -> Option<Timestamp> {
-    serde_json::from_slice::<Time>(body).ok().map(|record| record.time)
-}
 
 /// Puts a checkpoint in the place of the old end, and records it. What is behind the checkpoint is swept away afterwards.
 pub fn seal(txn: &mut Txn<'_>, old: &OldEnd, by: &Caller, rule: &Rule) -> Result<(), Fault> {

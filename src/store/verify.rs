@@ -1,5 +1,6 @@
 //! The check of the audit trail: every link and both ends, the checkpoint of what was removed, the head file outside, the
-//! indexes, and the stored jobs, which must say what the records say.
+//! indexes, and the stored jobs, which must say what the records say of their state, success, cost, outcome and size of the
+//! answer. Answers and tool calls are too many to be read: those `compared` compares, each when it is asked for.
 //!
 //! The trail is read in a few parts side by side, one record at a time. What is remembered of it grows with the number of
 //! dispatches by a few dozen bytes each, and nothing else grows.
@@ -121,7 +122,7 @@ impl Reader {
             if walk.expected != indexed {
                 report.faults.extend(self.misplaced(start.base, claimed)?);
             }
-            self.compare_jobs(&start, claimed, walk, &mut report)?;
+            self.compare_jobs(&start, claimed, walk, &keyed, &mut report)?;
         } else {
             report.remarks.push("indexes and jobs were not compared with what is broken".to_owned());
         }

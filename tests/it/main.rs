@@ -12,6 +12,7 @@
 mod cli;
 mod client;
 mod crash;
+mod crowd;
 mod daemon;
 mod export;
 mod flight;

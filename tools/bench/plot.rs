@@ -265,6 +265,7 @@ impl Plot {
             answer_preview: Some(
                 "They are backed up every night, and the last restore was tried in June.".to_owned(),
             ),
+            parsed_digest: None,
             calls_digest: Some(Digest::of(&size.to_be_bytes()).to_string()),
             changes: None,
             recovered: false,

@@ -161,3 +161,16 @@ fn the_place_of_a_worker_is_free_when_its_connection_goes() {
     assert!(hub.disconnect_worker(id(1), 20));
     assert_eq!(hub.grant(), Some(id(2)));
 }
+
+#[test]
+fn those_under_way_count_at_their_depth_and_workers_that_are_to_come_at_any() {
+    let mut inner = job(3, false);
+    inner.caller.depth = 1;
+    let hub = hub(&[job(1, true), job(2, false), inner]);
+    assert_eq!((hub.under_way(0), hub.under_way(1), hub.under_way(2)), ((2, 3), (1, 3), (0, 3)));
+    let process = ProcessId { pid: 1, start_ticks: 1 };
+    hub.connect_worker(id(1), 10, process, mpsc::channel(1).0);
+    assert_eq!(hub.under_way(0), (2, 2));
+    hub.end(id(2));
+    assert_eq!((hub.under_way(0), hub.under_way(1)), ((1, 1), (1, 1)));
+}

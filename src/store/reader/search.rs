@@ -5,6 +5,7 @@ use std::ops::Bound;
 
 use crate::audit::Record;
 use crate::audit::chain::{Link, body};
+use crate::audit::export::time_of;
 use crate::audit::query::{AuditEntry, AuditFilter, BadPattern, Matcher, Page, Place, Search};
 use crate::audit::stats::{Counter, Line, Stats, StatsFilter};
 use crate::audit::typical::Typical;
@@ -204,8 +205,8 @@ impl Reader {
         let range = (Bound::Included(keys::audit(seq)), Bound::Included(keys::audit(head)));
         for entry in self.database.scan(range, Direction::Forward) {
             let (key, bytes) = entry?;
-            let time = body(&bytes).and_then(|body| serde_json::from_slice::<Time>(body).ok());
-            if let (Some(seq), Some(Time { time })) = (keys::seq_of(&key), time) {
+            let time = body(&bytes).and_then(time_of);
+            if let (Some(seq), Some(time)) = (keys::seq_of(&key), time) {
                 return Ok(Some((seq, time)));
             }
         }
@@ -282,12 +283,6 @@ fn is_said_by_index(filter: &AuditFilter) -> bool {
         rest.agents.clear();
     }
     rest.takes_all()
-}
-
-/// What a record says of when it was made.
-#[derive(serde::Deserialize)]
-struct Time {
-    time: Timestamp,
 }
 
 /// What a record says of where its dispatch belongs.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::audit::chain::{Fault as Finding, FaultKind};
 use crate::audit::verdict::{Verdict, VerifyReport};
+use crate::model::Timestamp;
 use crate::retention::Retention;
 use crate::store::verify::{Check, Steps};
 use crate::store::workbench::{Room, contents, head};

@@ -11,6 +11,7 @@ use crate::audit::chain::{Fault as Finding, FaultKind, Head, LinkView, Verifier}
 use crate::audit::{Code, Record};
 use crate::job::State;
 use crate::model::{AgentName, Digest, JobId, Timestamp};
+use crate::store::compared::Facts;
 use crate::store::verify::indexes::Sum;
 
 /// What is known of the trail up to some record.
@@ -46,6 +47,8 @@ pub(super) struct Life {
     pub(super) state: Option<&'static str>,
     /// Number of the last one.
     pub(super) last: u64,
+    /// What it says of how the job ended, in brief.
+    pub(super) facts: u64,
 }
 
 /// A clean-up, as its record tells of it.
@@ -70,6 +73,8 @@ pub(super) struct Glance<'a> {
     agent: Option<Text<'a>>,
     #[serde(borrow, default)]
     status: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    end: Option<Facts<'a>>,
 }
 
 /// A text of a record, where it lies if nothing in it is escaped. (Inside an `Option`, a bare `Cow` is always copied.)
@@ -99,6 +104,11 @@ impl Glance<'_> {
         ];
         let status = self.status.as_ref().filter(|_| MOVES.iter().any(|code| self.is(*code)))?;
         State::ALL.into_iter().map(State::as_str).find(|state| *state == status.0)
+    }
+
+    /// Returns what the record says of how the job ended, in brief.
+    pub(super) fn facts(&self, keyed: &RandomState) -> u64 {
+        Facts::brief(self.end.as_ref(), keyed)
     }
 
     fn is(&self, code: Code) -> bool {
@@ -249,9 +259,9 @@ impl Walk {
         self.expected.add_dispatch(dispatch, seq, keyed);
         if let Some(state) = glance.state() {
             let opened = glance.is(Code::Requested);
-            let life = self.lives.entry(dispatch).or_insert(Life { opened, state: None, last: seq });
-            life.opened |= opened;
-            (life.state, life.last) = (Some(state), seq);
+            let new = Life { opened, state: Some(state), last: seq, facts: glance.facts(keyed) };
+            let life = self.lives.entry(dispatch).or_insert(new);
+            *life = Life { opened: life.opened || opened, ..new };
         }
     }
 

@@ -28,6 +28,9 @@ fn cells_are_quoted_where_they_must_be_and_formulas_are_defused() {
         ("\t=1", " =1"),
         ("=a,b", "\"'=a,b\""),
         ("it's", "it's"),
+        ("\u{202e}evil\u{2066} \u{200b}x", " evil   x"),
+        // What is hidden hides no formula.
+        ("\u{200b}=1", " =1"),
     ];
     for (text, wanted) in cases {
         assert_eq!(cell(text), wanted);
