@@ -169,20 +169,17 @@ impl Hub {
         }
     }
 
-    /// A worker has connected for the job. `false` when the job has ended.
+    /// A worker has connected for a job that has not ended: from then on the job is known, if it was not.
     pub fn connect_worker(
         &self,
-        job: JobId,
+        job: &JobRecord,
         connection: ConnectionId,
         process: ProcessId,
         orders: mpsc::Sender<Order>,
-    ) -> bool {
-        match self.state().live.get_mut(&job) {
-            Some(live) => {
-                live.worker = Some(Worker { connection, process, orders });
-                true
-            }
-            None => false,
+    ) {
+        self.enter(job);
+        if let Some(live) = self.state().live.get_mut(&job.id) {
+            live.worker = Some(Worker { connection, process, orders });
         }
     }
 

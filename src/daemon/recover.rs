@@ -15,7 +15,7 @@ use crate::job::{ProcessId, State};
 use crate::model::{Answer, FailureClass, Findings, JobId, RunResult};
 use crate::runner::{self, RunFolder, process, sweep};
 use crate::store::ledger::{self, Source};
-use crate::store::{CommitError, Txn};
+use crate::store::{CommitError, ReadError, Txn};
 
 /// How long `claude` gets to end by itself after the death of its worker interrupted it.
 const LAST_WORDS: Duration = Duration::from_millis(1500);
@@ -23,10 +23,11 @@ const LAST_WORDS: Duration = Duration::from_millis(1500);
 /// How long callers and workers get to find the new daemon.
 const RETURN_BUDGET: Duration = LAUNCH_BUDGET;
 
-/// Takes in the jobs that were under way when the last daemon went.
-pub(super) fn take_in(daemon: &Arc<Daemon>) {
+/// Takes in the jobs that were under way when the last daemon went. A daemon that cannot read which they are must not
+/// serve: it would take them for strangers.
+pub(super) fn take_in(daemon: &Arc<Daemon>) -> Result<(), ReadError> {
     let mut counts = BTreeMap::new();
-    for job in daemon.store.unended().unwrap_or_default() {
+    for job in daemon.store.unended()? {
         *counts.entry(job.state.as_str()).or_insert(0_u32) += 1;
         daemon.hub.enter(&job);
         match (job.state, job.worker) {
@@ -56,6 +57,7 @@ pub(super) fn take_in(daemon: &Arc<Daemon>) {
             });
         }
     }
+    Ok(())
 }
 
 /// Ends a job for which no worker came in time.

@@ -24,7 +24,7 @@ use crate::daemon::hub::Hub;
 use crate::daemon::place::{self, PlaceError};
 use crate::daemon::{recover, session};
 use crate::model::{Timestamp, with_causes};
-use crate::store::{OpenError, Store};
+use crate::store::{OpenError, ReadError, Store};
 
 /// How long a daemon stays without connections, jobs or waiters.
 pub const IDLE: Duration = Duration::from_secs(600);
@@ -102,6 +102,9 @@ pub enum ServeError {
     /// The store cannot be opened.
     #[error("the store cannot be opened: {0}")]
     Store(#[from] OpenError),
+    /// What was under way cannot be read.
+    #[error("the jobs that were under way cannot be read: {0}")]
+    Unread(#[from] ReadError),
 }
 
 /// Runs the daemon until it is told to go, nobody needs it, or its store fails. Returns why it went.
@@ -165,28 +168,13 @@ async fn serve(
     options: &Options,
     store: Store,
 ) -> Result<(String, Vec<StdUnixStream>), ServeError> {
-    let starts_max = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let stopping = CancellationToken::new();
     let failed = store.failure();
     for note in store.notes() {
         warn!("{note}");
     }
-    let daemon = Arc::new(Daemon {
-        durability: store.durability().to_owned(),
-        store,
-        hub: Hub::new(starts_max),
-        paths: paths.clone(),
-        started: Timestamp::now(),
-        stopping: stopping.clone(),
-        tasks: TaskTracker::new(),
-        connections: AtomicU32::new(0),
-        connections_max: connections_max(),
-        next_connection: AtomicU64::new(0),
-        changed: Notify::new(),
-        why: Mutex::new(None),
-        askers: Mutex::new(Vec::new()),
-    });
-    recover::take_in(&daemon);
+    let daemon = Arc::new(Daemon::new(paths, store));
+    let stopping = daemon.stopping.clone();
+    recover::take_in(&daemon)?;
     let listener = bind(&paths.socket)?;
     place::note_socket(paths).map_err(|source| ServeError::Io { path: paths.daemon_lock(), source })?;
     info!(pid = std::process::id(), version = env!("CARGO_PKG_VERSION"), "started");
@@ -237,15 +225,7 @@ async fn accept(daemon: &Arc<Daemon>, listener: &UnixListener) -> String {
             }
         };
         if trusted(&stream) && daemon.connections.load(Ordering::Relaxed) < daemon.connections_max {
-            daemon.connections.fetch_add(1, Ordering::Relaxed);
-            daemon.touch();
-            let number = daemon.next_connection.fetch_add(1, Ordering::Relaxed);
-            let daemon = Arc::clone(daemon);
-            daemon.tasks.clone().spawn(async move {
-                session::hold(&daemon, stream, number).await;
-                daemon.connections.fetch_sub(1, Ordering::Relaxed);
-                daemon.touch();
-            });
+            daemon.accepted(stream);
         } else {
             warn!("a connection was refused: another user's, or one too many");
         }
@@ -281,6 +261,39 @@ async fn signalled() -> String {
 }
 
 impl Daemon {
+    /// Returns a daemon that knows of no job yet and that nobody can reach.
+    pub(super) fn new(paths: &StatePaths, store: Store) -> Self {
+        let starts_max = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            durability: store.durability().to_owned(),
+            store,
+            hub: Hub::new(starts_max),
+            paths: paths.clone(),
+            started: Timestamp::now(),
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            connections: AtomicU32::new(0),
+            connections_max: connections_max(),
+            next_connection: AtomicU64::new(0),
+            changed: Notify::new(),
+            why: Mutex::new(None),
+            askers: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Serves a connection for as long as it lasts.
+    pub(super) fn accepted(self: &Arc<Self>, stream: UnixStream) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        self.touch();
+        let number = self.next_connection.fetch_add(1, Ordering::Relaxed);
+        let daemon = Arc::clone(self);
+        self.tasks.spawn(async move {
+            session::hold(&daemon, stream, number).await;
+            daemon.connections.fetch_sub(1, Ordering::Relaxed);
+            daemon.touch();
+        });
+    }
+
     /// Something changed that may begin or end the time in which nobody needs the daemon.
     pub fn touch(&self) {
         self.changed.notify_one();

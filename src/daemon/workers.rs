@@ -39,13 +39,7 @@ pub(super) fn pump(daemon: &Arc<Daemon>) {
 
 /// Notes on disk that the job starts, then lets its worker go.
 async fn begin(daemon: &Arc<Daemon>, job: JobId) {
-    let started = match daemon.hub.worker(job) {
-        Some(worker) => daemon.store.commit(move |txn| ledger::start(txn, job, worker)).await.map(|_| ()),
-        None => Err(CommitError::Stopped),
-    };
-    if let Err(error) = started {
-        debug!(%job, %error, "a job was not started");
-        daemon.hub.order(job, Order::Dismissed);
+    if !start(daemon, job).await {
         daemon.hub.release(job);
         pump(daemon);
         return;
@@ -59,19 +53,44 @@ async fn begin(daemon: &Arc<Daemon>, job: JobId) {
     pump(daemon);
 }
 
+/// Notes on disk that the job starts; returns whether it does.
+async fn start(daemon: &Arc<Daemon>, job: JobId) -> bool {
+    let Some(worker) = daemon.hub.worker(job) else { return false };
+    match daemon.store.commit(move |txn| ledger::start(txn, job, worker)).await {
+        Ok(_) => true,
+        Err(error) => {
+            debug!(%job, %error, "a job was not started");
+            if has_ended(daemon, job) {
+                daemon.hub.order(job, Order::Dismissed);
+            }
+            false
+        }
+    }
+}
+
+/// Returns whether the job is known to have ended. One that cannot be read is not.
+fn has_ended(daemon: &Daemon, job: JobId) -> bool {
+    daemon.store.job(job).is_ok_and(|found| found.is_some_and(|record| record.state.is_terminal()))
+}
+
 impl Talk<'_> {
     /// Serves a worker until it leaves: orders out, reports in.
     pub(super) async fn worker(&mut self, hello: WorkerHello) -> Result<(), WireError> {
         let job = hello.job;
         let (orders, mut to_send) = mpsc::channel(ORDERS);
         let record = match self.daemon.store.job(job) {
-            Ok(Some(record)) if !record.state.is_terminal() => record,
-            Ok(_) | Err(_) => return self.send(&Reply::Order(Order::Dismissed)).await,
+            Ok(Some(record)) if record.state.is_terminal() => {
+                return self.send(&Reply::Order(Order::Dismissed)).await;
+            }
+            Ok(Some(record)) => record,
+            found => {
+                // The store was set aside, has lost its end or is damaged: the worker may have all there is of an answer.
+                warn!(%job, found = ?found.err(), "a worker came whose job is not known");
+                return self.send(&Reply::Order(Order::Unknown)).await;
+            }
         };
-        if !self.daemon.hub.connect_worker(job, self.number, hello.process, orders) {
-            return self.send(&Reply::Order(Order::Dismissed)).await;
-        }
-        self.place(&record, hello.running);
+        self.daemon.hub.connect_worker(&record, self.number, hello.process, orders);
+        self.place(&record, hello.running).await;
         let served = self.reports(job, &mut to_send).await;
         if self.daemon.hub.disconnect_worker(job, self.number) {
             recover::watch(self.daemon, job, hello.process);
@@ -82,8 +101,13 @@ impl Talk<'_> {
 
     /// Gives the worker's job its place in the queue, or back the place it holds. A worker that waits although its start is
     /// on disk has not heard the order: the last daemon died over it.
-    fn place(&self, record: &JobRecord, running: bool) {
+    async fn place(&self, record: &JobRecord, running: bool) {
         match record.state {
+            State::Pending if running => {
+                // Its start was lost with the end of the store: it has to be there before the end of the job is.
+                self.daemon.hub.resume(ticket(record));
+                let _dismissed_if_not = start(self.daemon, record.id).await;
+            }
             State::Pending => self.daemon.hub.ask(ticket(record)),
             State::Running => {
                 self.daemon.hub.resume(ticket(record));
@@ -132,7 +156,7 @@ impl Talk<'_> {
                                 tokio::task::yield_now().await;
                             }
                             // It was told before, and its receipt was lost with the last daemon.
-                            Err(CommitError::Refused(Fault::Conflict(_) | Fault::NotFound(_))) => {}
+                            Err(CommitError::Refused(Fault::Conflict(_))) if has_ended(self.daemon, job) => {}
                             Err(error) => {
                                 warn!(%job, %error, "a result could not be recorded");
                                 return Ok(());
@@ -174,3 +198,6 @@ pub(super) fn ticket(record: &JobRecord) -> Ticket {
         session: record.session.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -223,7 +223,10 @@ impl Link {
                     self.running = true;
                     return Ok(Place::Given);
                 }
-                Some(Order::Stop(_) | Order::Dismissed | Order::Recorded) => return Ok(Place::Refused),
+                // Nothing has run, so nothing is lost with its folder.
+                Some(Order::Stop(_) | Order::Dismissed | Order::Recorded | Order::Unknown) => {
+                    return Ok(Place::Refused);
+                }
                 None => sleep(RETRY_EVERY).await,
             }
         }
@@ -257,7 +260,7 @@ impl Link {
             return self.receive().await;
         }
         sleep(RETRY_EVERY).await;
-        // A daemon that cannot be reached is tried again: the run goes on meanwhile.
+        // A daemon that cannot be reached, or that does not know us, is tried again: the run goes on meanwhile.
         let _tried_again = self.connect().await;
         None
     }
@@ -284,6 +287,7 @@ impl Link {
             while self.connection.is_some() {
                 match self.receive().await {
                     Some(Order::Recorded | Order::Dismissed) => return true,
+                    Some(Order::Unknown) => return false,
                     Some(Order::Run | Order::Stop(_)) | None => {}
                 }
             }

@@ -145,7 +145,7 @@ fn the_place_of_a_worker_is_free_when_its_connection_goes() {
     let hub = hub(&[job(1, false)]);
     let (orders, _kept) = mpsc::channel(1);
     let process = ProcessId { pid: 1, start_ticks: 1 };
-    assert!(hub.connect_worker(id(1), 20, process, orders));
+    hub.connect_worker(&job(1, false), 20, process, orders);
     let places = Places { everyone: 1, agent: None };
     let ticket = |number| Ticket {
         job: id(number),

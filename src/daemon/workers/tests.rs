@@ -1,0 +1,75 @@
+//! A worker is sent away only when its job is known to have ended; whatever it has of an answer is taken.
+
+use super::*;
+use crate::daemon::workbench::{Bench, on_runtime, order};
+use crate::model::{Answer, RunResult};
+use crate::store::keys;
+
+fn answer(text: &str) -> Report {
+    let answer = Answer { text: text.to_owned(), parsed: None };
+    Report::Ended(Box::new((RunResult::succeeded(1), answer).into()))
+}
+
+#[test]
+fn a_worker_whose_job_has_ended_is_dismissed() {
+    on_runtime(async {
+        let bench = Bench::new();
+        let (job, mut worker) = bench.run().await;
+        worker.send(&answer("paid for")).await.unwrap();
+        assert_eq!(order(&mut worker).await, Order::Recorded);
+        assert_eq!(order(&mut bench.worker(job, true).await).await, Order::Dismissed);
+    });
+}
+
+#[test]
+fn a_worker_whose_job_is_not_in_the_store_is_told_that_nothing_is_known() {
+    on_runtime(async {
+        let bench = Bench::new();
+        assert_eq!(order(&mut bench.worker(JobId::generate(), true).await).await, Order::Unknown);
+    });
+}
+
+#[test]
+fn a_worker_whose_job_cannot_be_read_is_told_that_nothing_is_known() {
+    on_runtime(async {
+        let bench = Bench::new();
+        let (job, mut first) = bench.run().await;
+        bench
+            .tamper(move |txn| {
+                txn.put(keys::job(job), b"no record");
+                Ok(())
+            })
+            .await;
+        assert_eq!(order(&mut bench.worker(job, true).await).await, Order::Unknown);
+        // And one that was connected before: its report is not taken, and it is not told that it was.
+        first.send(&answer("paid for")).await.unwrap();
+        assert_eq!(first.receive::<Reply>().await.unwrap(), None);
+    });
+}
+
+#[test]
+fn a_report_on_a_job_that_nobody_entered_is_taken() {
+    on_runtime(async {
+        let bench = Bench::new();
+        let (job, first) = bench.run().await;
+        bench.daemon.hub.end(job);
+        drop(first);
+        let mut worker = bench.worker(job, true).await;
+        worker.send(&answer("paid for")).await.unwrap();
+        assert_eq!(order(&mut worker).await, Order::Recorded);
+        assert_eq!(bench.state(job), State::Done);
+    });
+}
+
+#[test]
+fn a_report_on_a_job_whose_start_is_lost_is_taken() {
+    on_runtime(async {
+        let bench = Bench::new();
+        let job = bench.open().await;
+        let mut worker = bench.worker(job, true).await;
+        worker.send(&answer("paid for")).await.unwrap();
+        assert_eq!(order(&mut worker).await, Order::Recorded);
+        assert_eq!(bench.state(job), State::Done);
+        assert_eq!(bench.daemon.store.answer(job).unwrap().unwrap().text, "paid for");
+    });
+}
