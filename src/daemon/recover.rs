@@ -45,19 +45,29 @@ pub(super) fn take_in(daemon: &Arc<Daemon>) -> Result<(), ReadError> {
     if !counts.is_empty() {
         info!(?counts, "took in jobs of the last daemon");
     }
-    let folders = RunFolder::list(&daemon.paths.runs()).unwrap_or_default();
-    for job in folders {
-        if daemon.store.job(job).is_ok_and(|found| found.is_none_or(|record| record.state.is_terminal())) {
-            // Scratch of a job that has ended (or never was): whatever mattered of it is in the store.
-            let daemon = Arc::clone(daemon);
-            daemon.tasks.clone().spawn(async move {
-                sweep::sweep(job).await;
-                let _left_for_gc =
-                    RunFolder::open(&daemon.paths.runs().join(job.to_string())).map(RunFolder::remove);
-            });
+    clear(daemon);
+    Ok(())
+}
+
+/// Clears away the scratch of jobs that have ended: whatever mattered of it is in the store. Where the store does not know a
+/// job, or cannot read it, the folder may be all that there is of an answer, and whoever writes there may still live.
+fn clear(daemon: &Arc<Daemon>) {
+    let mut over = Vec::new();
+    for job in RunFolder::list(&daemon.paths.runs()).unwrap_or_default() {
+        match daemon.store.job(job) {
+            Ok(Some(record)) if record.state.is_terminal() => over.push(job),
+            Ok(Some(_)) => {}
+            Ok(None) | Err(_) => warn!(%job, "a run folder is left where it is: its job is not known"),
         }
     }
-    Ok(())
+    let daemon = Arc::clone(daemon);
+    daemon.tasks.clone().spawn(async move {
+        for job in over {
+            sweep::sweep(job).await;
+            let _left_for_gc =
+                RunFolder::open(&daemon.paths.runs().join(job.to_string())).map(RunFolder::remove);
+        }
+    });
 }
 
 /// Ends a job for which no worker came in time.

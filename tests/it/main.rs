@@ -32,6 +32,7 @@ mod real_surface;
 mod recording;
 mod report;
 mod runner;
+mod safety;
 mod scene;
 mod setup;
 mod terminal;
