@@ -4,7 +4,35 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use crate::scene::{Scene, holds, on_runtime, start};
+use crate::scene::{Scene, end_of, holds, on_runtime, start, status};
+
+#[test]
+fn a_daemon_whose_socket_vanishes_is_found_again() {
+    let scene = Scene::new();
+    on_runtime(async {
+        // Its connection stays: the daemon is needed, and would not go by itself.
+        let before = scene.frontend();
+        let job = start(&before, &scene.request("worker", "wait @go; say heard")).await;
+        let first = status(&before).await.pid;
+        let socket = scene.environment().state.socket;
+        let folder = socket.parent().unwrap().to_owned();
+        for with_its_folder in [false, true] {
+            fs::remove_file(&socket).unwrap();
+            if with_its_folder {
+                fs::remove_dir(&folder).unwrap();
+            }
+            assert_eq!(status(&scene.frontend()).await.pid, first);
+        }
+        scene.touch("go");
+        assert!(end_of(&scene.frontend(), job).await.record.result.unwrap().success);
+        // Where it cannot listen again it goes: it would keep everybody from the store.
+        fs::remove_dir_all(&folder).unwrap();
+        fs::write(&folder, "").unwrap();
+        holds("it goes", || scene.daemons().is_empty()).await;
+        assert!(scene.log("stopped")[0].contains("its socket is gone"), "{:#?}", scene.log("stopped"));
+        assert_eq!(scene.log("started").len(), 1, "{:#?}", scene.log("started"));
+    });
+}
 
 #[test]
 fn a_run_whose_store_is_replaced_goes_on_and_leaves_its_answer() {
