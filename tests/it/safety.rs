@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use agent_dispatch::job::State;
+use agent_dispatch::model::FailureClass;
 use rustix::process::Signal;
 
 use crate::scene::{Scene, end_of, holds, on_runtime, start, status};
@@ -58,5 +60,25 @@ fn a_run_whose_store_is_replaced_goes_on_and_leaves_its_answer() {
         assert!(scene.run_of(job).is_empty(), "{:#?}", scene.run_of(job));
         let stdout = fs::read_to_string(state.runs().join(job.to_string()).join("stdout")).unwrap();
         assert!(stdout.contains("paid for"), "{stdout}");
+    });
+}
+
+#[test]
+fn a_worker_killed_after_an_error_was_reported_leaves_a_failed_job() {
+    let scene = Scene::new();
+    on_runtime(async {
+        let frontend = scene.frontend();
+        let job = start(&frontend, &scene.request("worker", "touch @runs; wait @go; auth-error")).await;
+        holds("it runs", || scene.file("runs").exists()).await;
+        let worker = scene.worker_of(job).unwrap();
+        worker.signal(Signal::STOP);
+        holds("the worker is stopped", || worker.is_stopped()).await;
+        scene.touch("go");
+        holds("it has ended", || scene.run_of(job).is_empty()).await;
+        worker.kill();
+        let ended = end_of(&frontend, job).await.record;
+        assert_eq!((ended.state, ended.result.unwrap().class), (State::Failed, Some(FailureClass::Auth)));
+        let folder = scene.environment().state.runs().join(job.to_string());
+        holds("its folder is gone", || !folder.exists()).await;
     });
 }
