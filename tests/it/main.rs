@@ -18,6 +18,7 @@ mod flight;
 mod integrity;
 mod leave;
 mod mock_api;
+mod orders;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod permits;
