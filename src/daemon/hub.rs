@@ -247,9 +247,12 @@ impl Hub {
         self.state().permits.ask(ticket);
     }
 
-    /// Gives a place to a run that exists already.
+    /// Gives a place to a run that exists already; nothing when its job has ended.
     pub fn resume(&self, ticket: Ticket) {
-        self.state().permits.resume(ticket);
+        let mut state = self.state();
+        if state.live.contains_key(&ticket.job) {
+            state.permits.resume(ticket);
+        }
     }
 
     /// Returns the next job that may run.

@@ -40,7 +40,6 @@ pub(super) fn pump(daemon: &Arc<Daemon>) {
 /// Notes on disk that the job starts, then lets its worker go.
 async fn begin(daemon: &Arc<Daemon>, job: JobId) {
     if !start(daemon, job).await {
-        daemon.hub.release(job);
         pump(daemon);
         return;
     }
@@ -53,19 +52,32 @@ async fn begin(daemon: &Arc<Daemon>, job: JobId) {
     pump(daemon);
 }
 
-/// Notes on disk that the job starts; returns whether it does.
+/// Notes on disk that the job starts, and returns whether it does. Then it has a place, whatever became of it meanwhile (its
+/// worker may have come back and wait in the queue again), and else it has none.
 async fn start(daemon: &Arc<Daemon>, job: JobId) -> bool {
-    let Some(worker) = daemon.hub.worker(job) else { return false };
-    match daemon.store.commit(move |txn| ledger::start(txn, job, worker)).await {
-        Ok(_) => true,
-        Err(error) => {
-            debug!(%job, %error, "a job was not started");
-            if has_ended(daemon, job) {
+    let Some(worker) = daemon.hub.worker(job) else {
+        daemon.hub.release(job);
+        return false;
+    };
+    let started = daemon.store.commit(move |txn| ledger::start(txn, job, worker)).await;
+    if let Ok(record) = &started {
+        daemon.hub.resume(ticket(record));
+        return true;
+    }
+    debug!(%job, error = ?started.err(), "a job was not started");
+    match daemon.store.job(job) {
+        // It was let in twice, and this is the second time.
+        Ok(Some(record)) if matches!(record.state, State::Running | State::Cancelling) => {
+            daemon.hub.resume(ticket(&record));
+        }
+        found => {
+            if found.is_ok_and(|found| found.is_some_and(|record| record.state.is_terminal())) {
                 daemon.hub.order(job, Order::Dismissed);
             }
-            false
+            daemon.hub.release(job);
         }
     }
+    false
 }
 
 /// Returns whether the job is known to have ended. One that cannot be read is not.
@@ -105,7 +117,6 @@ impl Talk<'_> {
         match record.state {
             State::Pending if running => {
                 // Its start was lost with the end of the store: it has to be there before the end of the job is.
-                self.daemon.hub.resume(ticket(record));
                 let _dismissed_if_not = start(self.daemon, record.id).await;
             }
             State::Pending => self.daemon.hub.ask(ticket(record)),

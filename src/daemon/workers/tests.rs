@@ -73,3 +73,43 @@ fn a_report_on_a_job_whose_start_is_lost_is_taken() {
         assert_eq!(bench.daemon.store.answer(job).unwrap().unwrap().text, "paid for");
     });
 }
+
+#[test]
+fn a_run_keeps_its_place_when_its_worker_comes_back_while_it_starts() {
+    on_runtime(async {
+        let bench = Bench::new();
+        let hub = &bench.daemon.hub;
+        let until = async |condition: &dyn Fn() -> bool| {
+            while !condition() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let running = |count| move || hub.crowd(0, "docs").running == count;
+        let job = bench.open().await;
+        // The writer is busy: nothing gets to the disk.
+        let (go, gate) = std::sync::mpsc::channel::<()>();
+        bench.daemon.store.note(move |_| {
+            let _gone = gate.recv();
+            Ok(())
+        });
+        let first = bench.worker(job, false).await;
+        until(&running(1)).await;
+        drop(first);
+        until(&running(0)).await;
+        let mut second = bench.worker(job, false).await;
+        until(&running(1)).await;
+        drop(go);
+        assert_eq!(order(&mut second).await, Order::Run);
+        // Behind whatever was under way.
+        bench.tamper(|_| Ok(())).await;
+        until(&|| bench.state(job) == State::Running).await;
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!((hub.crowd(0, "docs").running, hub.crowd(0, "docs").waiting), (1, 0));
+        second.send(&answer("paid for")).await.unwrap();
+        assert_eq!(order(&mut second).await, Order::Recorded);
+        drop(second);
+        until(&running(0)).await;
+    });
+}
