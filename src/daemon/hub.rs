@@ -39,6 +39,8 @@ struct Live {
     attached: bool,
     on_disconnect: OnDisconnect,
     worker: Option<Worker>,
+    /// Whether somebody waits for the end of its worker's process.
+    watched: bool,
     signal: watch::Sender<Signal>,
     progress: (Timestamp, Vec<String>),
 }
@@ -95,6 +97,7 @@ impl Hub {
             attached: job.attached,
             on_disconnect: job.on_disconnect,
             worker: None,
+            watched: false,
             signal: watch::channel(Signal::default()).0,
             progress: (job.created, Vec::new()),
         });
@@ -203,6 +206,14 @@ impl Hub {
     /// Returns the worker that is connected for the job.
     pub fn worker(&self, job: JobId) -> Option<ProcessId> {
         self.state().live.get(&job)?.worker.as_ref().map(|worker| worker.process)
+    }
+
+    /// Notes that somebody waits for the end of the process of the job's worker, or no longer does. Returns whether nobody (or
+    /// somebody) did before: a worker that comes and goes again and again is waited for once.
+    pub fn watch(&self, job: JobId, watched: bool) -> bool {
+        let mut state = self.state();
+        let live = state.live.get_mut(&job);
+        live.is_some_and(|live| std::mem::replace(&mut live.watched, watched) != watched)
     }
 
     /// Tells the job's worker something. The queue holds more orders than a worker ever gets; a full one means that it

@@ -112,12 +112,16 @@ fn expect_callers(daemon: &Arc<Daemon>, job: JobId) {
 
 /// The worker's connection is gone, or not there yet: when the process is gone too, ends its job with what it left.
 pub(super) fn watch(daemon: &Arc<Daemon>, job: JobId, worker: ProcessId) {
+    if !daemon.hub.watch(job, true) {
+        return;
+    }
     let daemon = Arc::clone(daemon);
     daemon.tasks.clone().spawn(async move {
         tokio::select! {
             () = process::wait_gone(worker) => {}
             () = daemon.stopping.cancelled() => return,
         }
+        daemon.hub.watch(job, false);
         // It may have come back and ended its job properly in between; then there is nothing to do.
         let open = daemon.store.job(job).ok().flatten().filter(|record| !record.state.is_terminal());
         if let Some(record) = open.filter(|_| daemon.hub.worker(job).is_none()) {

@@ -143,7 +143,17 @@ impl Talk<'_> {
     }
 
     pub(super) async fn send(&mut self, reply: &Reply) -> Result<(), WireError> {
-        match timeout(SEND_BUDGET, self.connection.send(reply)).await {
+        let sent = async {
+            match self.connection.send(reply).await {
+                // Closed without a word, the connection would be opened again, and the same asked for ever.
+                Err(error @ WireError::TooLong(_)) => {
+                    let fault = WireFault::Store(error.to_string());
+                    self.connection.send(&Reply::Fault(fault)).await
+                }
+                sent => sent,
+            }
+        };
+        match timeout(SEND_BUDGET, sent).await {
             Ok(sent) => sent,
             Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
         }

@@ -14,7 +14,7 @@ use tracing::warn;
 use crate::answer::Note;
 use crate::config::paths::Environment;
 use crate::daemon::protocol::{Order, ProgressView, Reply, Report, Request, WorkerHello};
-use crate::daemon::wire::{ANSWER_BYTES_MAX, Connection};
+use crate::daemon::wire::Connection;
 use crate::daemon::{Client, ClientError};
 use crate::dispatch::witness::Witness;
 use crate::job::ProcessId;
@@ -179,8 +179,8 @@ async fn run(
             if let Some(witness) = &witness {
                 report.result.changes = witness.end(&report).await;
             }
-            let (result, answer) = (report.result, shortened(report.answer));
-            (Findings { result, answer, calls: report.calls }, Some(afterlife))
+            let runner::RunReport { result, answer, calls, .. } = report;
+            (Findings { result, answer, calls }, Some(afterlife))
         }
         Err(error) => ((spawn_failure(&error), Answer::default()).into(), None),
     }
@@ -197,21 +197,6 @@ fn spawn_failure(error: &SpawnError) -> RunResult {
         _ => "Try the same command by hand in the agent's directory: claude --version".to_owned(),
     });
     result
-}
-
-/// Cuts an answer that is longer than any store keeps, and says so in it.
-fn shortened(mut answer: Answer) -> Answer {
-    if answer.text.len() > ANSWER_BYTES_MAX {
-        let size = answer.text.len();
-        let mut end = ANSWER_BYTES_MAX;
-        while !answer.text.is_char_boundary(end) {
-            end -= 1;
-        }
-        answer.text.truncate(end);
-        let cut = format!("\n[cut: the answer was {size} bytes, {ANSWER_BYTES_MAX} are kept]");
-        answer.text.push_str(&cut);
-    }
-    answer
 }
 
 enum Place {

@@ -161,7 +161,11 @@ pub fn leftover(
 
 fn conclude(stream: Stream, agent: &str, timeout_ms: u64, ending: &Ending) -> Findings {
     let calls = stream.calls();
-    let (result, answer) = stream.conclude(ending, agent, timeout_ms, Timestamp::now());
+    let (mut result, mut answer) = stream.conclude(ending, agent, timeout_ms, Timestamp::now());
+    if answer.fit() {
+        let told = "the JSON value is too long to be given beside the text: it is the text".to_owned();
+        result.hint = Some(result.hint.map_or(told.clone(), |hint| format!("{hint}. {told}")));
+    }
     Findings { result, answer, calls }
 }
 

@@ -161,3 +161,12 @@ fn the_place_of_a_worker_is_free_when_its_connection_goes() {
     assert!(hub.disconnect_worker(id(1), 20));
     assert_eq!(hub.grant(), Some(id(2)));
 }
+
+#[test]
+fn a_worker_that_comes_and_goes_is_waited_for_once() {
+    let hub = hub(&[job(1, false)]);
+    assert_eq!([hub.watch(id(1), true), hub.watch(id(1), true)], [true, false]);
+    assert!(hub.watch(id(1), false));
+    assert!(hub.watch(id(1), true), "and again when nobody waits any more");
+    assert!(!hub.watch(id(2), true), "a job that has ended needs nobody");
+}

@@ -1,6 +1,7 @@
 //! A worker is sent away only when its job is known to have ended; whatever it has of an answer is taken.
 
 use super::*;
+use crate::daemon::protocol::{Request, WireFault};
 use crate::daemon::workbench::{Bench, on_runtime, order};
 use crate::model::{Answer, RunResult};
 use crate::store::keys;
@@ -111,5 +112,22 @@ fn a_run_keeps_its_place_when_its_worker_comes_back_while_it_starts() {
         assert_eq!(order(&mut second).await, Order::Recorded);
         drop(second);
         until(&running(0)).await;
+    });
+}
+
+#[test]
+fn an_answer_that_no_message_holds_is_told_to_be_one() {
+    on_runtime(async {
+        let bench = Bench::new();
+        let (job, _worker) = bench.run().await;
+        let answer = Answer { text: "x".repeat(crate::daemon::wire::FRAME_BYTES_MAX + 1), parsed: None };
+        bench
+            .tamper(move |txn| {
+                let findings = (RunResult::succeeded(1), answer).into();
+                ledger::finish(txn, job, findings, Source::Worker).map(drop)
+            })
+            .await;
+        let told: Reply = bench.connect().await.ask(&Request::Answer(job)).await.unwrap();
+        assert!(matches!(&told, Reply::Fault(WireFault::Store(what)) if what.contains("limit")), "{told:?}");
     });
 }
