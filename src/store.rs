@@ -89,7 +89,11 @@ impl Store {
     /// What is missing or was set aside is recorded before anything else is.
     pub fn open(dir: &Path, heads: &Path) -> Result<Self, OpenError> {
         owner_only_files();
-        let durability = make_sled_fsync(dir.parent().unwrap_or(dir));
+        Self::open_as(dir, heads, make_sled_fsync(dir.parent().unwrap_or(dir)))
+    }
+
+    /// Opens the store with what the process has for durability.
+    pub(crate) fn open_as(dir: &Path, heads: &Path, durability: Durability) -> Result<Self, OpenError> {
         let key = Arc::new(key::open(&heads.with_file_name(key::KEY_FILE))?);
         let opened = Database::open(dir, durability)?;
         let unreadable = |fault: Fault| OpenError::Engine { path: dir.to_owned(), reason: fault.to_string() };

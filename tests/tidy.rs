@@ -124,7 +124,7 @@ const IMPURE: &[&str] =
     &["tokio::", "std::fs", "std::io", "std::net", "std::process", "std::env", "std::thread"];
 
 /// Files of the library that only its own tests use.
-const TEST_SUPPORT: &[&str] = &["store/workbench.rs"];
+const TEST_SUPPORT: &[&str] = &["store/workbench.rs", "daemon/workbench.rs"];
 
 const LINES_MAX: usize = 500;
 const EMPTY_NAMES: &[&str] =

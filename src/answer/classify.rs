@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::answer::heard::{Limit, amount_at, text_at};
+use crate::answer::heard::{Limit, amount_at, is_aborted, text_at};
 use crate::answer::overrun::{self, Overrun};
 use crate::audit::redact::{one_line, unsplit, unsplit_end};
 use crate::budget::usd;
@@ -53,8 +53,7 @@ impl Facts<'_> {
             return self.over_budget(result);
         }
         // Our own signal makes `claude` report an error: why it was sent is the reason, not what it looked like inside.
-        let aborted = subtype == "error_during_execution" || terminal.starts_with("aborted");
-        if let Some(stopped) = self.ending.stopped.as_ref().filter(|_| aborted) {
+        if let Some(stopped) = self.ending.stopped.as_ref().filter(|_| is_aborted(result)) {
             return self.stopped(stopped);
         }
         let status = result.get("api_error_status").and_then(Value::as_u64);
@@ -225,7 +224,7 @@ impl Facts<'_> {
     /// Says what is left: errors of `claude` itself.
     fn other(&self, subtype: &str, terminal: &str, result: &Map<String, Value>, said: String) -> Verdict {
         let refused = result.get("api_error_status").is_some_and(Value::is_u64);
-        let interrupted = terminal.starts_with("aborted") || subtype == "error_during_execution";
+        let interrupted = is_aborted(result);
         let hint = match (subtype, terminal, text_at(result, "stop_reason")) {
             _ if said.starts_with(NO_CONVERSATION) => {
                 return verdict(FailureClass::NotFound, said, self.no_conversation(), Retry::Never);

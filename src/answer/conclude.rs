@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::answer::classify::{Facts, Verdict, no_structured_output, wrong_structured_output};
-use crate::answer::heard::{Heard, amount_at, text_at};
+use crate::answer::heard::{Heard, amount_at, is_error, text_at};
 use crate::answer::{lenient, status_line};
 use crate::audit::redact::{one_line, unsplit};
 use crate::budget::usd;
@@ -49,12 +49,6 @@ pub(super) fn conclude(mut heard: Heard, around: &Circumstances<'_>) -> (RunResu
     };
     let result = with_telemetry(result, line.as_ref(), heard, around);
     (result, answer)
-}
-
-/// Tells an error from an answer: by the flag, and without one by the kind of result.
-fn is_error(line: &Map<String, Value>) -> bool {
-    let flag = line.get("is_error").and_then(Value::as_bool);
-    flag.unwrap_or_else(|| text_at(line, "subtype").is_some_and(|subtype| subtype.starts_with("error")))
 }
 
 fn failed(verdict: Verdict, text: String) -> (RunResult, Answer) {

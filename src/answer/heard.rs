@@ -67,7 +67,7 @@ pub(super) struct Heard {
     pub(super) session: Option<SessionId>,
     pub(super) init_model: Option<String>,
     pub(super) answer_model: Option<String>,
-    /// The result line; the last one counts.
+    /// The result line; the last answer counts, and without one the last error.
     pub(super) result: Option<Map<String, Value>>,
     pub(super) timeline: Timeline,
     pub(super) denials: Denials,
@@ -93,7 +93,10 @@ impl Heard {
             Some("result") => {
                 self.denials.listed(&line);
                 self.cost_usd = amount_at(&line, "total_cost_usd").or(self.cost_usd);
-                self.result = Some(line);
+                // An answer stays one: an error that a signal brings after it takes nothing back.
+                if self.result.as_ref().is_none_or(is_error) || !is_error(&line) {
+                    self.result = Some(line);
+                }
             }
             Some(_) | None => {}
         }
@@ -268,6 +271,18 @@ fn subject(input: Option<&Value>) -> &str {
     let Some(input) = input.and_then(Value::as_object) else { return "" };
     let telling = keys.iter().find_map(|key| text_at(input, key));
     telling.or_else(|| input.values().find_map(Value::as_str)).unwrap_or_default()
+}
+
+/// Tells an error from an answer: by the flag, and without one by the kind of result.
+pub(super) fn is_error(result: &Map<String, Value>) -> bool {
+    let flag = result.get("is_error").and_then(Value::as_bool);
+    flag.unwrap_or_else(|| text_at(result, "subtype").is_some_and(|subtype| subtype.starts_with("error")))
+}
+
+/// Returns whether a result that is an error is one that a signal brings.
+pub(super) fn is_aborted(result: &Map<String, Value>) -> bool {
+    let terminal = text_at(result, "terminal_reason").unwrap_or_default();
+    text_at(result, "subtype") == Some("error_during_execution") || terminal.starts_with("aborted")
 }
 
 /// Returns the text under `key`.

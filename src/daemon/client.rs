@@ -238,8 +238,8 @@ impl Client {
     async fn attempt(&self, intent: Intent) -> Attempt {
         let own = &self.paths().socket;
         match attempt_at(own, intent).await {
-            Attempt::Absent => match place::noted_socket(self.paths()).filter(|noted| noted != own) {
-                Some(noted) => match attempt_at(&noted, intent).await {
+            Attempt::Absent => match place::noted_daemon(self.paths()).filter(|(_, noted)| noted != own) {
+                Some((_, noted)) => match attempt_at(&noted, intent).await {
                     // A note of long ago may lead anywhere.
                     Attempt::Failed(ClientError::Place(_)) => Attempt::Absent,
                     found => found,

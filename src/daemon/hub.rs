@@ -40,6 +40,8 @@ struct Live {
     attached: bool,
     on_disconnect: OnDisconnect,
     worker: Option<Worker>,
+    /// Whether somebody waits for the end of its worker's process.
+    watched: bool,
     signal: watch::Sender<Signal>,
     progress: (Timestamp, Vec<String>),
 }
@@ -97,6 +99,7 @@ impl Hub {
             attached: job.attached,
             on_disconnect: job.on_disconnect,
             worker: None,
+            watched: false,
             signal: watch::channel(Signal::default()).0,
             progress: (job.created, Vec::new()),
         });
@@ -171,20 +174,17 @@ impl Hub {
         }
     }
 
-    /// A worker has connected for the job. `false` when the job has ended.
+    /// A worker has connected for a job that has not ended: from then on the job is known, if it was not.
     pub fn connect_worker(
         &self,
-        job: JobId,
+        job: &JobRecord,
         connection: ConnectionId,
         process: ProcessId,
         orders: mpsc::Sender<Order>,
-    ) -> bool {
-        match self.state().live.get_mut(&job) {
-            Some(live) => {
-                live.worker = Some(Worker { connection, process, orders });
-                true
-            }
-            None => false,
+    ) {
+        self.enter(job);
+        if let Some(live) = self.state().live.get_mut(&job.id) {
+            live.worker = Some(Worker { connection, process, orders });
         }
     }
 
@@ -208,6 +208,14 @@ impl Hub {
     /// Returns the worker that is connected for the job.
     pub fn worker(&self, job: JobId) -> Option<ProcessId> {
         self.state().live.get(&job)?.worker.as_ref().map(|worker| worker.process)
+    }
+
+    /// Notes that somebody waits for the end of the process of the job's worker, or no longer does. Returns whether nobody (or
+    /// somebody) did before: a worker that comes and goes again and again is waited for once.
+    pub fn watch(&self, job: JobId, watched: bool) -> bool {
+        let mut state = self.state();
+        let live = state.live.get_mut(&job);
+        live.is_some_and(|live| std::mem::replace(&mut live.watched, watched) != watched)
     }
 
     /// Tells the job's worker something. The queue holds more orders than a worker ever gets; a full one means that it
@@ -252,9 +260,12 @@ impl Hub {
         self.state().permits.ask(ticket);
     }
 
-    /// Gives a place to a run that exists already.
+    /// Gives a place to a run that exists already; nothing when its job has ended.
     pub fn resume(&self, ticket: Ticket) {
-        self.state().permits.resume(ticket);
+        let mut state = self.state();
+        if state.live.contains_key(&ticket.job) {
+            state.permits.resume(ticket);
+        }
     }
 
     /// Returns the next job that may run.

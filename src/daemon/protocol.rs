@@ -206,8 +206,10 @@ pub enum Order {
     Stop(String),
     /// Your report is on disk.
     Recorded,
-    /// There is nothing to do: the job has ended.
+    /// There is nothing to do: the job has ended, and that is on disk.
     Dismissed,
+    /// Nothing is known of the job, or nothing can be read of it: whatever the worker has of it must stay.
+    Unknown,
 }
 
 /// What a worker reports.

@@ -43,13 +43,19 @@ pub(super) async fn hold(daemon: &Arc<Daemon>, mut stream: UnixStream, number: C
     if let Err(error) = talk.run().await {
         debug!(%error, "a connection broke");
     }
+}
+
+/// A connection has ended: what it alone waited for is given up.
+pub(super) fn left(daemon: &Arc<Daemon>, number: ConnectionId) {
     // When the daemon goes, its callers have not left: they come back to the next one.
     if daemon.stopping.is_cancelled() {
         return;
     }
-    let left = daemon.hub.disconnect(number);
-    for abandoned in left {
-        give_up(daemon, abandoned, "its caller disconnected").await;
+    for abandoned in daemon.hub.disconnect(number) {
+        let daemon = Arc::clone(daemon);
+        daemon.tasks.clone().spawn(async move {
+            give_up(&daemon, abandoned, "its caller disconnected").await;
+        });
     }
 }
 
@@ -144,7 +150,17 @@ impl Talk<'_> {
     }
 
     pub(super) async fn send(&mut self, reply: &Reply) -> Result<(), WireError> {
-        match timeout(SEND_BUDGET, self.connection.send(reply)).await {
+        let sent = async {
+            match self.connection.send(reply).await {
+                // Closed without a word, the connection would be opened again, and the same asked for ever.
+                Err(error @ WireError::TooLong(_)) => {
+                    let fault = WireFault::Store(error.to_string());
+                    self.connection.send(&Reply::Fault(fault)).await
+                }
+                sent => sent,
+            }
+        };
+        match timeout(SEND_BUDGET, sent).await {
             Ok(sent) => sent,
             Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
         }

@@ -12,11 +12,9 @@ use tokio_util::codec::{FramedRead, LengthDelimitedCodec};
 
 use crate::store::schema;
 
-/// Longest frame, in bytes: the longest answer (16 MiB) and the longest prompt (10 MB) fit with room for their facts.
+/// Longest frame, in bytes: the longest answer ([`crate::model::Answer::BYTES_MAX`]) and the longest prompt (10 MB) fit with
+/// room for their facts.
 pub const FRAME_BYTES_MAX: usize = 24 << 20;
-
-/// Longest answer that is kept whole, in bytes; a longer one is cut, and says so.
-pub const ANSWER_BYTES_MAX: usize = 16 << 20;
 
 /// One end of a connection whose handshake is done.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use crate::answer::{Note, Overrun};
 use crate::audit::typical::Typical;
 use crate::config::paths::Environment;
 use crate::daemon::protocol::{Order, ProgressView, Reply, Report, Request, WorkerHello};
-use crate::daemon::wire::{ANSWER_BYTES_MAX, Connection};
+use crate::daemon::wire::Connection;
 use crate::daemon::{Client, ClientError};
 use crate::dispatch::witness::Witness;
 use crate::job::ProcessId;
@@ -35,8 +35,12 @@ const REPORT_BUDGET: Duration = Duration::from_secs(120);
 /// How long the daemon may take to say what is usual: advice is good without it, too.
 const ADVICE_BUDGET: Duration = Duration::from_millis(500);
 
-/// How long between two tries.
-const RETRY_EVERY: Duration = Duration::from_millis(50);
+/// How long between two tries: little at first, more and more when they come to nothing.
+const RETRY_AT_FIRST: Duration = Duration::from_millis(50);
+const RETRY_AT_LAST: Duration = Duration::from_secs(1);
+
+/// How long the daemon may take to take in a step of progress: whoever waits for it watches over the run, too.
+const TELL_BUDGET: Duration = Duration::from_secs(2);
 
 /// Why a worker could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -61,8 +65,14 @@ pub async fn work(environment: &Environment, folder: &Path) -> Result<(), Worker
     let plan = folder.read_plan()?;
     let prompt = launch::own_input().map_err(WorkerError::NoPrompt)?;
     let process = process::identify(std::process::id()).ok_or(WorkerError::NoIdentity)?;
-    let mut link =
-        Link { client: Client::new(environment), job: plan.job, process, running: false, connection: None };
+    let mut link = Link {
+        client: Client::new(environment),
+        job: plan.job,
+        process,
+        running: false,
+        connection: None,
+        pause: RETRY_AT_FIRST,
+    };
     link.connect().await?;
     // The daemon brings the start to disk: time for what can be done before. What fails here fails again in the run.
     let _told_by_the_run = folder.make_outputs();
@@ -79,7 +89,7 @@ pub async fn work(environment: &Environment, folder: &Path) -> Result<(), Worker
             afterlife.end().await;
         }
     };
-    let (recorded, ()) = tokio::join!(link.report(findings), ended);
+    let (recorded, ()) = tokio::join!(link.report(findings, REPORT_BUDGET), ended);
     // The session is over, its group is gone: its place is free, and what follows must not delay whoever gets it.
     drop(link);
     launch::give_way();
@@ -141,11 +151,17 @@ async fn run(
             // Cancel-safe, as are the two below: nothing is taken until it is returned. Progress has to wait while there is
             // no connection, lest it interrupts the way to a new one again and again.
             order = link.order() => {
-                if let Some(Order::Stop(who)) = order
+                let why = match order {
+                    Some(Order::Stop(who)) => Some(who),
+                    // Nobody gets what it would still spend on.
+                    Some(Order::Dismissed) => Some("its job has ended".to_owned()),
+                    Some(Order::Run | Order::Recorded | Order::Unknown) | None => None,
+                };
+                if let Some(why) = why
                     && let Some(stop) = stop.take()
                 {
                     // A run that has just ended no longer listens.
-                    let _ended = stop.send(who);
+                    let _ended = stop.send(why);
                 }
             }
             changed = seen.changed(), if !waiting && connected => {
@@ -177,8 +193,8 @@ async fn run(
             if report.result.class == Some(FailureClass::Timeout) {
                 report.result.hint = Some(more_time(plan, &report.result, link.usual(plan).await.as_ref()));
             }
-            let (result, answer) = (report.result, shortened(report.answer));
-            (Findings { result, answer, calls: report.calls }, Some(afterlife))
+            let runner::RunReport { result, answer, calls, .. } = report;
+            (Findings { result, answer, calls }, Some(afterlife))
         }
         Err(error) => ((spawn_failure(&error), Answer::default()).into(), None),
     }
@@ -208,21 +224,6 @@ fn spawn_failure(error: &SpawnError) -> RunResult {
     result
 }
 
-/// Cuts an answer that is longer than any store keeps, and says so in it.
-fn shortened(mut answer: Answer) -> Answer {
-    if answer.text.len() > ANSWER_BYTES_MAX {
-        let size = answer.text.len();
-        let mut end = ANSWER_BYTES_MAX;
-        while !answer.text.is_char_boundary(end) {
-            end -= 1;
-        }
-        answer.text.truncate(end);
-        let cut = format!("\n[cut: the answer was {size} bytes, {ANSWER_BYTES_MAX} are kept]");
-        answer.text.push_str(&cut);
-    }
-    answer
-}
-
 enum Place {
     Given,
     Refused,
@@ -235,6 +236,8 @@ struct Link {
     process: ProcessId,
     running: bool,
     connection: Option<Connection>,
+    /// How long to wait before the next try.
+    pause: Duration,
 }
 
 impl Link {
@@ -248,10 +251,19 @@ impl Link {
                     self.running = true;
                     return Ok(Place::Given);
                 }
-                Some(Order::Stop(_) | Order::Dismissed | Order::Recorded) => return Ok(Place::Refused),
-                None => sleep(RETRY_EVERY).await,
+                // Nothing has run, so nothing is lost with its folder.
+                Some(Order::Stop(_) | Order::Dismissed | Order::Recorded | Order::Unknown) => {
+                    return Ok(Place::Refused);
+                }
+                None => self.rest().await,
             }
         }
+    }
+
+    /// Waits before the next try.
+    async fn rest(&mut self) {
+        sleep(self.pause).await;
+        self.pause = RETRY_AT_LAST.min(self.pause * 2);
     }
 
     async fn connect(&mut self) -> Result<(), ClientError> {
@@ -270,6 +282,9 @@ impl Link {
             None => return None,
         };
         if let Ok(Some(Reply::Order(order))) = reply {
+            if order != Order::Unknown {
+                self.pause = RETRY_AT_FIRST;
+            }
             return Some(order);
         }
         self.connection = None;
@@ -281,8 +296,8 @@ impl Link {
         if self.connection.is_some() {
             return self.receive().await;
         }
-        sleep(RETRY_EVERY).await;
-        // A daemon that cannot be reached is tried again: the run goes on meanwhile.
+        self.rest().await;
+        // A daemon that cannot be reached, or that does not know us, is tried again: the run goes on meanwhile.
         let _tried_again = self.connect().await;
         None
     }
@@ -296,8 +311,14 @@ impl Link {
         }
     }
 
-    /// Tells the daemon something that may get lost.
+    /// Tells the daemon something that may get lost. One that does not take it in is left.
     async fn tell(&mut self, report: &Report) {
+        if timeout(TELL_BUDGET, self.send(report)).await.is_err() {
+            self.connection = None;
+        }
+    }
+
+    async fn send(&mut self, report: &Report) {
         if let Some(connection) = &mut self.connection
             && connection.send(report).await.is_err()
         {
@@ -305,24 +326,30 @@ impl Link {
         }
     }
 
-    /// Tells the daemon what came of it until the daemon says that it is on disk. Returns whether it is.
-    async fn report(&mut self, findings: Findings) -> bool {
+    /// Tells the daemon what came of it until the daemon says that it is on disk. Returns whether it is. A daemon that hangs
+    /// takes all of it and says nothing: it is not waited for longer than `most`.
+    async fn report(&mut self, findings: Findings, most: Duration) -> bool {
         let report = Report::Ended(Box::new(findings));
-        let deadline = Instant::now() + REPORT_BUDGET;
-        while Instant::now() < deadline {
-            if self.connection.is_none() && self.connect().await.is_err() {
-                sleep(RETRY_EVERY).await;
-                continue;
-            }
-            self.tell(&report).await;
-            while self.connection.is_some() {
-                match self.receive().await {
-                    Some(Order::Recorded | Order::Dismissed) => return true,
-                    Some(Order::Run | Order::Stop(_)) | None => {}
+        let recorded = async {
+            loop {
+                if self.connection.is_none() && self.connect().await.is_err() {
+                    self.rest().await;
+                    continue;
                 }
+                self.send(&report).await;
+                while self.connection.is_some() {
+                    match self.receive().await {
+                        Some(Order::Recorded | Order::Dismissed) => return true,
+                        Some(Order::Unknown) => return false,
+                        Some(Order::Run | Order::Stop(_)) | None => {}
+                    }
+                }
+                self.rest().await;
             }
-            sleep(RETRY_EVERY).await;
-        }
-        false
+        };
+        timeout(most, recorded).await.unwrap_or(false)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -137,6 +137,34 @@ pub struct Answer {
     pub parsed: Option<String>,
 }
 
+impl Answer {
+    /// Longest answer that is kept whole, in bytes, its text and its JSON value together.
+    pub const BYTES_MAX: usize = 16 << 20;
+
+    /// Makes a longer one fit: a JSON value that has no room beside the text takes its place, and a text that is too long even
+    /// so is cut, and says so. Returns whether the value is in the text now.
+    pub fn fit(&mut self) -> bool {
+        let parsed_bytes = self.parsed.as_ref().map_or(0, String::len);
+        if self.text.len() + parsed_bytes <= Self::BYTES_MAX {
+            return false;
+        }
+        let parsed = self.parsed.take();
+        let replaced = parsed.is_some();
+        self.text = parsed.unwrap_or_else(|| std::mem::take(&mut self.text));
+        let size = self.text.len();
+        if size > Self::BYTES_MAX {
+            let mut end = Self::BYTES_MAX;
+            while !self.text.is_char_boundary(end) {
+                end -= 1;
+            }
+            self.text.truncate(end);
+            let cut = format!("\n[cut: the answer was {size} bytes, {} are kept]", Self::BYTES_MAX);
+            self.text.push_str(&cut);
+        }
+        replaced
+    }
+}
+
 /// Everything that a run has left: each part of it is stored in a place of its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Findings {
@@ -238,3 +266,6 @@ impl RunResult {
         self.success && self.denied_tools.is_empty() && !self.budget_exceeded && whole
     }
 }
+
+#[cfg(test)]
+mod tests;

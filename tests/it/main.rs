@@ -19,6 +19,7 @@ mod flight;
 mod integrity;
 mod leave;
 mod mock_api;
+mod orders;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod permits;
@@ -35,6 +36,7 @@ mod recording;
 mod report;
 mod review;
 mod runner;
+mod safety;
 mod scene;
 mod setup;
 mod terminal;
