@@ -26,6 +26,8 @@ pub mod key;
 pub mod keys;
 pub mod ledger;
 mod opening;
+pub mod pages;
+mod parts;
 pub mod reader;
 pub mod repair;
 pub mod retire;

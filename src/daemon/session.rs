@@ -308,7 +308,7 @@ impl Talk<'_> {
                 Reply::Stats(Box::new(stats))
             }
             Request::Overview(period) => {
-                let overview = apart(store.clone(), move |store| store.overview(period)).await?;
+                let overview = apart(store.clone(), move |store| store.overview(&period)).await?;
                 Reply::Overview(Box::new(overview))
             }
             Request::Typical(agents) => {

@@ -75,11 +75,8 @@ impl Reader {
 
     /// Returns the last record of a job's life, and the state that it names.
     fn last_told(&self, id: JobId) -> Result<Option<(u64, &'static str)>, Fault> {
-        for entry in self.database.scan(keys::under(&keys::audit_of_dispatch(id)), Direction::Backward) {
-            let (key, _) = entry?;
-            let Some(link) = keys::seq_of(&key).map(|seq| self.link(seq)).transpose()?.flatten() else {
-                continue;
-            };
+        for link in self.about(id, Direction::Backward) {
+            let link = link?;
             if let Some(state) =
                 serde_json::from_slice::<Glance<'_>>(&link.body).ok().and_then(|it| it.state())
             {

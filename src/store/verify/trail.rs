@@ -11,6 +11,7 @@ use crate::audit::chain::{Fault as Finding, FaultKind, Head, LinkView, Verifier}
 use crate::audit::{Code, Record};
 use crate::job::State;
 use crate::model::{AgentName, Digest, JobId, Timestamp};
+use crate::store::keys;
 use crate::store::verify::indexes::Sum;
 
 /// What is known of the trail up to some record.
@@ -244,9 +245,11 @@ impl Walk {
 
     /// Notes what the comparisons need.
     fn note(&mut self, seq: u64, glance: &Glance<'_>, keyed: &RandomState) {
-        self.expected.add_agent(glance.agent(), seq, keyed);
+        if let Some(agent) = glance.agent() {
+            self.expected.add(&keys::audit_of_agent(agent), seq, keyed);
+        }
         let Some(dispatch) = glance.dispatch() else { return };
-        self.expected.add_dispatch(dispatch, seq, keyed);
+        self.expected.add(&keys::audit_of_dispatch(dispatch), seq, keyed);
         if let Some(state) = glance.state() {
             let opened = glance.is(Code::Requested);
             let life = self.lives.entry(dispatch).or_insert(Life { opened, state: None, last: seq });
