@@ -95,7 +95,9 @@ impl<'a> Line<'a> {
         if begun(body).is_some_and(|event| !is_counted(event)) {
             return None;
         }
-        serde_json::from_slice::<Self>(body).ok().filter(|line| COUNTED.contains(&line.event))
+        // Once for the whole is quicker than for each text in it.
+        let text = std::str::from_utf8(body).ok()?;
+        serde_json::from_str::<Self>(text).ok().filter(|line| COUNTED.contains(&line.event))
     }
 
     /// Returns the dispatch.
