@@ -1,6 +1,5 @@
 //! One part of the trail, record by record: the chain, and what is noted of each record for the comparisons that follow.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::hash::RandomState;
 
@@ -8,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::audit::chain::{Fault as Finding, FaultKind, Head, LinkView, Verifier};
+use crate::audit::line::Text;
 use crate::audit::{Code, Record};
 use crate::job::State;
 use crate::model::{AgentName, Digest, JobId, Timestamp};
@@ -73,19 +73,15 @@ pub(super) struct Glance<'a> {
     status: Option<Text<'a>>,
 }
 
-/// A text of a record, where it lies if nothing in it is escaped. (Inside an `Option`, a bare `Cow` is always copied.)
-#[derive(Debug, Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
 impl Glance<'_> {
     /// Returns the dispatch that the record is about, if that can be an id.
     pub(super) fn dispatch(&self) -> Option<JobId> {
-        self.dispatch.as_ref()?.0.parse().ok()
+        self.dispatch.as_deref()?.parse().ok()
     }
 
     /// Returns the agent that the record is about, if that can be a name.
     pub(super) fn agent(&self) -> Option<&str> {
-        self.agent.as_ref().map(|agent| &*agent.0).filter(|agent| AgentName::is_valid(agent))
+        self.agent.as_deref().filter(|agent| AgentName::is_valid(agent))
     }
 
     /// Returns the state that the record says the job has reached, if it tells of a job's life.
@@ -98,12 +94,12 @@ impl Glance<'_> {
             Code::Cancelled,
             Code::Interrupted,
         ];
-        let status = self.status.as_ref().filter(|_| MOVES.iter().any(|code| self.is(*code)))?;
-        State::ALL.into_iter().map(State::as_str).find(|state| *state == status.0)
+        let status = self.status.as_deref().filter(|_| MOVES.iter().any(|code| self.is(*code)))?;
+        State::ALL.into_iter().map(State::as_str).find(|state| *state == status)
     }
 
     fn is(&self, code: Code) -> bool {
-        self.event.0 == code.as_str()
+        *self.event == *code.as_str()
     }
 }
 
