@@ -14,6 +14,7 @@ pub mod chain;
 pub mod checkpoint;
 pub mod export;
 pub mod key;
+pub mod line;
 pub mod ocsf;
 pub mod query;
 pub mod redact;

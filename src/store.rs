@@ -10,7 +10,8 @@
 //! * [`head`] keeps the end of the audit chain in a file outside the engine, the only witness of a lost tail; [`verify`]
 //!   compares the two, and everything else that must agree.
 //!
-//! What a change may do stands in [`txn`]; keys in [`keys`]; the bytes of values in [`schema`].
+//! What a change may do stands in [`txn`]; keys in [`keys`]; the bytes of values in [`schema`]. Records of the trail are found
+//! by [`pages`], and a long trail is read in `parts`, side by side.
 
 pub mod admit;
 pub mod body;
@@ -27,6 +28,8 @@ pub mod key;
 pub mod keys;
 pub mod ledger;
 mod opening;
+pub mod pages;
+mod parts;
 pub mod reader;
 pub mod repair;
 pub mod retire;

@@ -36,7 +36,7 @@ impl Talk<'_> {
 }
 
 /// Checks the trail, from an anchor on if there is one. A fault is recorded.
-pub(super) async fn check(
+async fn check(
     daemon: &Arc<Daemon>,
     anchor: Option<Head>,
     steps: Arc<Steps>,

@@ -59,8 +59,6 @@ pub enum Request {
     Texts(JobId),
     /// Audit records.
     Audit(AuditFilter),
-    /// Check the whole audit trail.
-    Verify,
     /// Record an event that is not about a dispatch.
     Record {
         /// Idempotency id.

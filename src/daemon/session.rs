@@ -19,7 +19,7 @@ use crate::daemon::review::apart;
 use crate::daemon::serve::Daemon;
 use crate::daemon::wire::{Connection, WireError};
 use crate::daemon::workers::pump;
-use crate::daemon::{checking, recover, review, trail, upkeep};
+use crate::daemon::{recover, review, trail, upkeep};
 use crate::job::{Admission, JobRecord, OpenRequest, State};
 use crate::model::{JobId, OnDisconnect};
 use crate::store::ledger;
@@ -333,13 +333,12 @@ impl Talk<'_> {
                 Reply::Stats(Box::new(stats))
             }
             Request::Overview(period) => {
-                let overview = apart(store.clone(), move |store| store.overview(period)).await?;
+                let overview = apart(store.clone(), move |store| store.overview(&period)).await?;
                 Reply::Overview(Box::new(overview))
             }
             Request::Typical(agents) => {
                 Reply::Typical(apart(store.clone(), move |store| review::typical(store, agents)).await?)
             }
-            Request::Verify => Reply::Verified(checking::check(self.daemon, None, Arc::default()).await?),
             Request::Record { id, body } => {
                 store.record(id, body).await.map_err(fault)?;
                 Reply::Done

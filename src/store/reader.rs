@@ -8,10 +8,10 @@ use crate::audit::query::AuditEntry;
 use crate::job::{JobFilter, JobRecord, RequestTexts, State};
 use crate::model::{Answer, JobId, Session, SessionId, Timestamp, ToolCall};
 use crate::store::database::{Database, Direction};
-use crate::store::keys;
 use crate::store::ledger::{KeyFingerprint, ProgressLines, decode};
 use crate::store::schema::Stored;
 use crate::store::txn::Fault;
+use crate::store::{keys, pages};
 
 mod overview;
 mod search;
@@ -162,12 +162,25 @@ impl Reader {
             .transpose()
     }
 
+    /// Returns the records about a dispatch, in order. What is not there any more is passed over.
+    pub(in crate::store) fn about(
+        &self,
+        id: JobId,
+        direction: Direction,
+    ) -> impl Iterator<Item = Result<Link, Fault>> {
+        let name = keys::audit_of_dispatch(id);
+        let numbers = pages::numbers(&self.database, &name, 0, u64::MAX, direction);
+        numbers.filter_map(|seq| seq.map_err(Fault::from).and_then(|seq| self.link(seq)).transpose())
+    }
+
     /// Returns the dispatches from `first` to `last` that were ever recorded, oldest first, at most [`FOUND_MAX`].
     pub fn dispatches_between(&self, first: JobId, last: JobId) -> Result<Vec<JobId>, Fault> {
         let mut found: Vec<JobId> = Vec::new();
-        for entry in self.database.scan(keys::audit_of_dispatches(first, last), Direction::Forward) {
-            let (key, _) = entry?;
-            found.extend(keys::dispatch_of(&key).filter(|id| found.last() != Some(id)));
+        for entry in self.database.scan_raw(keys::audit_of_dispatches(first, last), Direction::Forward) {
+            let (key, raw) = entry?;
+            let is_meant = pages::read(&key, &raw).is_some_and(|(_, mut numbers)| numbers.next().is_some());
+            let id = keys::dispatch_of(&key).filter(|_| is_meant);
+            found.extend(id.filter(|id| found.last() != Some(id)));
             if found.len() >= FOUND_MAX {
                 break;
             }

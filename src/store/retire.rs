@@ -16,8 +16,8 @@ use crate::retention::Rule;
 use crate::store::database::Direction;
 use crate::store::reader::Reader;
 use crate::store::txn::{Fault, Txn};
-use crate::store::verify::{Walk, entries_of};
-use crate::store::{chunks, keys};
+use crate::store::verify::{Walk, names_of};
+use crate::store::{chunks, keys, pages};
 
 /// Records that one change removes, each with its index entries.
 const RECORDS_AT_ONCE: usize = 200;
@@ -121,8 +121,10 @@ pub fn sweep(txn: &mut Txn<'_>) -> Result<bool, Fault> {
     let behind = txn.range(keys::audit_between(0, kept.last), Direction::Forward, RECORDS_AT_ONCE)?;
     let more = behind.len() == RECORDS_AT_ONCE;
     for (key, bytes) in behind {
-        let entries = keys::seq_of(&key).map_or_else(Vec::new, |seq| entries_of(seq, &bytes));
-        entries.into_iter().chain([key]).for_each(|key| txn.delete(key));
+        if let Some(seq) = keys::seq_of(&key) {
+            names_of(seq, &bytes).iter().for_each(|name| pages::remove(txn, name, seq));
+        }
+        txn.delete(key);
     }
     Ok(more)
 }

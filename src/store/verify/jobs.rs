@@ -87,11 +87,8 @@ impl Reader {
         id: JobId,
         told: impl Fn(&Glance<'_>) -> Option<T>,
     ) -> Result<Option<(u64, T)>, Fault> {
-        for entry in self.database.scan(keys::under(&keys::audit_of_dispatch(id)), Direction::Backward) {
-            let (key, _) = entry?;
-            let Some(link) = keys::seq_of(&key).map(|seq| self.link(seq)).transpose()?.flatten() else {
-                continue;
-            };
+        for link in self.about(id, Direction::Backward) {
+            let link = link?;
             if let Some(found) =
                 serde_json::from_slice::<Glance<'_>>(&link.body).ok().as_ref().and_then(&told)
             {

@@ -1,6 +1,5 @@
 //! One part of the trail, record by record: the chain, and what is noted of each record for the comparisons that follow.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::hash::RandomState;
 
@@ -8,10 +7,12 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::audit::chain::{Fault as Finding, FaultKind, Head, LinkView, Verifier};
+use crate::audit::line::Text;
 use crate::audit::{Code, Record};
 use crate::job::State;
 use crate::model::{AgentName, Digest, JobId, Timestamp};
 use crate::store::compared::Facts;
+use crate::store::keys;
 use crate::store::verify::indexes::Sum;
 
 /// What is known of the trail up to some record.
@@ -77,19 +78,15 @@ pub(super) struct Glance<'a> {
     end: Option<Facts<'a>>,
 }
 
-/// A text of a record, where it lies if nothing in it is escaped. (Inside an `Option`, a bare `Cow` is always copied.)
-#[derive(Debug, Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
 impl Glance<'_> {
     /// Returns the dispatch that the record is about, if that can be an id.
     pub(super) fn dispatch(&self) -> Option<JobId> {
-        self.dispatch.as_ref()?.0.parse().ok()
+        self.dispatch.as_deref()?.parse().ok()
     }
 
     /// Returns the agent that the record is about, if that can be a name.
     pub(super) fn agent(&self) -> Option<&str> {
-        self.agent.as_ref().map(|agent| &*agent.0).filter(|agent| AgentName::is_valid(agent))
+        self.agent.as_deref().filter(|agent| AgentName::is_valid(agent))
     }
 
     /// Returns the state that the record says the job has reached, if it tells of a job's life.
@@ -102,8 +99,8 @@ impl Glance<'_> {
             Code::Cancelled,
             Code::Interrupted,
         ];
-        let status = self.status.as_ref().filter(|_| MOVES.iter().any(|code| self.is(*code)))?;
-        State::ALL.into_iter().map(State::as_str).find(|state| *state == status.0)
+        let status = self.status.as_deref().filter(|_| MOVES.iter().any(|code| self.is(*code)))?;
+        State::ALL.into_iter().map(State::as_str).find(|state| *state == status)
     }
 
     /// Returns what the record says of how the job ended, in brief.
@@ -112,7 +109,7 @@ impl Glance<'_> {
     }
 
     fn is(&self, code: Code) -> bool {
-        self.event.0 == code.as_str()
+        *self.event == *code.as_str()
     }
 }
 
@@ -254,9 +251,11 @@ impl Walk {
 
     /// Notes what the comparisons need.
     fn note(&mut self, seq: u64, glance: &Glance<'_>, keyed: &RandomState) {
-        self.expected.add_agent(glance.agent(), seq, keyed);
+        if let Some(agent) = glance.agent() {
+            self.expected.add(&keys::audit_of_agent(agent), seq, keyed);
+        }
         let Some(dispatch) = glance.dispatch() else { return };
-        self.expected.add_dispatch(dispatch, seq, keyed);
+        self.expected.add(&keys::audit_of_dispatch(dispatch), seq, keyed);
         if let Some(state) = glance.state() {
             let opened = glance.is(Code::Requested);
             let new = Life { opened, state: Some(state), last: seq, facts: glance.facts(keyed) };
