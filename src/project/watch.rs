@@ -29,14 +29,12 @@ impl Watch {
 
     /// Returns the beginning of a file, nothing when it cannot be read.
     pub(super) fn read(&mut self, path: &Path, limit: usize) -> Option<Head> {
-        let (head, stamp) = match read_stamped(path, limit) {
-            Ok(read) => read.unzip(),
+        let Ok(read) = read_stamped(path, limit) else {
             // Why it cannot be read may change meanwhile: its stamp has to be older than the look.
-            Err(_) => {
-                self.note(path);
-                return read_head(path, limit).ok().flatten();
-            }
+            self.note(path);
+            return read_head(path, limit).ok().flatten();
         };
+        let (head, stamp) = read.unzip();
         if !self.has(path) {
             self.stamps.push((path.to_owned(), stamp));
         }
