@@ -13,6 +13,6 @@ mod status_line;
 mod stream;
 mod timeline;
 
-pub use heard::{Init, Note, Progress};
+pub use heard::{Note, Progress};
 pub use overrun::Overrun;
 pub use stream::Stream;

@@ -4,7 +4,7 @@ use super::*;
 use crate::daemon::protocol::{Request, WireFault};
 use crate::daemon::serve::Seat;
 use crate::daemon::workbench::{Bench, on_runtime, order};
-use crate::model::{Answer, RunResult};
+use crate::model::{Answer, OnDisconnect, RunResult};
 use crate::store::keys;
 
 fn answer(text: &str) -> Report {
@@ -145,7 +145,9 @@ fn whoever_panics_has_left() {
         }
         let seat = Seat::take(daemon);
         let connection = seat.number;
-        let waited_for = JobRecord { id: JobId::generate(), attached: true, ..worked_on.clone() };
+        let on_disconnect = OnDisconnect::Cancel;
+        let waited_for =
+            JobRecord { id: JobId::generate(), attached: true, on_disconnect, ..worked_on.clone() };
         hub.enter(&waited_for);
         assert!(hub.wait(waited_for.id, connection, true, None).is_some());
         let process = crate::runner::identify(std::process::id()).unwrap();
