@@ -8,7 +8,7 @@ use crate::daemon::protocol::JobView;
 use crate::dispatch::{DispatchError, Dispatched, Ended, Outcome, Served};
 use crate::error::Report;
 use crate::job::{JobRecord, State};
-use crate::model::{Answer, FailureClass, Retry, RunResult};
+use crate::model::{Answer, FailureClass, Portion, Retry, RunResult};
 
 pub(super) mod agents;
 pub(super) mod audit;
@@ -152,6 +152,20 @@ pub(super) enum Extent {
 /// Longest summary, in characters.
 pub(super) const SUMMARY_CHARS_MAX: i64 = 100_000;
 
+impl Extent {
+    /// Returns what of an answer has to be known to return this much of it.
+    pub(super) const fn portion(self) -> Portion {
+        let (offset, chars, parsed) = match self {
+            Self::Whole { chars_max } => (0, chars_max, chars_max),
+            Self::Part { offset, chars } => (offset, chars, chars),
+            Self::Reference { summary_chars, chars_max } => (0, summary_chars, chars_max),
+        };
+        // One more than is returned tells that it is too long.
+        let parsed_chars = (parsed as u64).saturating_add(1);
+        Portion { offset: offset as u64, chars: chars as u64, parsed_chars }
+    }
+}
+
 impl DispatchDocument {
     /// Returns a dispatch that has ended.
     pub(super) fn ended(ended: &Ended, extent: Extent) -> Self {
@@ -207,7 +221,7 @@ impl DispatchDocument {
         }
     }
 
-    /// Returns a job that has ended, with its answer.
+    /// Returns a job that has ended, with its answer: all of it, or at least the portion that `extent` takes.
     pub(super) fn of(job: &JobRecord, answer: &Answer, extent: Extent) -> Self {
         let id = job.id.to_string();
         let mut document =
@@ -237,15 +251,16 @@ impl DispatchDocument {
         document
     }
 
-    /// Takes `chars` characters of the answer from `offset` on.
+    /// Takes `chars` characters of an answer that is there from `offset` on.
     fn part(&mut self, answer: &Answer, size: u64, id: &str, offset: usize, chars: usize) {
-        let rest = answer.text.get(head(&answer.text, offset).len()..).unwrap_or_default();
-        let part = head(rest, chars);
-        if part.len() < answer.text.len() {
+        let part = head(&answer.text, chars);
+        let length = part.chars().count() as u64;
+        if length < size {
+            let end = length.saturating_add(offset as u64);
             self.truncated = Some(true);
             self.reference = Some(id.to_owned());
             self.size = Some(size);
-            self.next_offset = (part.len() < rest.len()).then_some((offset + chars) as u64);
+            self.next_offset = (end < size).then_some(end);
         } else {
             self.parsed(answer, id, chars);
         }

@@ -38,6 +38,7 @@ pub(super) async fn follow(frontend: &Frontend, id: &str, as_json: bool) -> Resu
             attach: false,
             detach_at_timeout: false,
             inside: frontend.environment.run,
+            answer: None,
         };
         let mut step = |_, view: &ProgressView| tell(view);
         // An interrupt ends this process, and with it nothing but the looking.

@@ -16,7 +16,7 @@ const LEAVE_BUDGET: Duration = Duration::from_secs(2);
 pub(super) struct Waited {
     pub(super) views: Vec<JobView>,
     pub(super) end: WaitEnd,
-    /// The answer of the one job, when it came along.
+    /// What was asked for of the answer of the one job, when it came along.
     pub(super) answer: Option<Answer>,
 }
 
