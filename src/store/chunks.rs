@@ -8,7 +8,7 @@
 use std::ops::{Bound, ControlFlow};
 
 use crate::model::Digest;
-use crate::store::database::{Database, Direction, EngineError, Writes};
+use crate::store::database::{Database, Direction, EngineError};
 use crate::store::keys;
 
 /// Longest value that is stored in one place, in bytes.
@@ -20,11 +20,11 @@ pub const PIECE_BYTES: usize = 4096;
 /// Longest value at all, in bytes.
 pub const VALUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Pieces written at once: with their keys under the 128 KiB that one flush may carry when the filter is not in force.
-const PIECES_PER_WRITE: usize = 24;
-
-/// Pieces removed at once.
-const PIECES_PER_REMOVAL: u32 = 256;
+/// How far empty places are made ahead of the pieces that fill them. The engine cuts a leaf of 17 entries in two by writing
+/// both halves anew, so that pieces which are added one after the other are written three times. A place that has as many
+/// behind it as this lies in a leaf that is not cut again. Not all places first: what is left of the cuts would fill
+/// stretches of the log by itself, and the engine moves everything that has a part in such a stretch.
+const PLACES_AHEAD: u32 = 24;
 
 /// How often a value that is replaced while it is read is read again.
 const READS_MAX: u32 = 16;
@@ -98,16 +98,16 @@ pub(in crate::store) fn store(
         return Ok(inline(value));
     }
     let pieces = Pieces::of(value);
-    let mut index = 0..pieces.count;
-    let mut parts = value.chunks(PIECE_BYTES).zip(&mut index).peekable();
-    while parts.peek().is_some() {
-        let writes: Writes = parts
-            .by_ref()
-            .take(PIECES_PER_WRITE)
-            .map(|(piece, index)| (pieces.key(owner, index), Some(piece.to_vec())))
-            .collect();
-        database.write_part(&writes)?;
-    }
+    // What is there already must not be emptied: it may be a value that lives.
+    let live = database.get_raw(owner)?.and_then(|raw| Pieces::decode(&raw));
+    let lives = live.is_some_and(|live| live.generation() == pieces.generation());
+    let mut filled =
+        (0..).zip(value.chunks(PIECE_BYTES)).map(|(index, piece)| (pieces.key(owner, index), Some(piece)));
+    let parts = (0..pieces.count.saturating_add(PLACES_AHEAD)).flat_map(|step| {
+        let place = (step < pieces.count && !lives).then(|| (pieces.key(owner, step), Some([].as_slice())));
+        [place, if step < PLACES_AHEAD { None } else { filled.next() }]
+    });
+    database.write_parts(parts.flatten())?;
     Ok(pieces.encode())
 }
 
@@ -259,14 +259,7 @@ pub(in crate::store) fn remove_unless_live(
     if live.is_some_and(|live| live.generation() == pieces.generation()) {
         return Ok(());
     }
-    let mut next = 0;
-    while next < pieces.count {
-        let end = next.saturating_add(PIECES_PER_REMOVAL).min(pieces.count);
-        let removals: Writes = (next..end).map(|index| (pieces.key(owner, index), None)).collect();
-        database.write_part(&removals)?;
-        next = end;
-    }
-    Ok(())
+    database.write_parts((0..pieces.count).map(|index| (pieces.key(owner, index), None::<&[u8]>)))
 }
 
 /// Returns the keys of pieces that seem to belong to no value: left behind by a crash, or of a value that is just being

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::store::Writes;
 use crate::store::workbench::{Room, contents};
 
 const KEY: &[u8] = b"r/1";
