@@ -52,7 +52,12 @@ impl Stream {
         if !bytes.is_empty() {
             self.last_heard_ms = Some(at_ms);
         }
-        // Lines end with a line feed and nothing else: answers hold U+2028 and carriage returns.
+        // Lines end with a line feed and nothing else: answers hold U+2028 and carriage returns. That a part of a long line
+        // has none is found in many bytes at a time.
+        if !bytes.contains(&b'\n') {
+            self.extend_line(bytes);
+            return notes;
+        }
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.extend_line(piece);
             if piece.ends_with(b"\n") {

@@ -148,10 +148,10 @@ fn unreadable<T: Stored>(reason: String) -> SchemaError {
     SchemaError::Unreadable { what: T::WHAT, reason }
 }
 
-/// Returns the bytes of a message between processes: like a stored value, but without a version, which the handshake of
+/// Appends the bytes of a message between processes: like a stored value, but without a version, which the handshake of
 /// the connection has settled.
-pub fn encode_message<T: Serialize>(message: &T) -> Result<Vec<u8>, String> {
-    options().serialize(message).map_err(|error| error.to_string())
+pub fn encode_message<T: Serialize>(message: &T, onto: &mut Vec<u8>) -> Result<(), String> {
+    options().serialize_into(onto, message).map_err(|error| error.to_string())
 }
 
 /// Returns the message in these bytes.
