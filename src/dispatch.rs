@@ -15,7 +15,9 @@ use crate::daemon::{Client, ClientError};
 use crate::job::{Admission, JobRecord, OpenRequest, Proposal};
 use crate::model::request::BadField;
 use crate::model::trace::TRACE_VARIABLE;
-use crate::model::{Answer, Asker, Caller, DispatchRequest, JobId, SessionId, Settings, with_causes};
+use crate::model::{
+    Answer, Asker, Caller, DispatchRequest, JobId, Portion, SessionId, Settings, with_causes,
+};
 use crate::plan::{Planned, Refusal};
 use crate::project;
 use crate::runner::{FolderError, RunFolder, launch};
@@ -66,6 +68,21 @@ pub enum Patience {
     None,
 }
 
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Awaited {
+    /// How long.
+    pub patience: Patience,
+    /// How much of the answer.
+    pub portion: Portion,
+}
+
+impl From<Patience> for Awaited {
+    fn from(patience: Patience) -> Self {
+        Self { patience, portion: Portion::WHOLE }
+    }
+}
+
 /// What a dispatch came to, so far.
 #[derive(Debug)]
 pub enum Dispatched {
@@ -80,7 +97,7 @@ pub enum Dispatched {
 pub struct Ended {
     /// The job that gave the answer.
     pub job: JobRecord,
-    /// The answer.
+    /// The answer, as much of it as was asked for.
     pub answer: Answer,
     /// Where it came from.
     pub served: Served,
@@ -210,14 +227,15 @@ impl Frontend {
         &self,
         request: &DispatchRequest,
         client: impl Into<Asker>,
-        patience: Patience,
+        awaited: impl Into<Awaited>,
         on_progress: &mut OnProgress<'_>,
         cancelled: impl Future<Output = ()> + Send,
     ) -> Result<Dispatched, DispatchError> {
         let config = self.config()?;
+        let Awaited { patience, portion } = awaited.into();
         let (open, planned) = self.prepare(&config, request, client, patience);
         let job = open.job;
-        let (mut connection, admission) = self.open(open).await?;
+        let (mut connection, admission) = self.open(open, portion).await?;
         let (waited_for, served) = match admission {
             Admission::Refused(refusal) => return Err(DispatchError::Refused { job, refusal }),
             Admission::Hit(job, answer) => {
@@ -248,6 +266,7 @@ impl Frontend {
             attach: true,
             detach_at_timeout: true,
             inside: self.environment.run,
+            answer: Some(portion),
         };
         let waited = self.wait_on(connection, &wait, on_progress, cancelled).await?;
         let view = waited.views.into_iter().next().ok_or(ClientError::Confused)?;
@@ -256,7 +275,7 @@ impl Frontend {
             WaitEnd::Ended => {
                 let answer = match waited.answer {
                     Some(answer) => answer,
-                    None => self.answer(view.record.id).await?,
+                    None => self.part(view.record.id, portion).await?.unwrap_or_default(),
                 };
                 Ok(Dispatched::Ended(Box::new(Ended { job: view.record, answer, served })))
             }
@@ -283,8 +302,13 @@ impl Frontend {
 
     /// Returns a job's answer; empty when it gave none.
     pub async fn answer(&self, job: JobId) -> Result<Answer, ClientError> {
-        match self.client.ask(&Request::Answer(job)).await? {
-            Reply::Answer(answer) => Ok(answer.unwrap_or_default()),
+        Ok(self.part(job, Portion::WHOLE).await?.unwrap_or_default())
+    }
+
+    /// Returns a part of a job's answer, if there is one.
+    pub async fn part(&self, job: JobId, portion: Portion) -> Result<Option<Answer>, ClientError> {
+        match self.client.ask(&Request::Answer(job, portion)).await? {
+            Reply::Answer(answer) => Ok(answer),
             _ => Err(ClientError::Confused),
         }
     }
@@ -298,8 +322,12 @@ impl Frontend {
     }
 
     /// Lets the store decide. Sent again after a broken connection, it is decided the same.
-    async fn open(&self, open: OpenRequest) -> Result<(Connection, Admission), ClientError> {
-        let request = Request::Open(Box::new(open));
+    async fn open(
+        &self,
+        open: OpenRequest,
+        portion: Portion,
+    ) -> Result<(Connection, Admission), ClientError> {
+        let request = Request::Open(Box::new(open), portion);
         let mut broken = None;
         for _ in 0..4 {
             let mut connection = self.client.connection().await?;

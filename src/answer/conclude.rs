@@ -23,7 +23,7 @@ pub(super) struct Circumstances<'a> {
 
 /// Returns what came of the run.
 pub(super) fn conclude(mut heard: Heard, around: &Circumstances<'_>) -> (RunResult, Answer) {
-    let line = heard.result.take();
+    let mut line = heard.result.take();
     let text = match &line {
         Some(line) if !is_error(line) => String::new(),
         // The budget ended it after an answer or before one: what the last message says is the best there is.
@@ -42,7 +42,7 @@ pub(super) fn conclude(mut heard: Heard, around: &Circumstances<'_>) -> (RunResu
         denied: heard.denials.names(),
         text_kept: !text.is_empty(),
     };
-    let (result, answer) = match &line {
+    let (result, answer) = match &mut line {
         Some(line) if !is_error(line) => succeeded(line, &heard, &facts, around),
         Some(line) => failed(facts.reported(line), text),
         None => failed(facts.unreported(), text),
@@ -64,14 +64,15 @@ fn failed(verdict: Verdict, text: String) -> (RunResult, Answer) {
     (result, Answer { text, parsed: None })
 }
 
+/// Takes the answer out of the line: it may be long.
 fn succeeded(
-    line: &Map<String, Value>,
+    line: &mut Map<String, Value>,
     heard: &Heard,
     facts: &Facts<'_>,
     around: &Circumstances<'_>,
 ) -> (RunResult, Answer) {
-    let mut text = match line.get("result") {
-        Some(Value::String(text)) => text.clone(),
+    let mut text = match line.remove("result") {
+        Some(Value::String(text)) => text,
         Some(Value::Null) | None => String::new(),
         Some(other) => other.to_string(),
     };
@@ -107,8 +108,9 @@ fn succeeded(
         });
     }
     let (outcome, rest) = status_line::lift(&text);
+    let kept = rest.len();
     result.outcome = outcome;
-    let text = rest.to_owned();
+    text.truncate(kept);
     let parsed = matches!(around.expects, Expects::Json).then(|| lenient::json_value(&text)).flatten();
     let mut told = hints(&result, line, facts, around);
     told.extend(empty.map(str::to_owned));

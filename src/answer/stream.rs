@@ -39,7 +39,12 @@ impl Stream {
     /// Takes bytes as they come, any split, `at_ms` milliseconds after the spawn; returns what complete lines tell.
     pub fn feed(&mut self, bytes: &[u8], at_ms: u64) -> Vec<Note> {
         let mut notes = Vec::new();
-        // Lines end with a line feed and nothing else: answers hold U+2028 and carriage returns.
+        // Lines end with a line feed and nothing else: answers hold U+2028 and carriage returns. That a part of a long line
+        // has none is found in many bytes at a time.
+        if !bytes.contains(&b'\n') {
+            self.extend_line(bytes);
+            return notes;
+        }
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.extend_line(piece);
             if piece.ends_with(b"\n") {

@@ -82,6 +82,7 @@ pub(super) async fn wait(
         attach: false,
         detach_at_timeout: false,
         inside: frontend.environment.run,
+        answer: None,
     };
     let label = if wait.jobs.len() == 1 { "job".to_owned() } else { format!("{} jobs", wait.jobs.len()) };
     let (line, shown) = progress::line(&frontend.environment, true);

@@ -21,7 +21,7 @@ use crate::daemon::wire::{Connection, WireError};
 use crate::daemon::workers::pump;
 use crate::daemon::{recover, review, trail, upkeep};
 use crate::job::{Admission, JobRecord, OpenRequest, State};
-use crate::model::{JobId, OnDisconnect};
+use crate::model::{JobId, OnDisconnect, Portion};
 use crate::store::ledger;
 use crate::store::{CommitError, Fault, admit};
 
@@ -141,7 +141,7 @@ impl Talk<'_> {
                     Some(reply) => reply,
                     None => return Ok(()),
                 },
-                Request::Open(request) => self.open(*request).await,
+                Request::Open(request, portion) => self.open(*request, portion).await,
                 Request::Check(anchor) => self.check(anchor).await?,
                 other => self.answer(other).await.unwrap_or_else(Reply::Fault),
             };
@@ -166,7 +166,7 @@ impl Talk<'_> {
         }
     }
 
-    async fn open(&mut self, request: OpenRequest) -> Reply {
+    async fn open(&mut self, request: OpenRequest, portion: Portion) -> Reply {
         let guard = Arc::clone(self.daemon);
         let (number, job, attached) = (self.number, request.job, request.attached);
         let inside = request.caller.parent;
@@ -197,7 +197,10 @@ impl Talk<'_> {
             Ok(admission)
         });
         match decided.await {
-            Ok(admission) => {
+            Ok(mut admission) => {
+                if let Admission::Hit(_, answer) = &mut admission {
+                    answer.keep(portion);
+                }
                 if admission == Admission::Opened {
                     recover::expect_worker(self.daemon, job, LAUNCH_BUDGET);
                 }
@@ -269,11 +272,11 @@ impl Talk<'_> {
         ))
     }
 
-    /// Returns the job of a caller that lives for its answer, with the answer: it would ask for it next.
+    /// Returns the one job that was waited for, with as much of its answer as the caller would ask for next.
     fn collected(&self, wait: &WaitRequest) -> Option<Reply> {
-        let [job] = *wait.jobs.as_slice() else { return None };
-        let view = view(self.daemon, job).ok().flatten().filter(|_| wait.attach)?;
-        let answer = self.daemon.store.answer(job).ok()?;
+        let ([job], Some(portion)) = (wait.jobs.as_slice(), wait.answer) else { return None };
+        let view = view(self.daemon, *job).ok().flatten()?;
+        let answer = self.daemon.store.answer(*job, portion).ok()?;
         Some(Reply::Collected(Box::new(view), answer.unwrap_or_default()))
     }
 
@@ -310,7 +313,7 @@ impl Talk<'_> {
                 let records = apart(store.clone(), move |store| store.jobs(&filter)).await?;
                 Reply::Jobs(records.into_iter().map(|record| with_progress(self.daemon, record)).collect())
             }
-            Request::Answer(job) => Reply::Answer(store.answer(job).map_err(read)?),
+            Request::Answer(job, portion) => Reply::Answer(store.answer(job, portion).map_err(read)?),
             Request::Calls(job) => Reply::Calls(store.calls(job).map_err(read)?.unwrap_or_default()),
             Request::Texts(job) => Reply::Texts(store.texts(job).map_err(read)?),
             Request::Session(id) => Reply::Session(store.session(&id).map_err(read)?),
@@ -355,7 +358,7 @@ impl Talk<'_> {
                 Reply::Done
             }
             Request::Consider(request) => Reply::Considered(Box::new(self.consider(*request).await?)),
-            Request::Open(_)
+            Request::Open(..)
             | Request::Wait(_)
             | Request::Worker(_)
             | Request::Check(_)

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::audit::redact::one_line;
-use crate::dispatch::{DispatchError, Patience};
+use crate::dispatch::{Awaited, DispatchError, Patience};
 use crate::document::parallel::Wanted;
 use crate::document::{ANSWER_CHARS_MAX, DispatchDocument, Extent, SUMMARY_CHARS_MAX};
 use crate::error::Report;
@@ -219,7 +219,9 @@ impl Server {
         let agent = request.agent.as_str();
         let outcome = progress::telling(context, async |teller| {
             let mut step = teller.of(agent);
-            self.frontend.dispatch(request, &client, patience, &mut step, self.taken_back(&context.ct)).await
+            let cancelled = self.taken_back(&context.ct);
+            let awaited = Awaited { patience, portion: extent.portion() };
+            self.frontend.dispatch(request, &client, awaited, &mut step, cancelled).await
         });
         match outcome.await {
             Ok(dispatched) => outcome_of(&DispatchDocument::dispatched(&dispatched, extent)),

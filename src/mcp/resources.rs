@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::audit::redact::one_line;
 use crate::daemon::protocol::{JobView, Reply, Request};
 use crate::document::agents::{AgentDetail, AgentsDocument, unknown};
-use crate::document::{ANSWER_CHARS_MAX, head};
+use crate::document::{ANSWER_CHARS_MAX, Extent, head};
 use crate::error::{Kind, Report};
 use crate::job::{JobFilter, State};
 use crate::mcp::Server;
@@ -163,10 +163,9 @@ impl Server {
             let hint = format!("Wait for it with dispatch_wait(job_id=\"{id}\").");
             return Err(Report::new(Kind::NotFound, "no_answer", text, hint));
         };
-        let mut text = self.frontend.answer(job.id).await?.text;
-        let part = head(&text, ANSWER_CHARS_MAX).len();
-        if part < text.len() {
-            text.truncate(part);
+        let extent = Extent::Whole { chars_max: ANSWER_CHARS_MAX };
+        let mut text = self.frontend.part(job.id, extent.portion()).await?.unwrap_or_default().text;
+        if job.answer_size.is_some_and(|(_, chars)| chars > ANSWER_CHARS_MAX as u64) {
             let rest = format!("fetch_result(ref=\"{id}\", offset={ANSWER_CHARS_MAX})");
             let _infallible = write!(text, "\n\n[cut here; the rest: {rest}]");
         } else if text.is_empty() {

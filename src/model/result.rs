@@ -137,6 +137,22 @@ pub struct Answer {
     pub parsed: Option<String>,
 }
 
+/// Which part of an answer is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Portion {
+    /// Where the text begins, in characters.
+    pub offset: u64,
+    /// How long it is at most, in characters.
+    pub chars: u64,
+    /// How much of the parsed value comes with it at most, in characters.
+    pub parsed_chars: u64,
+}
+
+impl Portion {
+    /// All of it.
+    pub const WHOLE: Self = Self { offset: 0, chars: u64::MAX, parsed_chars: u64::MAX };
+}
+
 impl Answer {
     /// Longest answer that is kept whole, in bytes, its text and its JSON value together.
     pub const BYTES_MAX: usize = 16 << 20;
@@ -163,6 +179,21 @@ impl Answer {
         }
         replaced
     }
+
+    /// Keeps this part of it.
+    pub fn keep(&mut self, portion: Portion) {
+        self.text.truncate(place(&self.text, portion.offset.saturating_add(portion.chars)));
+        self.text.drain(..place(&self.text, portion.offset));
+        if let Some(parsed) = &mut self.parsed {
+            parsed.truncate(place(parsed, portion.parsed_chars));
+        }
+    }
+}
+
+/// Returns where a character begins, in bytes; of one that is not there, the end.
+fn place(text: &str, char: u64) -> usize {
+    let nth = usize::try_from(char).ok().and_then(|char| text.char_indices().nth(char));
+    nth.map_or(text.len(), |(at, _)| at)
 }
 
 /// Everything that a run has left: each part of it is stored in a place of its own.

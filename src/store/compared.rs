@@ -9,7 +9,7 @@ use crate::audit::chain::Link;
 use crate::audit::verdict::Differing;
 use crate::audit::{End, Record};
 use crate::job::JobRecord;
-use crate::model::{Answer, Digest, JobId};
+use crate::model::{Answer, Digest, JobId, Portion};
 use crate::store::database::Direction;
 use crate::store::keys;
 use crate::store::ledger::{self, decode};
@@ -40,7 +40,7 @@ impl Reader {
         let (Some(job), Some(end)) = (self.job(id)?, self.recorded_end(id)?) else { return Ok(Vec::new()) };
         let mut differing = Vec::new();
         // One that cannot be read any more is another one, too.
-        if !self.answer(id).ok().flatten().is_some_and(|answer| is_recorded(&end, &answer)) {
+        if !self.answer(id, Portion::WHOLE).ok().flatten().is_some_and(|answer| is_recorded(&end, &answer)) {
             differing.push(Differing::Answer);
         }
         let calls = self.database.get(&keys::calls(id)).ok().flatten();

@@ -6,14 +6,15 @@ use crate::audit::Mac;
 use crate::audit::chain::{Head, Link};
 use crate::audit::query::AuditEntry;
 use crate::job::{JobFilter, JobRecord, RequestTexts, State};
-use crate::model::{Answer, JobId, Session, SessionId, Timestamp, ToolCall};
+use crate::model::{Answer, JobId, Portion, Session, SessionId, Timestamp, ToolCall};
 use crate::store::database::{Database, Direction};
 use crate::store::ledger::{KeyFingerprint, ProgressLines, decode};
 use crate::store::schema::Stored;
 use crate::store::txn::Fault;
-use crate::store::{keys, pages};
+use crate::store::{chunks, keys, pages};
 
 mod overview;
+mod part;
 mod search;
 
 /// Longest listing.
@@ -48,9 +49,14 @@ impl Reader {
         self.value(&keys::job(id))
     }
 
-    /// Returns what a job answered.
-    pub fn answer(&self, id: JobId) -> Result<Option<Answer>, Fault> {
-        self.value(&keys::answer(id))
+    /// Returns what a job answered, or a part of it. Of a part only the bytes are read that it takes, and those before it:
+    /// none of them may be missing, but only the whole is compared with its digest.
+    pub fn answer(&self, id: JobId, portion: Portion) -> Result<Option<Answer>, Fault> {
+        let key = keys::answer(id);
+        if portion == Portion::WHOLE {
+            return self.value(&key);
+        }
+        chunks::in_place(&self.database, &key, |stored| part::answer(stored, portion))
     }
 
     /// Returns what a job was asked.

@@ -147,13 +147,13 @@ impl Group {
         self.pieces
             .iter()
             .try_for_each(|(owner, pieces)| chunks::remove_unless_live(&self.database, owner, pieces))?;
-        let mut removals = Writes::new();
+        let mut removals = Vec::new();
         for piece in self.loose {
             if chunks::is_orphan(&piece, |owner| self.database.get_raw(owner))? {
-                removals.insert(piece, None);
+                removals.push((piece, None::<&[u8]>));
             }
         }
-        if removals.is_empty() { Ok(()) } else { self.database.write_part(&removals) }
+        self.database.write_parts(removals.into_iter())
     }
 
     /// Returns the stored form of a value as the group leaves it.

@@ -13,6 +13,7 @@ mod editing;
 mod ends;
 mod eras;
 mod jobs;
+mod parts;
 mod reading;
 mod refusals;
 mod several;

@@ -326,6 +326,7 @@ pub(crate) async fn end_of(frontend: &Frontend, job: JobId) -> JobView {
         attach: false,
         detach_at_timeout: false,
         inside: None,
+        answer: None,
     };
     let (mut views, end) = frontend.wait(&wait, &mut |_, _| {}, pending()).await.unwrap();
     assert_eq!(end, WaitEnd::Ended, "{views:?}");

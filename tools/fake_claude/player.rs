@@ -350,11 +350,12 @@ fn garbage(voice: &mut Voice) -> io::Result<()> {
 fn flood(bytes: usize) -> String {
     use std::fmt::Write as _;
 
+    let filling = "-".repeat(56);
     let mut text = String::with_capacity(bytes + 64);
     let mut count = 0_u64;
     while text.len() < bytes {
         // Writing to a String does not fail.
-        _ = write!(text, "{count:08x}{:-<56}", "").is_ok();
+        _ = write!(text, "{count:08x}{filling}").is_ok();
         count += 1;
     }
     text.truncate(bytes);

@@ -9,7 +9,7 @@ use super::*;
 use crate::audit::{Code, Record};
 use crate::job::{CachePolicy, Places, RequestTexts};
 use crate::model::agent::ProfileInForce;
-use crate::model::{Answer, Caller, OnDisconnect, Session};
+use crate::model::{Answer, Caller, OnDisconnect, Portion, Session};
 use crate::retention::Retention;
 use crate::store::ledger::ProgressLines;
 use crate::store::workbench::{Room, contents};
@@ -303,7 +303,7 @@ fn pieces_without_a_value_go_and_those_of_values_stay() {
     let garbage = reader.garbage(&rule(24, None)).unwrap();
     assert_eq!(garbage.tally(), Tally { pieces: 3, ..Tally::default() });
     assert_eq!(remove_all(&room, garbage, rule(24, None)).pieces, 3);
-    let answer = reader.answer(job(&ended(1), 0).id).unwrap().unwrap();
+    let answer = reader.answer(job(&ended(1), 0).id, Portion::WHOLE).unwrap().unwrap();
     assert_eq!(answer.text.len(), 9000);
     assert!(chunks::orphans(&room.database).unwrap().is_empty());
 }
