@@ -2,11 +2,14 @@
 
 use std::fs;
 
+use agent_dispatch::daemon::protocol::{Order, Report};
+use agent_dispatch::dispatch::Frontend;
 use agent_dispatch::job::State;
-use agent_dispatch::model::FailureClass;
-use rustix::process::Signal;
+use agent_dispatch::model::{Answer, FailureClass, JobId, RunResult};
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, prlimit};
 
-use crate::scene::{Scene, end_of, holds, on_runtime, start, status};
+use crate::daemon::{as_worker, order};
+use crate::scene::{Scene, end_of, event, holds, on_runtime, start, status};
 
 #[test]
 fn a_daemon_whose_socket_vanishes_is_found_again() {
@@ -80,5 +83,37 @@ fn a_worker_killed_after_an_error_was_reported_leaves_a_failed_job() {
         assert_eq!((ended.state, ended.result.unwrap().class), (State::Failed, Some(FailureClass::Auth)));
         let folder = scene.environment().state.runs().join(job.to_string());
         holds("its folder is gone", || !folder.exists()).await;
+    });
+}
+
+#[test]
+fn a_worker_that_cannot_be_looked_at_is_not_taken_for_dead() {
+    let scene = Scene::new();
+    on_runtime(async {
+        let frontend = scene.frontend();
+        status(&frontend).await;
+        // The test is the worker: the program that is started in its place does nothing.
+        let mut environment = scene.environment();
+        environment.program = "/bin/true".into();
+        let job = start(&Frontend::new(environment), &scene.request("worker", "say nothing")).await;
+        // On a connection of its own: the front end keeps the one that it has.
+        let mut worker = as_worker(&scene.frontend(), job, false).await;
+        assert_eq!(order(&mut worker).await, Order::Run);
+        let daemon = scene.daemons()[0].pid;
+        // It has inherited ours.
+        let none = Rlimit { current: Some(3), ..getrlimit(Resource::Nofile) };
+        let before = prlimit(Some(daemon), Resource::Nofile, none).unwrap();
+        drop(worker);
+        // One after the other, on disk: what the end of the connection brings is done by then.
+        for _ in 0..20 {
+            frontend.client.ask(&event(JobId::generate())).await.unwrap();
+        }
+        prlimit(Some(daemon), Resource::Nofile, before).unwrap();
+        assert_eq!(frontend.job(job).await.unwrap().unwrap().record.state, State::Running);
+        let mut worker = as_worker(&frontend, job, true).await;
+        let answer = Answer { text: "paid for".to_owned(), parsed: None };
+        worker.send(&Report::Ended(Box::new((RunResult::succeeded(1), answer).into()))).await.unwrap();
+        assert_eq!(order(&mut worker).await, Order::Recorded);
+        assert_eq!(frontend.answer(job).await.unwrap().text, "paid for");
     });
 }
