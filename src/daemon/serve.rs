@@ -20,7 +20,7 @@ use tracing::{info, warn};
 use crate::config::paths::StatePaths;
 use crate::daemon::client::READY;
 use crate::daemon::handshake::{self, Intent, WELCOME_BYTES};
-use crate::daemon::hub::Hub;
+use crate::daemon::hub::{ConnectionId, Hub};
 use crate::daemon::place::{self, PlaceError};
 use crate::daemon::{recover, session};
 use crate::model::{Timestamp, with_causes};
@@ -326,15 +326,8 @@ impl Daemon {
 
     /// Serves a connection for as long as it lasts.
     pub(super) fn accepted(self: &Arc<Self>, stream: UnixStream) {
-        self.connections.fetch_add(1, Ordering::Relaxed);
-        self.touch();
-        let number = self.next_connection.fetch_add(1, Ordering::Relaxed);
-        let daemon = Arc::clone(self);
-        self.tasks.spawn(async move {
-            session::hold(&daemon, stream, number).await;
-            daemon.connections.fetch_sub(1, Ordering::Relaxed);
-            daemon.touch();
-        });
+        let seat = Seat::take(self);
+        self.tasks.spawn(async move { session::hold(&seat.daemon, stream, seat.number).await });
     }
 
     /// Something changed that may begin or end the time in which nobody needs the daemon.
@@ -378,6 +371,29 @@ impl Daemon {
                 }
             }
         }
+    }
+}
+
+/// A connection, which counts for as long as this is held: whatever ends it, also a panic, it has left then.
+pub(super) struct Seat {
+    daemon: Arc<Daemon>,
+    pub(super) number: ConnectionId,
+}
+
+impl Seat {
+    pub(super) fn take(daemon: &Arc<Daemon>) -> Self {
+        daemon.connections.fetch_add(1, Ordering::Relaxed);
+        daemon.touch();
+        let number = daemon.next_connection.fetch_add(1, Ordering::Relaxed);
+        Self { daemon: Arc::clone(daemon), number }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.daemon.connections.fetch_sub(1, Ordering::Relaxed);
+        session::left(&self.daemon, self.number);
+        self.daemon.touch();
     }
 }
 

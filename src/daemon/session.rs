@@ -42,13 +42,19 @@ pub(super) async fn hold(daemon: &Arc<Daemon>, mut stream: UnixStream, number: C
     if let Err(error) = talk.run().await {
         debug!(%error, "a connection broke");
     }
+}
+
+/// A connection has ended: what it alone waited for is given up.
+pub(super) fn left(daemon: &Arc<Daemon>, number: ConnectionId) {
     // When the daemon goes, its callers have not left: they come back to the next one.
     if daemon.stopping.is_cancelled() {
         return;
     }
-    let left = daemon.hub.disconnect(number);
-    for abandoned in left {
-        give_up(daemon, abandoned, "its caller disconnected").await;
+    for abandoned in daemon.hub.disconnect(number) {
+        let daemon = Arc::clone(daemon);
+        daemon.tasks.clone().spawn(async move {
+            give_up(&daemon, abandoned, "its caller disconnected").await;
+        });
     }
 }
 

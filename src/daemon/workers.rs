@@ -7,13 +7,14 @@ use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
 use crate::audit::redact::redact;
+use crate::daemon::hub::ConnectionId;
 use crate::daemon::permits::Ticket;
 use crate::daemon::protocol::{Order, ProgressView, Reply, Report, WorkerHello};
 use crate::daemon::recover;
 use crate::daemon::serve::Daemon;
 use crate::daemon::session::Talk;
 use crate::daemon::wire::WireError;
-use crate::job::{JobRecord, State};
+use crate::job::{JobRecord, ProcessId, State};
 use crate::model::{JobId, Timestamp};
 use crate::store::ledger::{self, ProgressLines, Source};
 use crate::store::{CommitError, Fault};
@@ -85,6 +86,26 @@ fn has_ended(daemon: &Daemon, job: JobId) -> bool {
     daemon.store.job(job).is_ok_and(|found| found.is_some_and(|record| record.state.is_terminal()))
 }
 
+/// A worker that is connected for as long as this is held, whatever ends that.
+struct Post {
+    daemon: Arc<Daemon>,
+    job: JobId,
+    connection: ConnectionId,
+    process: ProcessId,
+}
+
+impl Drop for Post {
+    fn drop(&mut self) {
+        if self.daemon.stopping.is_cancelled() {
+            return;
+        }
+        if self.daemon.hub.disconnect_worker(self.job, self.connection) {
+            recover::watch(&self.daemon, self.job, self.process);
+        }
+        pump(&self.daemon);
+    }
+}
+
 impl Talk<'_> {
     /// Serves a worker until it leaves: orders out, reports in.
     pub(super) async fn worker(&mut self, hello: WorkerHello) -> Result<(), WireError> {
@@ -102,13 +123,10 @@ impl Talk<'_> {
             }
         };
         self.daemon.hub.connect_worker(&record, self.number, hello.process, orders);
+        let _post =
+            Post { daemon: Arc::clone(self.daemon), job, connection: self.number, process: hello.process };
         self.place(&record, hello.running).await;
-        let served = self.reports(job, &mut to_send).await;
-        if self.daemon.hub.disconnect_worker(job, self.number) {
-            recover::watch(self.daemon, job, hello.process);
-        }
-        pump(self.daemon);
-        served
+        self.reports(job, &mut to_send).await
     }
 
     /// Gives the worker's job its place in the queue, or back the place it holds. A worker that waits although its start is

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::daemon::protocol::{Request, WireFault};
+use crate::daemon::serve::Seat;
 use crate::daemon::workbench::{Bench, on_runtime, order};
-use crate::model::{Answer, RunResult};
+use crate::model::{Answer, OnDisconnect, RunResult};
 use crate::store::keys;
 
 fn answer(text: &str) -> Report {
@@ -129,5 +130,36 @@ fn an_answer_that_no_message_holds_is_told_to_be_one() {
             .await;
         let told: Reply = bench.connect().await.ask(&Request::Answer(job)).await.unwrap();
         assert!(matches!(&told, Reply::Fault(WireFault::Store(what)) if what.contains("limit")), "{told:?}");
+    });
+}
+
+#[test]
+fn whoever_panics_has_left() {
+    on_runtime(async {
+        let bench = Bench::new();
+        let (daemon, hub) = (&bench.daemon, &bench.daemon.hub);
+        let worked_on = bench.record(bench.open().await);
+        let connections = || daemon.connections.load(std::sync::atomic::Ordering::Relaxed);
+        while connections() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let seat = Seat::take(daemon);
+        let connection = seat.number;
+        let on_disconnect = OnDisconnect::Cancel;
+        let waited_for =
+            JobRecord { id: JobId::generate(), attached: true, on_disconnect, ..worked_on.clone() };
+        hub.enter(&waited_for);
+        assert!(hub.wait(waited_for.id, connection, true, None).is_some());
+        let process = crate::runner::identify(std::process::id()).unwrap();
+        hub.connect_worker(&worked_on, connection, process, mpsc::channel(1).0);
+        let post = Post { daemon: Arc::clone(daemon), job: worked_on.id, connection, process };
+        assert_eq!((connections(), hub.abandoned(waited_for.id)), (1, None));
+        let task = tokio::spawn(async move {
+            let (_seat, _post) = (seat, post);
+            panic!("a test panics");
+        });
+        assert!(task.await.unwrap_err().is_panic());
+        assert_eq!((connections(), hub.worker(worked_on.id)), (0, None));
+        assert!(hub.abandoned(waited_for.id).is_some());
     });
 }
