@@ -127,6 +127,14 @@ pub enum DispatchError {
         /// Why.
         source: io::Error,
     },
+    /// It was decided and runs by itself, and nothing more can be told of it.
+    #[error("dispatch `{job}` is under way, but how it stands is not known")]
+    Untold {
+        /// The job.
+        job: JobId,
+        /// Why.
+        source: ClientError,
+    },
     /// The caller took it back.
     #[error("the dispatch was cancelled by its caller")]
     Cancelled,
@@ -215,7 +223,8 @@ impl Frontend {
         let timeout = match patience {
             Patience::None => {
                 self.client.keep(connection);
-                let view = self.job(waited_for).await?.ok_or(ClientError::Confused)?;
+                let view = self.job(waited_for).await.and_then(|view| view.ok_or(ClientError::Confused));
+                let view = view.map_err(|source| DispatchError::Untold { job: waited_for, source })?;
                 return Ok(Dispatched::Running(Box::new(view), served));
             }
             Patience::AtMost(most) => Some(most),

@@ -244,6 +244,12 @@ impl From<&DispatchError> for Report {
                 with_causes(error),
                 "Check free space and permissions of the state directory.",
             ),
+            DispatchError::Untold { job, .. } => Self::new(
+                Kind::Unavailable,
+                "store_unavailable",
+                with_causes(error),
+                format!("Do not dispatch it again; see how it stands with: agent-dispatch job {job}"),
+            ),
             DispatchError::Cancelled => Self::new(
                 Kind::Failed,
                 "cancelled",
