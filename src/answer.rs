@@ -12,5 +12,5 @@ mod status_line;
 mod stream;
 mod timeline;
 
-pub use heard::{Init, Note, Progress};
+pub use heard::{Note, Progress};
 pub use stream::Stream;

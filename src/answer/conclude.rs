@@ -48,7 +48,12 @@ pub(super) fn conclude(mut heard: Heard, around: &Circumstances<'_>) -> (RunResu
         Some(line) => failed(facts.reported(line), text),
         None => failed(facts.unreported(), text),
     };
-    let result = with_telemetry(result, line.as_ref(), heard, denied, around);
+    let lacking = heard.servers_lacking.join(", ");
+    let mut result = with_telemetry(result, line.as_ref(), heard, denied, around);
+    if !lacking.is_empty() {
+        let told = format!("MCP servers did not connect, so their tools were missing: {lacking}");
+        result.hint = joined(&result.hint.into_iter().chain([told]).collect::<Vec<_>>());
+    }
     (result, answer)
 }
 

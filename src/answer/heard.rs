@@ -12,23 +12,12 @@ use crate::model::{SessionId, Timestamp};
 /// Something worth telling while a run goes on.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Note {
-    /// The conversation, as `claude` names it; told once.
-    Session(SessionId),
-    /// The session has started.
-    Init(Init),
+    /// The session has started, or goes on under another name.
+    Begun,
     /// Something happened.
     Progress(Progress),
     /// A tool has returned that may have changed files.
     Worked,
-}
-
-/// What a session says of itself when it starts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Init {
-    /// The model.
-    pub model: Option<String>,
-    /// MCP servers that are not (yet) connected, as `name (status)`.
-    pub servers_not_connected: Vec<String>,
 }
 
 /// Where a run is.
@@ -66,6 +55,8 @@ pub(super) struct Heard {
     pub(super) session: Option<SessionId>,
     pub(super) init_model: Option<String>,
     pub(super) answer_model: Option<String>,
+    /// MCP servers that did not connect, as `name (status)`.
+    pub(super) servers_lacking: Vec<String>,
     /// The result line; the last answer counts, and without one the last error.
     pub(super) result: Option<Map<String, Value>>,
     pub(super) timeline: Timeline,
@@ -121,8 +112,8 @@ impl Heard {
         // Anything but a UUID falls back on what was heard before.
         let session = text_at(line, "session_id").and_then(|id| id.parse::<SessionId>().ok());
         if let Some(session) = session.filter(|session| self.session.as_ref() != Some(session)) {
-            self.session = Some(session.clone());
-            notes.push(Note::Session(session));
+            self.session = Some(session);
+            notes.push(Note::Begun);
         }
     }
 
@@ -131,13 +122,14 @@ impl Heard {
             Some("init") => {
                 self.init_model = text_at(line, "model").map(|model| one_line(model, 100));
                 let servers = line.get("mcp_servers").and_then(Value::as_array).into_iter().flatten();
-                let not_connected = servers.filter_map(|server| {
+                let lacking = servers.filter_map(|server| {
                     let server = server.as_object()?;
-                    let status = text_at(server, "status").filter(|status| *status != "connected")?;
+                    // One that is on its way is most often there before it is needed, and others are meant to be away.
+                    let status = text_at(server, "status")
+                        .filter(|status| ["failed", "needs-auth"].contains(status))?;
                     Some(one_line(&format!("{} ({status})", text_at(server, "name")?), 100))
                 });
-                let servers_not_connected = not_connected.take(SERVERS_MAX).collect();
-                notes.push(Note::Init(Init { model: self.init_model.clone(), servers_not_connected }));
+                self.servers_lacking = lacking.take(SERVERS_MAX).collect();
             }
             Some("api_retry") => {
                 let number = |key| line.get(key).and_then(Value::as_u64);

@@ -84,7 +84,11 @@ pub async fn work(environment: &Environment, folder: &Path) -> Result<(), Worker
     drop(link);
     launch::give_way();
     if let Some(afterlife) = afterlife {
-        let _told_in_the_log = afterlife.settle().await;
+        let swept = afterlife.settle().await.swept;
+        if !swept.is_empty() {
+            let left: Vec<_> = swept.iter().map(|left| format!("{} ({})", left.pid, left.command)).collect();
+            warn!(job = %plan.job, processes = left.join(", "), "the run had left processes behind; they were killed");
+        }
     }
     if recorded {
         let _left_for_the_daemon = folder.remove();
@@ -117,7 +121,7 @@ async fn run(
             }
             Note::Worked => witness.iter().for_each(Witness::stir),
             // Whatever it says first, the start is over.
-            Note::Session(_) | Note::Init(_) => progress.send_modify(|_| {}),
+            Note::Begun => progress.send_modify(|_| {}),
         }
     };
     let (stop, stopped) = oneshot::channel::<String>();
@@ -182,18 +186,18 @@ async fn run(
             let runner::RunReport { result, answer, calls, .. } = report;
             (Findings { result, answer, calls }, Some(afterlife))
         }
-        Err(error) => ((spawn_failure(&error), Answer::default()).into(), None),
+        Err(error) => ((spawn_failure(&error, plan), Answer::default()).into(), None),
     }
 }
 
-fn spawn_failure(error: &SpawnError) -> RunResult {
+fn spawn_failure(error: &SpawnError, plan: &RunPlan) -> RunResult {
     let class = error.class();
     let mut result = RunResult::failed(class, crate::model::with_causes(error), 0);
     result.hint = Some(match class {
-        FailureClass::NotFound => {
-            "Check the agent's directory and the `claude` program with: agent-dispatch describe AGENT"
-                .to_owned()
-        }
+        FailureClass::NotFound => format!(
+            "Check the agent's directory and the `claude` program with: agent-dispatch describe {}",
+            plan.agent
+        ),
         _ => "Try the same command by hand in the agent's directory: claude --version".to_owned(),
     });
     result

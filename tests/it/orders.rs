@@ -1,4 +1,4 @@
-//! What a worker does with the orders of a daemon; the daemon is the test.
+//! What a worker does with the orders of a daemon (the daemon is the test), and what it tells.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -8,13 +8,13 @@ use agent_dispatch::daemon::handshake::{self, HELLO_BYTES};
 use agent_dispatch::daemon::protocol::{Order, Reply, Report, Request};
 use agent_dispatch::daemon::wire::Connection;
 use agent_dispatch::model::agent::ProfileInForce;
-use agent_dispatch::model::{JobId, SessionId, TraceParent};
+use agent_dispatch::model::{FailureClass, JobId, RunResult, SessionId, TraceParent};
 use agent_dispatch::plan::{EnvironmentRule, Expects, RunPlan};
 use agent_dispatch::runner::RunFolder;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixListener;
 
-use crate::scene::{Scene, exit_of, holds, on_runtime};
+use crate::scene::{Scene, dispatch, exit_of, holds, on_runtime};
 
 /// A worker whose daemon the test is.
 struct Watched {
@@ -26,6 +26,10 @@ struct Watched {
 
 impl Watched {
     fn new(scene: &Scene, script: &str) -> Self {
+        Self::playing(scene, script, env!("CARGO_BIN_EXE_fake-claude"))
+    }
+
+    fn playing(scene: &Scene, script: &str, program: &str) -> Self {
         let state = scene.environment().state;
         for folder in [&state.root, &state.runs(), state.socket.parent().unwrap()] {
             fs::create_dir_all(folder).unwrap();
@@ -37,7 +41,7 @@ impl Watched {
         let plan = RunPlan {
             job,
             agent: "worker".parse().unwrap(),
-            program: env!("CARGO_BIN_EXE_fake-claude").into(),
+            program: program.into(),
             args: options.iter().map(|option| (*option).to_owned()).chain([session.to_string()]).collect(),
             directory: scene.file("project"),
             environment: EnvironmentRule::default(),
@@ -85,11 +89,11 @@ async fn order(connection: &mut Connection, order: Order) {
     connection.send(&Reply::Order(order)).await.unwrap();
 }
 
-/// Returns whether the next report of an end is one of a success.
-async fn success(connection: &mut Connection) -> bool {
+/// Returns what the worker reports at the end.
+async fn end(connection: &mut Connection) -> RunResult {
     loop {
         match connection.receive::<Report>().await.unwrap() {
-            Some(Report::Ended(findings)) => return findings.result.success,
+            Some(Report::Ended(findings)) => return findings.result,
             Some(_) => {}
             None => panic!("it left without a report"),
         }
@@ -103,7 +107,7 @@ fn a_worker_that_is_dismissed_stops_its_run() {
         let mut watched = Watched::new(&scene, "touch @runs; wait @go; say too late");
         let mut daemon = watched.runs(&scene).await;
         order(&mut daemon, Order::Dismissed).await;
-        assert!(!success(&mut daemon).await);
+        assert_eq!(end(&mut daemon).await.class, Some(FailureClass::Cancelled));
         order(&mut daemon, Order::Dismissed).await;
         assert_eq!(exit_of(&mut watched.worker).await, Some(0));
         assert!(scene.run_of(watched.job).is_empty(), "{:#?}", scene.run_of(watched.job));
@@ -123,7 +127,7 @@ fn a_worker_of_whose_job_nothing_is_known_runs_on_and_leaves_its_folder() {
         let (mut daemon, running) = watched.comes().await;
         assert!(running);
         scene.touch("go");
-        assert!(success(&mut daemon).await);
+        assert!(end(&mut daemon).await.success);
         order(&mut daemon, Order::Unknown).await;
         assert_eq!(exit_of(&mut watched.worker).await, Some(0));
         let stdout = fs::read_to_string(watched.folder.stdout()).unwrap();
@@ -140,5 +144,33 @@ fn a_worker_of_whose_job_nothing_is_known_starts_nothing() {
         order(&mut daemon, Order::Unknown).await;
         assert_eq!(exit_of(&mut watched.worker).await, Some(0));
         assert_eq!((scene.file("runs").exists(), watched.folder.path().exists()), (false, false));
+    });
+}
+
+#[test]
+fn what_a_run_leaves_behind_is_killed_and_told_in_the_log() {
+    let scene = Scene::new();
+    on_runtime(async {
+        let frontend = scene.frontend();
+        let ended = dispatch(&frontend, &scene.request("worker", "setsid-grandchild @child; say done")).await;
+        let job = ended.unwrap().job.id;
+        let told = || scene.log("left processes behind").iter().any(|line| line.contains(&job.to_string()));
+        holds("it is told", told).await;
+        assert!(scene.run_of(job).is_empty(), "{:#?}", scene.run_of(job));
+    });
+}
+
+#[test]
+fn a_run_that_cannot_be_started_names_the_agent_to_look_at() {
+    let scene = Scene::new();
+    on_runtime(async {
+        let mut watched = Watched::playing(&scene, "say nothing", "/no/such/claude");
+        let (mut daemon, _) = watched.comes().await;
+        order(&mut daemon, Order::Run).await;
+        let result = end(&mut daemon).await;
+        assert_eq!(result.class, Some(FailureClass::NotFound));
+        assert!(result.hint.as_ref().unwrap().ends_with("agent-dispatch describe worker"), "{result:?}");
+        order(&mut daemon, Order::Recorded).await;
+        assert_eq!(exit_of(&mut watched.worker).await, Some(0));
     });
 }

@@ -144,7 +144,7 @@ fn a_plain_answer_is_reported_and_nothing_is_left() {
     assert_eq!(leftovers, Leftovers { exit: Some(Exit::Code(0)), swept: Vec::new() });
     assert_eq!(identify(report.pid), None);
     assert!(!Path::new(&format!("/proc/{}", report.pid)).exists(), "it was not reaped");
-    assert_eq!(world.notes.first(), Some(&Note::Session(world.plan.session.clone())));
+    assert_eq!(world.notes.first(), Some(&Note::Begun));
 }
 
 #[test]

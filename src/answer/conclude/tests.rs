@@ -354,3 +354,18 @@ fn a_value_that_the_cli_took_is_checked_against_the_whole_schema() {
     assert_eq!(answer.parsed.as_deref(), Some(r#"{"n":7}"#), "it was paid for");
     assert_eq!((answer.text.as_str(), wrong.partial, wrong.cost_usd), (r#"{"n":7}"#, false, Some(0.25)));
 }
+
+#[test]
+fn servers_that_did_not_connect_are_told_with_every_end() {
+    let server = |name: &str, status: &str| json!({"name": name, "status": status});
+    let servers = json!([server("a", "connected"), server("b", "failed"), {"name": 1}, 5, server("c", "pending"),
+        server("d\ne", "needs-auth"), server("f", "disabled")]);
+    let init = json!({"type": "system", "subtype": "init", "session_id": SESSION, "mcp_servers": servers});
+    let told = "MCP servers did not connect, so their tools were missing: b (failed), d e (needs-auth)";
+    let (result, _) = conclude(Expects::Text, &[init.clone(), answered("done")], &ended());
+    assert_eq!((result.success, result.hint.as_deref()), (true, Some(told)));
+    let (result, _) = conclude(Expects::Text, &[init], &stopped(StopReason::TimedOut));
+    assert!(result.hint.unwrap().ends_with(&format!(". {told}")));
+    let quiet = json!({"type": "system", "subtype": "init", "mcp_servers": [server("a", "connected")]});
+    assert_eq!(conclude(Expects::Text, &[quiet, answered("done")], &ended()).0.hint, None);
+}
