@@ -10,7 +10,7 @@ use agent_dispatch::daemon::wire::Connection;
 use agent_dispatch::model::agent::ProfileInForce;
 use agent_dispatch::model::{FailureClass, JobId, RunResult, SessionId, TraceParent};
 use agent_dispatch::plan::{EnvironmentRule, Expects, RunPlan};
-use agent_dispatch::runner::RunFolder;
+use agent_dispatch::runner::{RunFolder, launch};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixListener;
 
@@ -54,10 +54,11 @@ impl Watched {
             trace: TraceParent::of_run(None, job),
         };
         let folder = RunFolder::create(&state.runs(), job).unwrap();
-        folder.write(&plan, &format!("play it\nfake: {}", scene.script(script))).unwrap();
-        let worker =
-            scene.program(&["worker", folder.path().to_str().unwrap()]).stderr(Stdio::null()).spawn();
-        Self { listener, job, folder, worker: worker.unwrap() }
+        folder.write(&plan).unwrap();
+        let prompt = launch::in_memory(&format!("play it\nfake: {}", scene.script(script))).unwrap();
+        let mut worker = scene.program(&["worker", folder.path().to_str().unwrap()]);
+        let worker = worker.stdin(prompt).stderr(Stdio::null()).spawn().unwrap();
+        Self { listener, job, folder, worker }
     }
 
     /// Returns the next connection of the worker, and whether it says that it runs.
