@@ -3,6 +3,8 @@
 //! It outlives the front end that started it and the daemon it reports to. What it cannot report stays in its run
 //! folder, where the next daemon finds it.
 
+use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
@@ -38,6 +40,9 @@ pub enum WorkerError {
     /// Its run folder cannot be read.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// Its standard input, which is the prompt, cannot be handed on.
+    #[error("this process has no standard input")]
+    NoPrompt(#[source] io::Error),
     /// It cannot tell itself apart from other processes.
     #[error("this process cannot read its own start time")]
     NoIdentity,
@@ -50,6 +55,7 @@ pub enum WorkerError {
 pub async fn work(environment: &Environment, folder: &Path) -> Result<(), WorkerError> {
     let folder = RunFolder::open(folder)?;
     let plan = folder.read_plan()?;
+    let prompt = launch::own_input().map_err(WorkerError::NoPrompt)?;
     let process = process::identify(std::process::id()).ok_or(WorkerError::NoIdentity)?;
     let mut link =
         Link { client: Client::new(environment), job: plan.job, process, running: false, connection: None };
@@ -63,7 +69,7 @@ pub async fn work(environment: &Environment, folder: &Path) -> Result<(), Worker
             return Ok(());
         }
     }
-    let (findings, mut afterlife) = run(environment, &plan, &folder, &mut link).await;
+    let (findings, mut afterlife) = run(environment, &plan, &folder, prompt, &mut link).await;
     let ended = async {
         if let Some(afterlife) = &mut afterlife {
             afterlife.end().await;
@@ -89,6 +95,7 @@ async fn run(
     environment: &Environment,
     plan: &RunPlan,
     folder: &RunFolder,
+    prompt: File,
     link: &mut Link,
 ) -> (Findings, Option<runner::Afterlife>) {
     let mut variables =
@@ -118,7 +125,7 @@ async fn run(
             Err(_) => std::future::pending().await,
         }
     };
-    let mut running = pin!(runner::run(plan, folder, &variables, &mut notes, cancel));
+    let mut running = pin!(runner::run(plan, folder, prompt, &variables, &mut notes, cancel));
     let mut next_progress = Instant::now();
     let mut alive = false;
     let mut waiting = false;
