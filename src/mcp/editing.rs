@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::config::edit::{AgentsFile, Change, EditError, Edited, Editor, Fields, words as listed};
 use crate::config::settings::value_of;
+use crate::dispatch::Frontend;
 use crate::document::agents::{unknown, warnings};
 use crate::error::{Kind, Report};
 use crate::mcp::{Server, answer, refusal, schema};
@@ -195,22 +196,25 @@ impl Server {
         let Some(agent) = config.agent(&name).cloned() else {
             return refusal(&unknown(&config, &name));
         };
-        let facts = self.frontend.projects.facts(&agent.directory);
-        let description =
-            if agent.description.is_empty() { facts.description.clone() } else { agent.description };
-        answer(&AddedDocument {
-            notes: warnings(&config, &name),
-            added: name,
-            directory: agent.directory.display().to_string(),
-            description,
-            model: agent.model,
-            permission_mode: agent.permission_mode,
-            allowed_tools: agent.allowed_tools,
-            disallowed_tools: agent.disallowed_tools,
-            capabilities: agent.capabilities,
-            risky_capabilities: agent.risky_capabilities,
-            instructions: agent.instructions,
-        })
+        let added = move |frontend: &Frontend| {
+            let facts = frontend.projects.facts(&agent.directory);
+            let description =
+                if agent.description.is_empty() { facts.description.clone() } else { agent.description };
+            AddedDocument {
+                notes: warnings(&config, &name),
+                added: name,
+                directory: agent.directory.display().to_string(),
+                description,
+                model: agent.model,
+                permission_mode: agent.permission_mode,
+                allowed_tools: agent.allowed_tools,
+                disallowed_tools: agent.disallowed_tools,
+                capabilities: agent.capabilities,
+                risky_capabilities: agent.risky_capabilities,
+                instructions: agent.instructions,
+            }
+        };
+        self.look(added).await
     }
 
     /// Removes an agent from the configuration. Its directory is not touched; groups keep its name.

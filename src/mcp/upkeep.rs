@@ -145,7 +145,10 @@ impl Server {
         let agent = Some(asked.agent.trim().to_owned()).filter(|agent| !agent.is_empty());
         let limit = u32::try_from(asked.limit.clamp(1, 1000)).unwrap_or(1);
         match self.frontend.sessions(agent, limit).await {
-            Ok(views) => answer(&SessionsDocument::of(&views, self.frontend.config().ok().as_deref())),
+            Ok(views) => {
+                let config = self.frontend.config().ok();
+                self.look(move |_| SessionsDocument::of(&views, config.as_deref())).await
+            }
             Err(error) => refusal(&Report::from(error)),
         }
     }
