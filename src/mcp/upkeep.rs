@@ -21,10 +21,16 @@ use crate::retention::{DAYS_KEPT, Retention};
 /// How long after its start a server looks whether old jobs are to be removed: the client's first questions come before.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// Removes old jobs in the background, if the settings say so and nobody did within the last day.
+/// How often it looks again: a server may live for days.
+const AGAIN: Duration = Duration::from_secs(6 * 3600);
+
+/// Removes old jobs in the background, whenever the settings say so and nobody did within the last day.
 pub(super) async fn keep_tidy(frontend: Arc<Frontend>) {
     tokio::time::sleep(SETTLED).await;
-    frontend.gc_once_a_day().await;
+    loop {
+        frontend.gc_once_a_day().await;
+        tokio::time::sleep(AGAIN).await;
+    }
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
