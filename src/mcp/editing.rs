@@ -46,11 +46,11 @@ struct FieldArguments {
     /// What it is for: callers choose by it. Empty leaves it; without one it is read from the directory. `none` clears it.
     #[serde(default)]
     description: String,
-    /// Seconds one dispatch may run; 0 leaves it, and a new agent has the limit of the settings.
+    /// Seconds one dispatch may run; 0 leaves it, and -1 takes what the settings say, as a new agent does.
     #[serde(default)]
-    #[schemars(range(min = 0, max = 86_400))]
+    #[schemars(range(min = -1, max = 86_400))]
     timeout: i64,
-    /// US dollars one dispatch may cost, such as 2.5. Empty or 0 leaves it; `default` (or -1) takes what the settings say;
+    /// US dollars one dispatch may cost, such as 2.5. Empty or 0 leaves it; `default` (in a change also -1) takes what the settings say;
     /// `none` is no cap, whatever they say.
     #[serde(default = "empty")]
     #[schemars(with = "String")]
@@ -323,9 +323,9 @@ impl FieldArguments {
     fn changes(self, asks: Asks) -> Result<Fields, Report> {
         let timeout = match self.timeout {
             0 => Change::Keep,
+            -1 => Change::Clear,
             seconds => Change::Set(u32::try_from(seconds).map_err(|_| {
-                let hint = "Give seconds from 1 to 86400. To take it back to the default, a person types: agent-dispatch \
-                            update NAME --timeout 0";
+                let hint = "Give seconds from 1 to 86400, or -1 for what the settings say.";
                 Report::new(Kind::Usage, "invalid_field", format!("`timeout` is {seconds}"), hint)
             })?),
         };
