@@ -64,10 +64,8 @@ pub(super) fn fit_within(
             Some(wanted) => {
                 // `null` says the same as leaving it out, and so does no word where there is a choice of words: clients that
                 // fill every field send them.
-                let is_choice = wanted.get("enum").is_some();
-                if !value.is_null()
-                    && !(is_choice && value.as_str().is_some_and(|text| text.trim().is_empty()))
-                {
+                let is_open = value.as_str().is_some_and(|text| text.trim().is_empty());
+                if !(value.is_null() || is_open && wanted.get("enum").is_some()) {
                     let value = coerce(value, wanted);
                     problems.extend(misfit(path, &name, &value, wanted));
                     fitting.insert(name, value);
