@@ -18,6 +18,8 @@ pub mod session;
 mod trail;
 mod upkeep;
 pub mod wire;
+#[cfg(test)]
+mod workbench;
 pub mod workers;
 
 pub use client::{Client, ClientError};

@@ -8,7 +8,7 @@ use crate::daemon::protocol::JobView;
 use crate::dispatch::{DispatchError, Dispatched, Ended, Outcome, Served};
 use crate::error::Report;
 use crate::job::{JobRecord, State};
-use crate::model::{Answer, FailureClass, Retry, RunResult};
+use crate::model::{Answer, FailureClass, Portion, Retry, RunResult};
 
 pub(super) mod agents;
 pub(super) mod audit;
@@ -58,7 +58,7 @@ pub(super) struct DispatchDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
     /// Why: `permission`, `timeout`, `stalled`, `recursion`, `not_found`, `budget`, `usage_limit`, `auth`, `overloaded`,
-    /// `cancelled`, `interrupted`, `refused` or `cli_error`.
+    /// `cancelled`, `interrupted`, `refused`, `queue_full` or `cli_error`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error_type: Option<String>,
     /// The same, or what else stood in the way: a stable word.
@@ -73,6 +73,9 @@ pub(super) struct DispatchDocument {
     /// Tools that were asked for and denied.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) denied_tools: Vec<String>,
+    /// Present when it is not known which were denied: it was stopped before it said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) denied_unknown: Option<bool>,
     /// Files that are different in the agent's repository, the first fifty; whatever changed them meanwhile.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) files_changed: Vec<String>,
@@ -94,7 +97,7 @@ pub(super) struct DispatchDocument {
     /// The agent's own verdict: done, partial or blocked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) outcome: Option<String>,
-    /// Present when the answer is only what had been said before the run was stopped.
+    /// Present when the answer is not all that was asked for: cut short, or not in the form that was wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) partial: Option<bool>,
     /// Present when the answer came from the cache.
@@ -156,6 +159,28 @@ pub(super) enum Extent {
 /// Longest summary, in characters.
 pub(super) const SUMMARY_CHARS_MAX: i64 = 100_000;
 
+/// Longest parsed value that some call brings beside any text, however long, in characters.
+const VALUE_CHARS_ALWAYS: usize = ANSWER_CHARS_MAX / 2;
+
+impl Extent {
+    /// Returns what of an answer has to be known to return this much of it.
+    pub(super) const fn portion(self) -> Portion {
+        let (offset, chars, parsed) = match self {
+            Self::Whole { chars_max } => (0, chars_max, chars_max),
+            Self::Part { offset: 0, chars } => (0, chars, chars),
+            // The value belongs to the beginning.
+            Self::Part { offset, chars } => {
+                return Portion { offset: offset as u64, chars: chars as u64, parsed_chars: 0 };
+            }
+            Self::Reference { summary_chars, chars_max } => (0, summary_chars, chars_max),
+        };
+        // One more than is returned tells that it is too long, and whether another call could bring it.
+        let most = if parsed > VALUE_CHARS_ALWAYS { parsed } else { VALUE_CHARS_ALWAYS };
+        let parsed_chars = (most as u64).saturating_add(1);
+        Portion { offset: offset as u64, chars: chars as u64, parsed_chars }
+    }
+}
+
 impl DispatchDocument {
     /// Returns a dispatch that has ended.
     pub(super) fn ended(ended: &Ended, extent: Extent) -> Self {
@@ -216,7 +241,7 @@ impl DispatchDocument {
         }
     }
 
-    /// Returns a job that has ended, with its answer.
+    /// Returns a job that has ended, with its answer: all of it, or at least the portion that `extent` takes.
     pub(super) fn of(job: &JobRecord, answer: &Answer, extent: Extent) -> Self {
         let id = job.id.to_string();
         let mut document =
@@ -247,19 +272,19 @@ impl DispatchDocument {
         document
     }
 
-    /// Takes `chars` characters of the answer from `offset` on; where it begins, the parsed value is among them, unless that
-    /// needs more than half of them and more than the text leaves.
+    /// Takes `chars` characters of an answer that is there from `offset` on; where it begins, the parsed value is among them,
+    /// unless that needs more than half of them and more than the text leaves.
     fn part(&mut self, answer: &Answer, size: u64, id: &str, offset: usize, chars: usize) {
         let left = chars.saturating_sub(usize::try_from(size).unwrap_or(usize::MAX));
         let value = if offset == 0 { self.parsed(answer, id, left.max(chars / 2)) } else { 0 };
-        let chars = chars - value;
-        let rest = answer.text.get(head(&answer.text, offset).len()..).unwrap_or_default();
-        let part = head(rest, chars);
-        if part.len() < answer.text.len() {
+        let part = head(&answer.text, chars - value);
+        let length = part.chars().count() as u64;
+        if length < size {
+            let end = length.saturating_add(offset as u64);
             self.truncated = Some(true);
             self.reference = Some(id.to_owned());
             self.size = Some(size);
-            self.next_offset = (part.len() < rest.len()).then_some((offset + chars) as u64);
+            self.next_offset = (end < size).then_some(end);
         }
         self.result = Some(part.to_owned());
     }
@@ -272,15 +297,16 @@ impl DispatchDocument {
             self.parsed_result = serde_json::from_str(json).ok();
             return length;
         }
-        // As much as that always fits beside a text, however long the text is.
-        let rest = if length <= ANSWER_CHARS_MAX / 2 {
+        let rest = if length <= VALUE_CHARS_ALWAYS {
             self.reference = Some(id.to_owned());
             format!("read it with fetch_result(ref=\"{id}\", max_chars={ANSWER_CHARS_MAX})")
         } else {
             format!("it is among what `agent-dispatch job {id} --json` prints on the command line")
         };
         let message = format!("`parsed_result` has more than {chars_max} characters and is left out");
-        let same = if answer.text.trim() == json { ", `result` says the same as text" } else { "" };
+        let text = answer.text.trim();
+        let same =
+            if !text.is_empty() && json.starts_with(text) { ", `result` says the same as text" } else { "" };
         self.message = Some(format!("{message}{same}: {rest}."));
         0
     }
@@ -294,6 +320,7 @@ impl DispatchDocument {
         self.error_type = result.class.map(|class| class.as_str().to_owned());
         self.retry = result.retry.map(said);
         self.denied_tools.clone_from(&result.denied_tools);
+        self.denied_unknown = result.denied_unknown.then_some(true);
         if let Some(changes) = &result.changes {
             self.files_changed.clone_from(&changes.files);
             self.files_changed_count =

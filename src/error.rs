@@ -153,11 +153,12 @@ impl From<&EditError> for Report {
                 return Self::new(Kind::Usage, "nothing_to_change", with_causes(error), hint)
                     .or_call("Give at least one of the tool's other arguments.");
             }
-            EditError::Denied { command, .. } => {
+            EditError::Denied { asked, .. } => {
+                let command = asked.subject.command(asked.verb);
                 let hint = format!("Only a person may do that, with: agent-dispatch {command} ...");
                 return Self::new(Kind::Refused, "config_denied", with_causes(error), hint);
             }
-            EditError::Escalates { widened } => {
+            EditError::Escalates { widened, .. } => {
                 let commands: Vec<&str> = widened.iter().map(|widening| widening.command.as_str()).collect();
                 let hint =
                     format!("Only a person may do that. Ask the user to type: {}", commands.join(" && "));
@@ -194,6 +195,11 @@ impl From<ChangeError> for Report {
         let message = with_causes(&error);
         match error {
             ChangeError::Edit(error) => Self::from(&error),
+            ChangeError::ForReview { .. } => {
+                let hint = "Name the state directory in which dispatches are recorded, or none for the usual one: \
+                            AGENT_DISPATCH_STATE_DIR=DIRECTORY agent-dispatch ...";
+                Self::new(Kind::Failed, "conflict", message, hint)
+            }
             ChangeError::NotMade(source) | ChangeError::NotRecorded { source, .. } => {
                 Self { message, ..Self::from(source) }
             }
@@ -276,6 +282,12 @@ impl From<&DispatchError> for Report {
                 "run_folder",
                 with_causes(error),
                 "Check free space and permissions of the state directory.",
+            ),
+            DispatchError::Untold { job, .. } => Self::new(
+                Kind::Unavailable,
+                "store_unavailable",
+                with_causes(error),
+                format!("Do not dispatch it again; see how it stands with: agent-dispatch job {job}"),
             ),
             DispatchError::Cancelled => Self::new(
                 Kind::Failed,

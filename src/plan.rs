@@ -22,6 +22,9 @@ pub use question::{Planned, Question, Surroundings, UnknownAgent, addressed, pla
 
 /// Everything a worker needs to run one dispatch. Made only by [`plan()`]; written to the run folder as JSON, beside the
 /// prompt, which may be large.
+///
+/// A session that goes on while the program is replaced writes it for a worker of the next version, and the other way round:
+/// a field that is added gets a default for when it is missing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunPlan {
     /// The job this plan is for; also the run id that marks every process of the run.
@@ -93,3 +96,6 @@ pub struct EnvironmentRule {
     /// Variables to set.
     pub set: std::collections::BTreeMap<String, String>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,6 +109,8 @@ impl Rule {
         let over = match job {
             Some(job) if !job.state.is_terminal() => return false,
             Some(job) => job.ended.unwrap_or(job.created),
+            // It may be all that there is of an answer: the store was set aside, or has lost its end.
+            None if !self.reaches(id) => return false,
             None => id.created(),
         };
         self.now.millis_since(over) > FOLDER_KEPT_MS

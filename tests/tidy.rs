@@ -114,7 +114,7 @@ const CAPABILITIES: &[(&str, &[&str])] = &[
     ("unsafe {", &["runner/process.rs", "store/durability.rs"]),
     ("std::env", &["config/paths.rs"]),
     ("SystemTime::now", &["model/clock.rs"]),
-    ("thread::Builder", &["store/committer.rs", "store/verify.rs", "runner/launch.rs", "config/edit.rs"]),
+    ("thread::Builder", &["store/committer.rs", "store/parts.rs", "runner/launch.rs", "config/edit.rs"]),
     ("thread::spawn", &["store/committer.rs", "runner/launch.rs", "config/edit.rs"]),
 ];
 
@@ -124,7 +124,7 @@ const IMPURE: &[&str] =
     &["tokio::", "std::fs", "std::io", "std::net", "std::process", "std::env", "std::thread", "Instant::now"];
 
 /// Files of the library that only its own tests use.
-const TEST_SUPPORT: &[&str] = &["store/workbench.rs"];
+const TEST_SUPPORT: &[&str] = &["store/workbench.rs", "daemon/workbench.rs"];
 
 const LINES_MAX: usize = 500;
 const EMPTY_NAMES: &[&str] =

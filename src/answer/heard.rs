@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use serde_json::{Map, Value};
 
+use crate::answer::denied::Denials;
 use crate::answer::timeline::{Called, Timeline};
 use crate::audit::redact::{one_line, unsplit};
 use crate::model::changes::may_write;
@@ -12,23 +13,12 @@ use crate::model::{SessionId, Timestamp};
 /// Something worth telling while a run goes on.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Note {
-    /// The conversation, as `claude` names it; told once.
-    Session(SessionId),
-    /// The session has started.
-    Init(Init),
+    /// The session has started, or goes on under another name.
+    Begun,
     /// Something happened.
     Progress(Progress),
     /// A tool has returned that may have changed files.
     Worked,
-}
-
-/// What a session says of itself when it starts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Init {
-    /// The model.
-    pub model: Option<String>,
-    /// MCP servers that are not (yet) connected, as `name (status)`.
-    pub servers_not_connected: Vec<String>,
 }
 
 /// Where a run is.
@@ -66,9 +56,12 @@ pub(super) struct Heard {
     pub(super) session: Option<SessionId>,
     pub(super) init_model: Option<String>,
     pub(super) answer_model: Option<String>,
-    /// The result line; the last one counts.
+    /// MCP servers that did not connect, as `name (status)`.
+    pub(super) servers_lacking: Vec<String>,
+    /// The result line; the last answer counts, and without one the last error.
     pub(super) result: Option<Map<String, Value>>,
     pub(super) timeline: Timeline,
+    pub(super) denials: Denials,
     /// What the last message that `claude` made up itself calls the error it reports.
     pub(super) api_error: Option<String>,
     pub(super) limit: Option<Limit>,
@@ -85,12 +78,16 @@ impl Heard {
         self.take_session(&line, notes);
         match text_at(&line, "type") {
             Some("system") => self.system(&line, notes),
-            Some("assistant") => self.assistant(&line, at_ms, notes),
+            Some("assistant") => self.assistant(line, at_ms, notes),
             Some("user") => self.user(&line, at_ms, notes),
             Some("rate_limit_event") => self.rate_limit(&line, notes),
             Some("result") => {
+                self.denials.listed(&line);
                 self.cost_usd = amount_at(&line, "total_cost_usd").or(self.cost_usd);
-                self.result = Some(line);
+                // An answer stays one: an error that a signal brings after it takes nothing back.
+                if self.result.as_ref().is_none_or(is_error) || !is_error(&line) {
+                    self.result = Some(line);
+                }
             }
             Some(_) | None => {}
         }
@@ -118,8 +115,8 @@ impl Heard {
         // Anything but a UUID falls back on what was heard before.
         let session = text_at(line, "session_id").and_then(|id| id.parse::<SessionId>().ok());
         if let Some(session) = session.filter(|session| self.session.as_ref() != Some(session)) {
-            self.session = Some(session.clone());
-            notes.push(Note::Session(session));
+            self.session = Some(session);
+            notes.push(Note::Begun);
         }
     }
 
@@ -128,13 +125,14 @@ impl Heard {
             Some("init") => {
                 self.init_model = text_at(line, "model").map(|model| one_line(model, 100));
                 let servers = line.get("mcp_servers").and_then(Value::as_array).into_iter().flatten();
-                let not_connected = servers.filter_map(|server| {
+                let lacking = servers.filter_map(|server| {
                     let server = server.as_object()?;
-                    let status = text_at(server, "status").filter(|status| *status != "connected")?;
+                    // One that is on its way is most often there before it is needed, and others are meant to be away.
+                    let status = text_at(server, "status")
+                        .filter(|status| ["failed", "needs-auth"].contains(status))?;
                     Some(one_line(&format!("{} ({status})", text_at(server, "name")?), 100))
                 });
-                let servers_not_connected = not_connected.take(SERVERS_MAX).collect();
-                notes.push(Note::Init(Init { model: self.init_model.clone(), servers_not_connected }));
+                self.servers_lacking = lacking.take(SERVERS_MAX).collect();
             }
             Some("api_retry") => {
                 let number = |key| line.get(key).and_then(Value::as_u64);
@@ -144,39 +142,48 @@ impl Heard {
                 let most = number("max_retries").unwrap_or_default();
                 self.progress(&format!("retrying: {error} ({attempt}/{most})"), notes);
             }
+            Some("permission_denied") => {
+                self.denials.told(line);
+                self.progress(
+                    &format!("{} was denied", text_at(line, "tool_name").unwrap_or("a tool")),
+                    notes,
+                );
+            }
             Some("model_fallback") => self.progress("going on with the fallback model", notes),
             Some(_) | None => {}
         }
     }
 
-    fn assistant(&mut self, line: &Map<String, Value>, at_ms: u64, notes: &mut Vec<Note>) {
-        let Some(message) = line.get("message").and_then(Value::as_object) else { return };
+    fn assistant(&mut self, mut line: Map<String, Value>, at_ms: u64, notes: &mut Vec<Note>) {
+        let Some(Value::Object(mut message)) = line.remove("message") else { return };
         // A message of a subagent: its tools count, its words are not the agent's.
         let inner = line.get("parent_tool_use_id").is_some_and(|id| !id.is_null());
-        let parent = text_at(line, "parent_tool_use_id");
-        let model = text_at(message, "model");
+        let parent = text_at(&line, "parent_tool_use_id");
+        let model = text_at(&message, "model");
         let made_up = model == Some("<synthetic>");
         if made_up {
-            self.api_error = text_at(line, "error").map(str::to_owned);
+            self.api_error = text_at(&line, "error").map(str::to_owned);
         } else if !inner {
             self.api_error = None;
             self.answer_model = model.map(|model| one_line(model, 100)).or(self.answer_model.take());
-            let id = text_at(message, "id").unwrap_or_default();
+            let id = text_at(&message, "id").unwrap_or_default();
             // One message comes in several lines, one for each block.
             if id.is_empty() || id != self.message {
                 id.clone_into(&mut self.message);
                 self.turns = self.turns.saturating_add(1);
             }
         }
-        for block in message.get("content").and_then(Value::as_array).into_iter().flatten() {
-            let Some(block) = block.as_object() else { continue };
+        for block in message.get_mut("content").and_then(Value::as_array_mut).into_iter().flatten() {
+            let Some(block) = block.as_object_mut() else { continue };
             match text_at(block, "type") {
                 Some("text") => {
-                    let text = text_at(block, "text").unwrap_or_default();
-                    if !made_up && !inner {
+                    self.progress(text_at(block, "text").unwrap_or_default(), notes);
+                    if let Some(Value::String(text)) = block.remove("text")
+                        && !made_up
+                        && !inner
+                    {
                         self.say(text);
                     }
-                    self.progress(text, notes);
                 }
                 Some("tool_use") => {
                     let name = text_at(block, "name").unwrap_or_default();
@@ -227,12 +234,12 @@ impl Heard {
         }
     }
 
-    fn say(&mut self, text: &str) {
+    fn say(&mut self, text: String) {
         if text.trim().is_empty() {
             return;
         }
         self.texts_bytes += text.len();
-        self.texts.push_back((self.turns, text.to_owned()));
+        self.texts.push_back((self.turns, text));
         while self.texts_bytes > EARLIER_TEXT_BYTES_MAX {
             // The last message stays whole, whatever its size: it may be the answer.
             let Some((message, oldest)) = self.texts.front() else { break };
@@ -258,6 +265,18 @@ fn subject(input: Option<&Value>) -> &str {
     let Some(input) = input.and_then(Value::as_object) else { return "" };
     let telling = keys.iter().find_map(|key| text_at(input, key));
     telling.or_else(|| input.values().find_map(Value::as_str)).unwrap_or_default()
+}
+
+/// Tells an error from an answer: by the flag, and without one by the kind of result.
+pub(super) fn is_error(result: &Map<String, Value>) -> bool {
+    let flag = result.get("is_error").and_then(Value::as_bool);
+    flag.unwrap_or_else(|| text_at(result, "subtype").is_some_and(|subtype| subtype.starts_with("error")))
+}
+
+/// Returns whether a result that is an error is one that a signal brings.
+pub(super) fn is_aborted(result: &Map<String, Value>) -> bool {
+    let terminal = text_at(result, "terminal_reason").unwrap_or_default();
+    text_at(result, "subtype") == Some("error_during_execution") || terminal.starts_with("aborted")
 }
 
 /// Returns the text under `key`.

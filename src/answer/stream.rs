@@ -1,8 +1,8 @@
 //! Cuts the output of a run into lines and hands them on; bounded, and blind to how the bytes were split.
 
 use crate::answer::conclude::{Circumstances, conclude};
-use crate::answer::heard::{Heard, Note};
-use crate::answer::{denied, line};
+use crate::answer::heard::{Heard, Note, is_aborted, is_error};
+use crate::answer::line;
 use crate::model::{Answer, Ending, RunResult, Timestamp, ToolCall};
 use crate::plan::Expects;
 
@@ -20,7 +20,6 @@ pub struct Stream {
     line: Vec<u8>,
     line_bytes_max: usize,
     skipping: bool,
-    last_heard_ms: Option<u64>,
     heard: Heard,
 }
 
@@ -33,26 +32,19 @@ impl Stream {
             line: Vec::new(),
             line_bytes_max: LINE_BYTES_MAX,
             skipping: false,
-            last_heard_ms: None,
             heard: Heard::default(),
         }
-    }
-
-    /// Returns the stream of a run that is over, from all that it wrote to standard output.
-    pub fn replay(expects: Expects, budget: Option<f64>, stdout: &[u8]) -> Self {
-        let mut stream = Self::new(expects, budget);
-        drop(stream.feed(stdout, 0));
-        stream.end_line(0, &mut Vec::new());
-        stream
     }
 
     /// Takes bytes as they come, any split, `at_ms` milliseconds after the spawn; returns what complete lines tell.
     pub fn feed(&mut self, bytes: &[u8], at_ms: u64) -> Vec<Note> {
         let mut notes = Vec::new();
-        if !bytes.is_empty() {
-            self.last_heard_ms = Some(at_ms);
+        // Lines end with a line feed and nothing else: answers hold U+2028 and carriage returns. That a part of a long line
+        // has none is found in many bytes at a time.
+        if !bytes.contains(&b'\n') {
+            self.extend_line(bytes);
+            return notes;
         }
-        // Lines end with a line feed and nothing else: answers hold U+2028 and carriage returns.
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.extend_line(piece);
             if piece.ends_with(b"\n") {
@@ -62,14 +54,9 @@ impl Stream {
         notes
     }
 
-    /// Returns whether the run has written anything.
-    pub const fn heard(&self) -> bool {
-        self.last_heard_ms.is_some()
-    }
-
-    /// Returns when it last wrote something, in milliseconds after the spawn; 0 when it has not.
-    pub fn last_heard_ms(&self) -> u64 {
-        self.last_heard_ms.unwrap_or(0)
+    /// Nothing more comes: a last line without its line feed counts. The process was killed, or somebody edits what it prints.
+    pub fn finish(&mut self, at_ms: u64) {
+        self.end_line(at_ms, &mut Vec::new());
     }
 
     /// Returns whether the run has given its result; what follows are the last words of its background tasks.
@@ -77,9 +64,14 @@ impl Stream {
         self.heard.result.is_some()
     }
 
+    /// Returns whether all that the run has to tell is that a signal has interrupted it.
+    pub fn aborted(&self) -> bool {
+        self.heard.result.as_ref().is_some_and(|result| is_error(result) && is_aborted(result))
+    }
+
     /// Returns the tools that were used so far, one after the other, with secrets in what they were called on.
     pub fn calls(&self) -> Vec<ToolCall> {
-        self.heard.timeline.calls(&self.heard.result.as_ref().map(denied::denied_calls).unwrap_or_default())
+        self.heard.timeline.calls(self.heard.denials.calls())
     }
 
     /// Returns what came of the run. The verdict is that of the result line; without one, of whoever stopped the run;
@@ -91,9 +83,7 @@ impl Stream {
         timeout_ms: u64,
         now: Timestamp,
     ) -> (RunResult, Answer) {
-        // A last line without its line feed: the process was killed, or somebody edits what it prints.
-        let at_ms = ending.elapsed_ms;
-        self.end_line(at_ms, &mut Vec::new());
+        self.finish(ending.elapsed_ms);
         let Self { expects, budget, heard, .. } = self;
         conclude(heard, &Circumstances { expects: &expects, budget, ending, agent, timeout_ms, now })
     }

@@ -43,6 +43,7 @@ pub(super) async fn follow(frontend: &Frontend, id: &str, as_json: bool) -> Resu
             attach: false,
             detach_at_timeout: false,
             inside: frontend.environment.run,
+            answer: None,
         };
         let mut step = |_, view: &ProgressView| tell(view);
         tokio::select! {

@@ -1,7 +1,8 @@
 //! The way to the daemon: connect, and start it when it is not there.
 //!
-//! Every request may be sent again after a broken connection: opening carries an idempotency id, the others change
-//! nothing the second time.
+//! Every request may be sent again after a broken connection. Opening and recording carry an idempotency id, and are done once.
+//! The others bring about a state of things that is there already the second time; a clean-up and a clearing of the cache then
+//! find nothing more to remove, say so, and are on record twice.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -237,8 +238,8 @@ impl Client {
     async fn attempt(&self, intent: Intent) -> Attempt {
         let own = &self.paths().socket;
         match attempt_at(own, intent).await {
-            Attempt::Absent => match place::noted_socket(self.paths()).filter(|noted| noted != own) {
-                Some(noted) => match attempt_at(&noted, intent).await {
+            Attempt::Absent => match place::noted_daemon(self.paths()).filter(|(_, noted)| noted != own) {
+                Some((_, noted)) => match attempt_at(&noted, intent).await {
                     // A note of long ago may lead anywhere.
                     Attempt::Failed(ClientError::Place(_)) => Attempt::Absent,
                     found => found,

@@ -36,9 +36,12 @@ struct State {
 struct Live {
     /// Connections of callers that wait.
     waiters: BTreeMap<ConnectionId, Waiter>,
+    depth: u32,
     attached: bool,
     on_disconnect: OnDisconnect,
     worker: Option<Worker>,
+    /// Whether somebody waits for the end of its worker's process.
+    watched: bool,
     signal: watch::Sender<Signal>,
     progress: (Timestamp, Vec<String>),
 }
@@ -92,9 +95,11 @@ impl Hub {
         let mut state = self.state();
         state.live.entry(job.id).or_insert_with(|| Live {
             waiters: BTreeMap::new(),
+            depth: job.caller.depth,
             attached: job.attached,
             on_disconnect: job.on_disconnect,
             worker: None,
+            watched: false,
             signal: watch::channel(Signal::default()).0,
             progress: (job.created, Vec::new()),
         });
@@ -169,20 +174,17 @@ impl Hub {
         }
     }
 
-    /// A worker has connected for the job. `false` when the job has ended.
+    /// A worker has connected for a job that has not ended: from then on the job is known, if it was not.
     pub fn connect_worker(
         &self,
-        job: JobId,
+        job: &JobRecord,
         connection: ConnectionId,
         process: ProcessId,
         orders: mpsc::Sender<Order>,
-    ) -> bool {
-        match self.state().live.get_mut(&job) {
-            Some(live) => {
-                live.worker = Some(Worker { connection, process, orders });
-                true
-            }
-            None => false,
+    ) {
+        self.enter(job);
+        if let Some(live) = self.state().live.get_mut(&job.id) {
+            live.worker = Some(Worker { connection, process, orders });
         }
     }
 
@@ -206,6 +208,14 @@ impl Hub {
     /// Returns the worker that is connected for the job.
     pub fn worker(&self, job: JobId) -> Option<ProcessId> {
         self.state().live.get(&job)?.worker.as_ref().map(|worker| worker.process)
+    }
+
+    /// Notes that somebody waits for the end of the process of the job's worker, or no longer does. Returns whether nobody (or
+    /// somebody) did before: a worker that comes and goes again and again is waited for once.
+    pub fn watch(&self, job: JobId, watched: bool) -> bool {
+        let mut state = self.state();
+        let live = state.live.get_mut(&job);
+        live.is_some_and(|live| std::mem::replace(&mut live.watched, watched) != watched)
     }
 
     /// Tells the job's worker something. The queue holds more orders than a worker ever gets; a full one means that it
@@ -250,9 +260,12 @@ impl Hub {
         self.state().permits.ask(ticket);
     }
 
-    /// Gives a place to a run that exists already.
+    /// Gives a place to a run that exists already; nothing when its job has ended.
     pub fn resume(&self, ticket: Ticket) {
-        self.state().permits.resume(ticket);
+        let mut state = self.state();
+        if state.live.contains_key(&ticket.job) {
+            state.permits.resume(ticket);
+        }
     }
 
     /// Returns the next job that may run.
@@ -273,6 +286,13 @@ impl Hub {
     /// Returns how full the places at this depth are, and those of this agent.
     pub fn crowd(&self, depth: u32, agent: &str) -> Crowd {
         self.state().permits.crowd(depth, agent)
+    }
+
+    /// Returns how many jobs live at this depth, and how many at any depth whose worker is still to connect.
+    pub fn under_way(&self, depth: u32) -> (usize, usize) {
+        let state = self.state();
+        let count = |counts: &dyn Fn(&Live) -> bool| state.live.values().filter(|live| counts(live)).count();
+        (count(&|live| live.depth == depth), count(&|live| live.worker.is_none()))
     }
 
     /// Returns how many jobs live, and how many of them wait for a place.

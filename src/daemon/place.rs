@@ -52,16 +52,21 @@ pub enum PlaceError {
     TooLong(PathBuf),
 }
 
-/// Notes where the daemon listens, in the file that it holds locked: an environment with another runtime directory, or
-/// none, would look for it in another place.
-pub fn note_socket(paths: &StatePaths) -> io::Result<()> {
-    fs::write(paths.daemon_lock(), paths.socket.as_os_str().as_bytes())
+/// Notes which process is the daemon and where it listens, in the file that it holds locked: an environment with another
+/// runtime directory, or none, would look for it in another place.
+pub fn note_daemon(paths: &StatePaths) -> io::Result<()> {
+    let pid = format!("{}\n", std::process::id());
+    fs::write(paths.daemon_lock(), [pid.as_bytes(), paths.socket.as_os_str().as_bytes()].concat())
 }
 
-/// Returns where the last daemon listened. It may be gone.
-pub fn noted_socket(paths: &StatePaths) -> Option<PathBuf> {
-    let noted = PathBuf::from(OsString::from_vec(fs::read(paths.daemon_lock()).ok()?));
-    noted.is_absolute().then_some(noted)
+/// Returns the process id of the last daemon, and where it listened. It may be gone.
+pub fn noted_daemon(paths: &StatePaths) -> Option<(u32, PathBuf)> {
+    let noted = fs::read(paths.daemon_lock()).ok()?;
+    let at = noted.iter().position(|byte| *byte == b'\n')?;
+    let (pid, socket) = (noted.get(..at)?, noted.get(at + 1..)?);
+    let socket = PathBuf::from(OsString::from_vec(socket.to_vec()));
+    let pid = std::str::from_utf8(pid).ok()?.parse().ok()?;
+    socket.is_absolute().then_some((pid, socket))
 }
 
 /// Makes the directories of `paths` if they are missing, and checks that they are the user's alone.

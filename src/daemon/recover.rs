@@ -2,6 +2,8 @@
 //! folder is a finished job; without one the job is interrupted, with its conversation, so that it can be gone on with.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,22 +13,27 @@ use tracing::{info, warn};
 use crate::daemon::serve::Daemon;
 use crate::daemon::session::LAUNCH_BUDGET;
 use crate::daemon::workers::{self, pump};
-use crate::job::{ProcessId, State};
-use crate::model::{Answer, FailureClass, Findings, JobId, RunResult};
-use crate::runner::{self, RunFolder, process, sweep};
+use crate::job::{JobRecord, ProcessId, State};
+use crate::model::{Answer, FailureClass, Findings, JobId, RunResult, with_causes};
+use crate::runner::{self, FolderError, RunFolder, process, sweep};
 use crate::store::ledger::{self, Source};
-use crate::store::{CommitError, Txn};
+use crate::store::{CommitError, ReadError, Txn};
 
 /// How long `claude` gets to end by itself after the death of its worker interrupted it.
 const LAST_WORDS: Duration = Duration::from_millis(1500);
 
+/// How often, and how often at most, what a dead worker left is looked at when it cannot be read: for a minute.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+const LOOKS_MAX: u32 = 60;
+
 /// How long callers and workers get to find the new daemon.
 const RETURN_BUDGET: Duration = LAUNCH_BUDGET;
 
-/// Takes in the jobs that were under way when the last daemon went.
-pub(super) fn take_in(daemon: &Arc<Daemon>) {
+/// Takes in the jobs that were under way when the last daemon went. A daemon that cannot read which they are must not
+/// serve: it would take them for strangers.
+pub(super) fn take_in(daemon: &Arc<Daemon>) -> Result<(), ReadError> {
     let mut counts = BTreeMap::new();
-    for job in daemon.store.unended().unwrap_or_default() {
+    for job in daemon.store.unended()? {
         *counts.entry(job.state.as_str()).or_insert(0_u32) += 1;
         daemon.hub.enter(&job);
         match (job.state, job.worker) {
@@ -44,18 +51,28 @@ pub(super) fn take_in(daemon: &Arc<Daemon>) {
     if !counts.is_empty() {
         info!(?counts, "took in jobs of the last daemon");
     }
-    let folders = RunFolder::list(&daemon.paths.runs()).unwrap_or_default();
-    for job in folders {
-        if daemon.store.job(job).is_ok_and(|found| found.is_none_or(|record| record.state.is_terminal())) {
-            // Scratch of a job that has ended (or never was): whatever mattered of it is in the store.
-            let daemon = Arc::clone(daemon);
-            daemon.tasks.clone().spawn(async move {
-                sweep::sweep(job).await;
-                let _left_for_gc =
-                    RunFolder::open(&daemon.paths.runs().join(job.to_string())).map(RunFolder::remove);
-            });
+    clear(daemon);
+    Ok(())
+}
+
+/// Clears away the scratch of jobs that have ended: whatever mattered of it is in the store. Where the store does not know a
+/// job, or cannot read it, the folder may be all that there is of an answer, and whoever writes there may still live.
+fn clear(daemon: &Arc<Daemon>) {
+    let mut over = Vec::new();
+    for job in RunFolder::list(&daemon.paths.runs()).unwrap_or_default() {
+        match daemon.store.job(job) {
+            Ok(Some(record)) if record.state.is_terminal() => over.push(job),
+            Ok(Some(_)) => {}
+            Ok(None) | Err(_) => warn!(%job, "a run folder is left where it is: its job is not known"),
         }
     }
+    let daemon = Arc::clone(daemon);
+    daemon.tasks.clone().spawn(async move {
+        for job in over {
+            sweep::sweep(job).await;
+            remove(&daemon, job).await;
+        }
+    });
 }
 
 /// Ends a job for which no worker came in time.
@@ -95,16 +112,20 @@ fn expect_callers(daemon: &Arc<Daemon>, job: JobId) {
 
 /// The worker's connection is gone, or not there yet: when the process is gone too, ends its job with what it left.
 pub(super) fn watch(daemon: &Arc<Daemon>, job: JobId, worker: ProcessId) {
+    if !daemon.hub.watch(job, true) {
+        return;
+    }
     let daemon = Arc::clone(daemon);
     daemon.tasks.clone().spawn(async move {
         tokio::select! {
             () = process::wait_gone(worker) => {}
             () = daemon.stopping.cancelled() => return,
         }
+        daemon.hub.watch(job, false);
         // It may have come back and ended its job properly in between; then there is nothing to do.
-        let open = daemon.store.job(job).ok().flatten().is_some_and(|record| !record.state.is_terminal());
-        if open && daemon.hub.worker(job).is_none() {
-            bury(&daemon, job).await;
+        let open = daemon.store.job(job).ok().flatten().filter(|record| !record.state.is_terminal());
+        if let Some(record) = open.filter(|_| daemon.hub.worker(job).is_none()) {
+            bury(&daemon, &record).await;
         }
         daemon.hub.release(job);
         pump(&daemon);
@@ -112,29 +133,84 @@ pub(super) fn watch(daemon: &Arc<Daemon>, job: JobId, worker: ProcessId) {
 }
 
 /// Ends the job of a dead worker.
-async fn bury(daemon: &Arc<Daemon>, job: JobId) {
+async fn bury(daemon: &Arc<Daemon>, record: &JobRecord) {
+    let job = record.id;
     // The death of the worker interrupts `claude`, which then cleans up behind itself; what is left after that is killed.
     let _killed_next = timeout(LAST_WORDS, sweep::wait_gone(job)).await;
     let swept = sweep::sweep(job).await;
-    let folder = RunFolder::open(&daemon.paths.runs().join(job.to_string())).ok();
-    let found = folder.as_ref().and_then(runner::leftover);
-    let whole = found.as_ref().is_some_and(|found| found.result.success);
-    info!(%job, whole, killed = swept.len(), "a worker died");
+    let Some(left) = left_by(daemon, record).await else { return };
+    let (found, mut taken) = match left {
+        Ok(found) => (found, true),
+        Err(error) => {
+            warn!(%job, error = with_causes(&error), "what a dead worker left cannot be read; it stays in its run folder");
+            (None, false)
+        }
+    };
+    // An error that it reports is its end as an answer is, unless the death of the worker has brought it.
+    let finished = found.as_ref().is_some_and(|found| found.result.class != Some(FailureClass::Interrupted));
+    info!(%job, finished, killed = swept.len(), "a worker died");
     let ended = match found {
-        Some(found) if whole => {
+        Some(found) if finished => {
             let finish =
                 move |txn: &mut Txn<'_>| ledger::finish(txn, job, found, Source::RunFolder).map(|_| ());
             daemon.store.commit(finish).await
         }
         found => lose(daemon, job, found).await,
     };
+    let ended = match ended {
+        Err(CommitError::Refused(fault)) => {
+            // It would be refused again: better an end without an answer than none, and the answer stays where it is.
+            warn!(%job, %fault, "what a dead worker left cannot be recorded; it stays in its run folder");
+            taken = false;
+            lose(daemon, job, None).await
+        }
+        ended => ended,
+    };
     match ended {
         Ok(()) => {
             daemon.hub.end(job);
-            let _left_for_gc = folder.map(RunFolder::remove);
+            if taken {
+                remove(daemon, job).await;
+            }
         }
         Err(error) => warn!(%job, %error, "the end of a job could not be recorded"),
     }
+}
+
+/// Reads what a dead worker has left; nothing when the daemon has to go. Where it cannot be read (there may be no file
+/// descriptor left) it is looked at again for a while.
+async fn left_by(daemon: &Arc<Daemon>, record: &JobRecord) -> Option<Result<Option<Findings>, FolderError>> {
+    let mut looks_left = LOOKS_MAX;
+    loop {
+        let (path, agent) = (folder_of(daemon, record.id), record.agent.clone());
+        let started = record.started;
+        let look = move || match RunFolder::open(&path) {
+            Ok(folder) => runner::leftover(&folder, &agent, started),
+            Err(FolderError::Open { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        };
+        // Megabytes of output take a while to be read: not on the thread on which everybody is served.
+        let looked = tokio::task::spawn_blocking(look).await.ok()?;
+        looks_left -= 1;
+        if looked.is_ok() || looks_left == 0 {
+            return Some(looked);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+            () = daemon.stopping.cancelled() => return None,
+        }
+    }
+}
+
+fn folder_of(daemon: &Daemon, job: JobId) -> PathBuf {
+    daemon.paths.runs().join(job.to_string())
+}
+
+/// Removes the folder of a job that has ended.
+async fn remove(daemon: &Daemon, job: JobId) {
+    let path = folder_of(daemon, job);
+    let remove = move || RunFolder::open(&path).map(RunFolder::remove);
+    let _left_for_gc = tokio::task::spawn_blocking(remove).await;
 }
 
 /// Notes that the job is interrupted, with what its run had found out.
@@ -142,12 +218,14 @@ async fn lose(daemon: &Arc<Daemon>, job: JobId, found: Option<Findings>) -> Resu
     let lost = daemon.store.commit(move |txn| {
         let record = ledger::job(txn, job)?;
         let source = if found.is_some() { Source::RunFolder } else { Source::Daemon };
+        let unheard = found.is_none() && record.started.is_some();
         let mut findings = found.unwrap_or_else(|| {
             let message = "the process that watched over the run died before an answer came";
             (RunResult::failed(FailureClass::Interrupted, message, 0), Answer::default()).into()
         });
         let result = &mut findings.result;
         result.class = Some(FailureClass::Interrupted);
+        result.denied_unknown |= unheard;
         if record.started.is_some() {
             result.session.get_or_insert_with(|| record.session.clone());
             result.hint = Some(format!(

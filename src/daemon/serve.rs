@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixDatagram, UnixStream as StdUnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -20,11 +20,11 @@ use tracing::{info, warn};
 use crate::config::paths::StatePaths;
 use crate::daemon::client::READY;
 use crate::daemon::handshake::{self, Intent, WELCOME_BYTES};
-use crate::daemon::hub::Hub;
+use crate::daemon::hub::{ConnectionId, Hub};
 use crate::daemon::place::{self, PlaceError};
 use crate::daemon::{recover, session};
 use crate::model::{Timestamp, with_causes};
-use crate::store::{OpenError, Store};
+use crate::store::{OpenError, ReadError, Store};
 
 /// How long a daemon stays without connections, jobs or waiters.
 pub const IDLE: Duration = Duration::from_secs(600);
@@ -34,6 +34,10 @@ const DESCRIPTORS_WANTED: u64 = 8192;
 
 /// Those that are not for connections: the store's, the runtime's, and some to spare.
 const DESCRIPTORS_KEPT: u64 = 124;
+
+/// Connections that are kept for commands: whoever waits for a dispatch, or runs one, leaves them to those who want to know how
+/// it is, or to stop it. Where there are few, a quarter of all.
+const COMMANDS_KEPT: u32 = 64;
 
 /// How long requests under way get to finish when the daemon stops.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -45,6 +49,10 @@ const LOCK_POLLS_MAX: u32 = 800;
 
 /// How long that one may take to answer.
 const ANSWER_BUDGET: Duration = Duration::from_millis(500);
+
+/// How often the daemon looks whether its socket is still there: several times while a front end that does not find it waits
+/// for a successor, which waits for our lock.
+const SOCKET_LOOK: Duration = Duration::from_secs(1);
 
 /// Everything a connection needs.
 #[derive(Debug)]
@@ -89,8 +97,13 @@ pub enum ServeError {
     #[error(transparent)]
     Place(#[from] PlaceError),
     /// Another daemon has it.
-    #[error("another daemon is running for `{}`", .0.display())]
-    Running(PathBuf),
+    #[error("another daemon is running for `{}`{}", path.display(), pid.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
+    Running {
+        /// The state directory.
+        path: PathBuf,
+        /// Its process id, if it has noted it.
+        pid: Option<u32>,
+    },
     /// A file or the socket fails.
     #[error("`{path}` cannot be used")]
     Io {
@@ -102,6 +115,9 @@ pub enum ServeError {
     /// The store cannot be opened.
     #[error("the store cannot be opened: {0}")]
     Store(#[from] OpenError),
+    /// What was under way cannot be read.
+    #[error("the jobs that were under way cannot be read: {0}")]
+    Unread(#[from] ReadError),
 }
 
 /// Runs the daemon until it is told to go, nobody needs it, or its store fails. Returns why it went.
@@ -137,13 +153,15 @@ fn open(paths: &StatePaths, wait: bool) -> Result<(File, Store), ServeError> {
         match lock.try_lock() {
             Ok(()) => break,
             Err(TryLockError::WouldBlock) if polls_left == 0 || answers(&paths.socket) => {
-                return Err(ServeError::Running(paths.root.clone()));
+                let pid = place::noted_daemon(paths).map(|(pid, _)| pid);
+                return Err(ServeError::Running { path: paths.root.clone(), pid });
             }
             Err(TryLockError::WouldBlock) => std::thread::park_timeout(LOCK_POLL),
             Err(TryLockError::Error(source)) => return Err(io(source)),
         }
         polls_left -= 1;
     }
+    place::note_daemon(paths).map_err(io)?;
     let store = Store::open(&paths.store(), &paths.heads())?;
     Ok((lock, store))
 }
@@ -165,34 +183,18 @@ async fn serve(
     options: &Options,
     store: Store,
 ) -> Result<(String, Vec<StdUnixStream>), ServeError> {
-    let starts_max = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let stopping = CancellationToken::new();
     let failed = store.failure();
     for note in store.notes() {
         warn!("{note}");
     }
-    let daemon = Arc::new(Daemon {
-        durability: store.durability().to_owned(),
-        store,
-        hub: Hub::new(starts_max),
-        paths: paths.clone(),
-        started: Timestamp::now(),
-        stopping: stopping.clone(),
-        tasks: TaskTracker::new(),
-        connections: AtomicU32::new(0),
-        connections_max: connections_max(),
-        next_connection: AtomicU64::new(0),
-        changed: Notify::new(),
-        why: Mutex::new(None),
-        askers: Mutex::new(Vec::new()),
-    });
-    recover::take_in(&daemon);
-    let listener = bind(&paths.socket)?;
-    place::note_socket(paths).map_err(|source| ServeError::Io { path: paths.daemon_lock(), source })?;
+    let daemon = Arc::new(Daemon::new(paths, store));
+    let stopping = daemon.stopping.clone();
+    recover::take_in(&daemon)?;
+    let mut door = Door::open(&paths.socket)?;
     info!(pid = std::process::id(), version = env!("CARGO_PKG_VERSION"), "started");
     tell(options.ready.as_deref(), READY);
     let why = tokio::select! {
-        why = accept(&daemon, &listener) => why,
+        why = accept(&daemon, &mut door) => why,
         why = daemon.idle(options.idle) => why,
         why = signalled() => why,
         () = stopping.cancelled() => daemon.reason(),
@@ -202,7 +204,7 @@ async fn serve(
     };
     // The name goes first: whoever comes now starts a successor, which waits for our lock.
     let _gone_already = std::fs::remove_file(&paths.socket);
-    drop(listener);
+    drop(door);
     daemon.stopping.cancel();
     daemon.tasks.close();
     let _late = tokio::time::timeout(DRAIN, daemon.tasks.wait()).await;
@@ -212,22 +214,55 @@ async fn serve(
     Ok((why, askers))
 }
 
-/// Binds the socket. Only the holder of the daemon's lock gets here, so whatever lies in its place is stale.
-fn bind(socket: &Path) -> Result<UnixListener, ServeError> {
-    let io = |source| ServeError::Io { path: socket.to_owned(), source };
-    match std::fs::remove_file(socket) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
-        Ok(()) | Err(_) => {}
-    }
-    let listener = UnixListener::bind(socket).map_err(io)?;
-    std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600)).map_err(io)?;
-    Ok(listener)
+/// The socket, and what tells its file from another one in its place.
+struct Door {
+    listener: UnixListener,
+    file: Option<(u64, u64)>,
 }
 
-async fn accept(daemon: &Arc<Daemon>, listener: &UnixListener) -> String {
+impl Door {
+    /// Binds the socket. Only the holder of the daemon's lock gets here, so whatever lies in its place is stale.
+    fn open(socket: &Path) -> Result<Self, ServeError> {
+        let io = |source| ServeError::Io { path: socket.to_owned(), source };
+        match std::fs::remove_file(socket) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
+            Ok(()) | Err(_) => {}
+        }
+        let listener = UnixListener::bind(socket).map_err(io)?;
+        std::fs::set_permissions(socket, std::fs::Permissions::from_mode(0o600)).map_err(io)?;
+        Ok(Self { listener, file: file_at(socket) })
+    }
+
+    /// Binds the socket again when it is no longer where it was: runtime directories are cleaned, and a daemon that holds
+    /// its lock and cannot be found would keep everybody from the store.
+    fn keep(&mut self, paths: &StatePaths) -> Result<(), ServeError> {
+        if file_at(&paths.socket) == self.file {
+            return Ok(());
+        }
+        place::prepare(paths)?;
+        *self = Self::open(&paths.socket)?;
+        warn!(socket = %paths.socket.display(), "the socket was gone; it is there again");
+        Ok(())
+    }
+}
+
+fn file_at(path: &Path) -> Option<(u64, u64)> {
+    std::fs::symlink_metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
+async fn accept(daemon: &Arc<Daemon>, door: &mut Door) -> String {
+    let mut look = tokio::time::interval(SOCKET_LOOK);
     loop {
-        // Cancel-safe: a connection is either returned or still in the backlog.
-        let stream = match listener.accept().await {
+        let accepted = tokio::select! {
+            // Cancel-safe: a connection is either returned or still in the backlog.
+            accepted = door.listener.accept() => accepted,
+            // Cancel-safe: a tick that was not taken is still due.
+            _ = look.tick() => match door.keep(&daemon.paths) {
+                Ok(()) => continue,
+                Err(error) => return format!("its socket is gone: {}", with_causes(&error)),
+            },
+        };
+        let stream = match accepted {
             Ok((stream, _)) => stream,
             Err(error) => {
                 // Out of descriptors, most likely: wait for connections to close instead of spinning.
@@ -237,15 +272,7 @@ async fn accept(daemon: &Arc<Daemon>, listener: &UnixListener) -> String {
             }
         };
         if trusted(&stream) && daemon.connections.load(Ordering::Relaxed) < daemon.connections_max {
-            daemon.connections.fetch_add(1, Ordering::Relaxed);
-            daemon.touch();
-            let number = daemon.next_connection.fetch_add(1, Ordering::Relaxed);
-            let daemon = Arc::clone(daemon);
-            daemon.tasks.clone().spawn(async move {
-                session::hold(&daemon, stream, number).await;
-                daemon.connections.fetch_sub(1, Ordering::Relaxed);
-                daemon.touch();
-            });
+            daemon.accepted(stream);
         } else {
             warn!("a connection was refused: another user's, or one too many");
         }
@@ -281,9 +308,42 @@ async fn signalled() -> String {
 }
 
 impl Daemon {
+    /// Returns a daemon that knows of no job yet and that nobody can reach.
+    pub(super) fn new(paths: &StatePaths, store: Store) -> Self {
+        let starts_max = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            durability: store.durability().to_owned(),
+            store,
+            hub: Hub::new(starts_max),
+            paths: paths.clone(),
+            started: Timestamp::now(),
+            stopping: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            connections: AtomicU32::new(0),
+            connections_max: connections_max(),
+            next_connection: AtomicU64::new(0),
+            changed: Notify::new(),
+            why: Mutex::new(None),
+            askers: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Serves a connection for as long as it lasts.
+    pub(super) fn accepted(self: &Arc<Self>, stream: UnixStream) {
+        let seat = Seat::take(self);
+        self.tasks.spawn(async move { session::hold(&seat.daemon, stream, seat.number).await });
+    }
+
     /// Something changed that may begin or end the time in which nobody needs the daemon.
     pub fn touch(&self) {
         self.changed.notify_one();
+    }
+
+    /// Returns how many more may connect to wait for a dispatch, or to run one.
+    pub(super) fn spare_connections(&self) -> usize {
+        let kept = COMMANDS_KEPT.min(self.connections_max / 4);
+        let taken = self.connections.load(Ordering::Relaxed).saturating_add(kept);
+        self.connections_max.saturating_sub(taken) as usize
     }
 
     /// Makes the daemon go.
@@ -322,6 +382,29 @@ impl Daemon {
                 }
             }
         }
+    }
+}
+
+/// A connection, which counts for as long as this is held: whatever ends it, also a panic, it has left then.
+pub(super) struct Seat {
+    daemon: Arc<Daemon>,
+    pub(super) number: ConnectionId,
+}
+
+impl Seat {
+    pub(super) fn take(daemon: &Arc<Daemon>) -> Self {
+        daemon.connections.fetch_add(1, Ordering::Relaxed);
+        daemon.touch();
+        let number = daemon.next_connection.fetch_add(1, Ordering::Relaxed);
+        Self { daemon: Arc::clone(daemon), number }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.daemon.connections.fetch_sub(1, Ordering::Relaxed);
+        session::left(&self.daemon, self.number);
+        self.daemon.touch();
     }
 }
 

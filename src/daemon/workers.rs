@@ -7,13 +7,14 @@ use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
 use crate::audit::redact::redact;
+use crate::daemon::hub::ConnectionId;
 use crate::daemon::permits::Ticket;
 use crate::daemon::protocol::{Order, ProgressView, Reply, Report, WorkerHello};
 use crate::daemon::recover;
 use crate::daemon::serve::Daemon;
 use crate::daemon::session::Talk;
 use crate::daemon::wire::WireError;
-use crate::job::{JobRecord, State};
+use crate::job::{JobRecord, ProcessId, State};
 use crate::model::{JobId, Timestamp};
 use crate::store::ledger::{self, ProgressLines, Source};
 use crate::store::{CommitError, Fault};
@@ -39,14 +40,7 @@ pub(super) fn pump(daemon: &Arc<Daemon>) {
 
 /// Notes on disk that the job starts, then lets its worker go.
 async fn begin(daemon: &Arc<Daemon>, job: JobId) {
-    let started = match daemon.hub.worker(job) {
-        Some(worker) => daemon.store.commit(move |txn| ledger::start(txn, job, worker)).await.map(|_| ()),
-        None => Err(CommitError::Stopped),
-    };
-    if let Err(error) = started {
-        debug!(%job, %error, "a job was not started");
-        daemon.hub.order(job, Order::Dismissed);
-        daemon.hub.release(job);
+    if !start(daemon, job).await {
         pump(daemon);
         return;
     }
@@ -59,31 +53,90 @@ async fn begin(daemon: &Arc<Daemon>, job: JobId) {
     pump(daemon);
 }
 
+/// Notes on disk that the job starts, and returns whether it does. Then it has a place, whatever became of it meanwhile (its
+/// worker may have come back and wait in the queue again), and else it has none.
+async fn start(daemon: &Arc<Daemon>, job: JobId) -> bool {
+    let Some(worker) = daemon.hub.worker(job) else {
+        daemon.hub.release(job);
+        return false;
+    };
+    let started = daemon.store.commit(move |txn| ledger::start(txn, job, worker)).await;
+    if let Ok(record) = &started {
+        daemon.hub.resume(ticket(record));
+        return true;
+    }
+    debug!(%job, error = ?started.err(), "a job was not started");
+    match daemon.store.job(job) {
+        // It was let in twice, and this is the second time.
+        Ok(Some(record)) if matches!(record.state, State::Running | State::Cancelling) => {
+            daemon.hub.resume(ticket(&record));
+        }
+        found => {
+            if found.is_ok_and(|found| found.is_some_and(|record| record.state.is_terminal())) {
+                daemon.hub.order(job, Order::Dismissed);
+            }
+            daemon.hub.release(job);
+        }
+    }
+    false
+}
+
+/// Returns whether the job is known to have ended. One that cannot be read is not.
+fn has_ended(daemon: &Daemon, job: JobId) -> bool {
+    daemon.store.job(job).is_ok_and(|found| found.is_some_and(|record| record.state.is_terminal()))
+}
+
+/// A worker that is connected for as long as this is held, whatever ends that.
+struct Post {
+    daemon: Arc<Daemon>,
+    job: JobId,
+    connection: ConnectionId,
+    process: ProcessId,
+}
+
+impl Drop for Post {
+    fn drop(&mut self) {
+        if self.daemon.stopping.is_cancelled() {
+            return;
+        }
+        if self.daemon.hub.disconnect_worker(self.job, self.connection) {
+            recover::watch(&self.daemon, self.job, self.process);
+        }
+        pump(&self.daemon);
+    }
+}
+
 impl Talk<'_> {
     /// Serves a worker until it leaves: orders out, reports in.
     pub(super) async fn worker(&mut self, hello: WorkerHello) -> Result<(), WireError> {
         let job = hello.job;
         let (orders, mut to_send) = mpsc::channel(ORDERS);
         let record = match self.daemon.store.job(job) {
-            Ok(Some(record)) if !record.state.is_terminal() => record,
-            Ok(_) | Err(_) => return self.send(&Reply::Order(Order::Dismissed)).await,
+            Ok(Some(record)) if record.state.is_terminal() => {
+                return self.send(&Reply::Order(Order::Dismissed)).await;
+            }
+            Ok(Some(record)) => record,
+            found => {
+                // The store was set aside, has lost its end or is damaged: the worker may have all there is of an answer.
+                warn!(%job, found = ?found.err(), "a worker came whose job is not known");
+                return self.send(&Reply::Order(Order::Unknown)).await;
+            }
         };
-        if !self.daemon.hub.connect_worker(job, self.number, hello.process, orders) {
-            return self.send(&Reply::Order(Order::Dismissed)).await;
-        }
-        self.place(&record, hello.running);
-        let served = self.reports(job, &mut to_send).await;
-        if self.daemon.hub.disconnect_worker(job, self.number) {
-            recover::watch(self.daemon, job, hello.process);
-        }
-        pump(self.daemon);
-        served
+        self.daemon.hub.connect_worker(&record, self.number, hello.process, orders);
+        let _post =
+            Post { daemon: Arc::clone(self.daemon), job, connection: self.number, process: hello.process };
+        self.place(&record, hello.running).await;
+        self.reports(job, &mut to_send).await
     }
 
     /// Gives the worker's job its place in the queue, or back the place it holds. A worker that waits although its start is
     /// on disk has not heard the order: the last daemon died over it.
-    fn place(&self, record: &JobRecord, running: bool) {
+    async fn place(&self, record: &JobRecord, running: bool) {
         match record.state {
+            State::Pending if running => {
+                // Its start was lost with the end of the store: it has to be there before the end of the job is.
+                let _dismissed_if_not = start(self.daemon, record.id).await;
+            }
             State::Pending => self.daemon.hub.ask(ticket(record)),
             State::Running => {
                 self.daemon.hub.resume(ticket(record));
@@ -132,7 +185,7 @@ impl Talk<'_> {
                                 tokio::task::yield_now().await;
                             }
                             // It was told before, and its receipt was lost with the last daemon.
-                            Err(CommitError::Refused(Fault::Conflict(_) | Fault::NotFound(_))) => {}
+                            Err(CommitError::Refused(Fault::Conflict(_))) if has_ended(self.daemon, job) => {}
                             Err(error) => {
                                 warn!(%job, %error, "a result could not be recorded");
                                 return Ok(());
@@ -174,3 +227,6 @@ pub(super) fn ticket(record: &JobRecord) -> Ticket {
         session: record.session.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,8 +41,8 @@ impl Frontend {
         let projects = Arc::clone(&self.projects);
         let look = move || {
             let directory = std::fs::canonicalize(directory).ok().filter(|path| path.is_dir());
-            let facts = directory.as_deref().map(|directory| projects.facts(directory));
-            let git_head = facts.and_then(|facts| facts.git.as_ref()?.commit.clone());
+            let head = directory.as_deref().map(|directory| projects.head(directory));
+            let git_head = head.and_then(|head| head.as_ref().clone()?.commit);
             Place { directory, git_head }
         };
         // A look that fails has seen no directory.

@@ -12,11 +12,14 @@ use crate::model::Answer;
 /// How long a caller that takes its request back stays to see that it is heard.
 const LEAVE_BUDGET: Duration = Duration::from_secs(2);
 
+/// How long before the next daemon is asked: one that breaks off again and again is not to be asked without a pause.
+const RETRY_EVERY: Duration = Duration::from_millis(20);
+
 /// How a wait came out.
 pub(super) struct Waited {
     pub(super) views: Vec<JobView>,
     pub(super) end: WaitEnd,
-    /// The answer of the one job, when it came along.
+    /// What was asked for of the answer of the one job, when it came along.
     pub(super) answer: Option<Answer>,
 }
 
@@ -79,6 +82,7 @@ impl Frontend {
             }
             // The daemon went, the work did not: its successor knows the job.
             self.client.forget_idle();
+            tokio::time::sleep(RETRY_EVERY).await;
             connection = self.client.connection().await?;
         }
     }

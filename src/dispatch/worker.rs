@@ -10,13 +10,14 @@ use std::pin::pin;
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::warn;
 
-use crate::answer::Note;
+use crate::answer::{Note, Overrun};
+use crate::audit::typical::Typical;
 use crate::config::paths::Environment;
 use crate::daemon::protocol::{Order, ProgressView, Reply, Report, Request, WorkerHello};
-use crate::daemon::wire::{ANSWER_BYTES_MAX, Connection};
+use crate::daemon::wire::Connection;
 use crate::daemon::{Client, ClientError};
 use crate::dispatch::witness::Witness;
 use crate::job::ProcessId;
@@ -31,8 +32,15 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 /// How long a finished worker keeps trying to reach a daemon. After that its run folder tells.
 const REPORT_BUDGET: Duration = Duration::from_secs(120);
 
-/// How long between two tries.
-const RETRY_EVERY: Duration = Duration::from_millis(50);
+/// How long the daemon may take to say what is usual: advice is good without it, too.
+const ADVICE_BUDGET: Duration = Duration::from_millis(500);
+
+/// How long between two tries: little at first, more and more when they come to nothing.
+const RETRY_AT_FIRST: Duration = Duration::from_millis(50);
+const RETRY_AT_LAST: Duration = Duration::from_secs(1);
+
+/// How long the daemon may take to take in a step of progress: whoever waits for it watches over the run, too.
+const TELL_BUDGET: Duration = Duration::from_secs(2);
 
 /// Why a worker could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -57,8 +65,14 @@ pub async fn work(environment: &Environment, folder: &Path) -> Result<(), Worker
     let plan = folder.read_plan()?;
     let prompt = launch::own_input().map_err(WorkerError::NoPrompt)?;
     let process = process::identify(std::process::id()).ok_or(WorkerError::NoIdentity)?;
-    let mut link =
-        Link { client: Client::new(environment), job: plan.job, process, running: false, connection: None };
+    let mut link = Link {
+        client: Client::new(environment),
+        job: plan.job,
+        process,
+        running: false,
+        connection: None,
+        pause: RETRY_AT_FIRST,
+    };
     link.connect().await?;
     // The daemon brings the start to disk: time for what can be done before. What fails here fails again in the run.
     let _told_by_the_run = folder.make_outputs();
@@ -75,12 +89,16 @@ pub async fn work(environment: &Environment, folder: &Path) -> Result<(), Worker
             afterlife.end().await;
         }
     };
-    let (recorded, ()) = tokio::join!(link.report(findings), ended);
+    let (recorded, ()) = tokio::join!(link.report(findings, REPORT_BUDGET), ended);
     // The session is over, its group is gone: its place is free, and what follows must not delay whoever gets it.
     drop(link);
     launch::give_way();
     if let Some(afterlife) = afterlife {
-        let _told_in_the_log = afterlife.settle().await;
+        let swept = afterlife.settle().await.swept;
+        if !swept.is_empty() {
+            let left: Vec<_> = swept.iter().map(|left| format!("{} ({})", left.pid, left.command)).collect();
+            warn!(job = %plan.job, processes = left.join(", "), "the run had left processes behind; they were killed");
+        }
     }
     if recorded {
         let _left_for_the_daemon = folder.remove();
@@ -114,7 +132,7 @@ async fn run(
             }
             Note::Worked => witness.iter().for_each(Witness::stir),
             // Whatever it says first, the start is over.
-            Note::Session(_) | Note::Init(_) => progress.send_modify(|_| {}),
+            Note::Begun => progress.send_modify(|_| {}),
         }
     };
     let (stop, stopped) = oneshot::channel::<String>();
@@ -137,11 +155,17 @@ async fn run(
             // Cancel-safe, as are the two below: nothing is taken until it is returned. Progress has to wait while there is
             // no connection, lest it interrupts the way to a new one again and again.
             order = link.order() => {
-                if let Some(Order::Stop(who)) = order
+                let why = match order {
+                    Some(Order::Stop(who)) => Some(who),
+                    // Nobody gets what it would still spend on.
+                    Some(Order::Dismissed) => Some("its job has ended".to_owned()),
+                    Some(Order::Run | Order::Recorded | Order::Unknown) | None => None,
+                };
+                if let Some(why) = why
                     && let Some(stop) = stop.take()
                 {
                     // A run that has just ended no longer listens.
-                    let _ended = stop.send(who);
+                    let _ended = stop.send(why);
                 }
             }
             changed = seen.changed(), if !waiting && connected => {
@@ -170,39 +194,38 @@ async fn run(
             if let Some(witness) = &witness {
                 report.result.changes = witness.end(&report).await;
             }
-            let (result, answer) = (report.result, shortened(report.answer));
-            (Findings { result, answer, calls: report.calls }, Some(afterlife))
+            if report.result.class == Some(FailureClass::Timeout) {
+                report.result.hint = Some(more_time(plan, &report.result, link.usual(plan).await.as_ref()));
+            }
+            let runner::RunReport { result, answer, calls, .. } = report;
+            (Findings { result, answer, calls }, Some(afterlife))
         }
-        Err(error) => ((spawn_failure(&error), Answer::default()).into(), None),
+        Err(error) => ((spawn_failure(&error, plan), Answer::default()).into(), None),
     }
 }
 
-fn spawn_failure(error: &SpawnError) -> RunResult {
+/// Returns what to do about a run whose time was over.
+fn more_time(plan: &RunPlan, result: &RunResult, usual: Option<&Typical>) -> String {
+    let overrun = Overrun {
+        agent: plan.agent.as_str(),
+        session: result.session.as_ref(),
+        seconds: plan.timeout().as_secs(),
+        text_kept: result.partial,
+    };
+    overrun.hint(usual)
+}
+
+fn spawn_failure(error: &SpawnError, plan: &RunPlan) -> RunResult {
     let class = error.class();
     let mut result = RunResult::failed(class, crate::model::with_causes(error), 0);
     result.hint = Some(match class {
-        FailureClass::NotFound => {
-            "Check the agent's directory and the `claude` program with: agent-dispatch describe AGENT"
-                .to_owned()
-        }
+        FailureClass::NotFound => format!(
+            "Check the agent's directory and the `claude` program with: agent-dispatch describe {}",
+            plan.agent
+        ),
         _ => "Try the same command by hand in the agent's directory: claude --version".to_owned(),
     });
     result
-}
-
-/// Cuts an answer that is longer than any store keeps, and says so in it.
-fn shortened(mut answer: Answer) -> Answer {
-    if answer.text.len() > ANSWER_BYTES_MAX {
-        let size = answer.text.len();
-        let mut end = ANSWER_BYTES_MAX;
-        while !answer.text.is_char_boundary(end) {
-            end -= 1;
-        }
-        answer.text.truncate(end);
-        let cut = format!("\n[cut: the answer was {size} bytes, {ANSWER_BYTES_MAX} are kept]");
-        answer.text.push_str(&cut);
-    }
-    answer
 }
 
 enum Place {
@@ -217,6 +240,8 @@ struct Link {
     process: ProcessId,
     running: bool,
     connection: Option<Connection>,
+    /// How long to wait before the next try.
+    pause: Duration,
 }
 
 impl Link {
@@ -230,10 +255,19 @@ impl Link {
                     self.running = true;
                     return Ok(Place::Given);
                 }
-                Some(Order::Stop(_) | Order::Dismissed | Order::Recorded) => return Ok(Place::Refused),
-                None => sleep(RETRY_EVERY).await,
+                // Nothing has run, so nothing is lost with its folder.
+                Some(Order::Stop(_) | Order::Dismissed | Order::Recorded | Order::Unknown) => {
+                    return Ok(Place::Refused);
+                }
+                None => self.rest().await,
             }
         }
+    }
+
+    /// Waits before the next try.
+    async fn rest(&mut self) {
+        sleep(self.pause).await;
+        self.pause = RETRY_AT_LAST.min(self.pause * 2);
     }
 
     async fn connect(&mut self) -> Result<(), ClientError> {
@@ -252,6 +286,9 @@ impl Link {
             None => return None,
         };
         if let Ok(Some(Reply::Order(order))) = reply {
+            if order != Order::Unknown {
+                self.pause = RETRY_AT_FIRST;
+            }
             return Some(order);
         }
         self.connection = None;
@@ -263,14 +300,29 @@ impl Link {
         if self.connection.is_some() {
             return self.receive().await;
         }
-        sleep(RETRY_EVERY).await;
-        // A daemon that cannot be reached is tried again: the run goes on meanwhile.
+        self.rest().await;
+        // A daemon that cannot be reached, or that does not know us, is tried again: the run goes on meanwhile.
         let _tried_again = self.connect().await;
         None
     }
 
-    /// Tells the daemon something that may get lost.
+    /// Asks what dispatches to the agent usually take, on a connection of its own: this one is for orders and reports.
+    async fn usual(&self, plan: &RunPlan) -> Option<Typical> {
+        let request = Request::Typical(vec![plan.agent.to_string()]);
+        match timeout(ADVICE_BUDGET, self.client.ask_if_running(&request)).await {
+            Ok(Ok(Some(Reply::Typical(mut known)))) => known.remove(plan.agent.as_str()),
+            _ => None,
+        }
+    }
+
+    /// Tells the daemon something that may get lost. One that does not take it in is left.
     async fn tell(&mut self, report: &Report) {
+        if timeout(TELL_BUDGET, self.send(report)).await.is_err() {
+            self.connection = None;
+        }
+    }
+
+    async fn send(&mut self, report: &Report) {
         if let Some(connection) = &mut self.connection
             && connection.send(report).await.is_err()
         {
@@ -278,24 +330,30 @@ impl Link {
         }
     }
 
-    /// Tells the daemon what came of it until the daemon says that it is on disk. Returns whether it is.
-    async fn report(&mut self, findings: Findings) -> bool {
+    /// Tells the daemon what came of it until the daemon says that it is on disk. Returns whether it is. A daemon that hangs
+    /// takes all of it and says nothing: it is not waited for longer than `most`.
+    async fn report(&mut self, findings: Findings, most: Duration) -> bool {
         let report = Report::Ended(Box::new(findings));
-        let deadline = Instant::now() + REPORT_BUDGET;
-        while Instant::now() < deadline {
-            if self.connection.is_none() && self.connect().await.is_err() {
-                sleep(RETRY_EVERY).await;
-                continue;
-            }
-            self.tell(&report).await;
-            while self.connection.is_some() {
-                match self.receive().await {
-                    Some(Order::Recorded | Order::Dismissed) => return true,
-                    Some(Order::Run | Order::Stop(_)) | None => {}
+        let recorded = async {
+            loop {
+                if self.connection.is_none() && self.connect().await.is_err() {
+                    self.rest().await;
+                    continue;
                 }
+                self.send(&report).await;
+                while self.connection.is_some() {
+                    match self.receive().await {
+                        Some(Order::Recorded | Order::Dismissed) => return true,
+                        Some(Order::Unknown) => return false,
+                        Some(Order::Run | Order::Stop(_)) | None => {}
+                    }
+                }
+                self.rest().await;
             }
-            sleep(RETRY_EVERY).await;
-        }
-        false
+        };
+        timeout(most, recorded).await.unwrap_or(false)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -235,6 +235,8 @@ impl AgentDetail {
                         settings is ignored there. Run `claude` in it once, or list the tools in `allowed_tools`.";
             notes.insert("trust".to_owned(), note.to_owned());
         }
+        let checkout = facts.is_healthy().then(|| project::checkout(&facts.directory)).flatten();
+        let (git_head, git_branch) = checkout.map(|it| (it.head.commit, it.head.branch)).unwrap_or_default();
         notes.append(&mut warnings(config, agent.name.as_str()));
         let mut summary = AgentDocument::of(agent, facts);
         for found in [&mut summary.mcp_servers, &mut summary.stacks, &mut summary.dbs] {
@@ -267,8 +269,8 @@ impl AgentDetail {
                 .filter(|name| facts.directory.join(name).is_file())
                 .map(ToString::to_string)
                 .collect(),
-            git_head: facts.git.as_ref().and_then(|git| git.commit.clone()),
-            git_branch: facts.git.as_ref().and_then(|git| git.branch.clone()),
+            git_head,
+            git_branch,
             trusted,
             claude_md_preview,
             claude_md_truncated,

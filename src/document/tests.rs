@@ -19,7 +19,10 @@ fn parts_put_together_are_the_whole() {
         let (mut whole, mut offset) = (String::new(), Some(0));
         while let Some(at) = offset {
             let mut document = DispatchDocument::default();
-            document.part(&answer, size, "id", usize::try_from(at).unwrap(), chars);
+            let extent = Extent::Part { offset: usize::try_from(at).unwrap(), chars };
+            let mut part = answer.clone();
+            part.keep(extent.portion());
+            document.part(&part, size, "id", usize::try_from(at).unwrap(), chars);
             whole.push_str(document.result.as_deref().unwrap());
             assert_eq!(document.truncated.is_some(), chars < 15, "{chars}");
             offset = document.next_offset;

@@ -23,6 +23,14 @@ fn whose_move_it_is_decides_the_exit_code() {
 }
 
 #[test]
+fn a_dispatch_that_runs_is_named_whatever_else_is_not_known() {
+    let job = crate::model::JobId::generate();
+    let report = Report::from(DispatchError::Untold { job, source: ClientError::Confused });
+    let told = [&report.message, &report.hints[0]].map(|text| text.contains(&job.to_string()));
+    assert_eq!((report.kind, told), (Kind::Unavailable, [true, true]));
+}
+
+#[test]
 fn a_change_that_was_not_made_says_so_and_keeps_the_code_of_its_reason() {
     let error = ChangeError::NotMade(ClientError::Confused);
     let report = Report::from(error);

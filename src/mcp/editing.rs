@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::CallToolResult;
 use rmcp::service::{RequestContext, RoleServer};
-use rmcp::{tool, tool_router};
+use rmcp::tool;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -15,6 +15,7 @@ use crate::config::settings::value_of;
 use crate::dispatch::Frontend;
 use crate::document::agents::{unknown, warnings};
 use crate::error::{Kind, Report};
+use crate::mcp::listing::routes;
 use crate::mcp::{Server, answer, refusal, schema};
 use crate::model::BudgetLimit;
 
@@ -165,7 +166,9 @@ struct SettingsDocument {
     settings: Map<String, Value>,
 }
 
-#[tool_router(router = editing_tools, vis = "pub(super)")]
+routes!(editing_routes: add_agent, remove_agent, update_agent, update_settings);
+
+#[cfg_attr(test, rmcp::tool_router(router = editing_tools, vis = "pub(super)"))]
 impl Server {
     /// Makes a directory an agent that tasks can be dispatched to. Its description is read from the directory when none is
     /// given.

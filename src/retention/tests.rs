@@ -135,13 +135,24 @@ fn a_run_folder_goes_an_hour_after_its_job_and_never_before() {
     // Whatever is kept of jobs: a folder is scratch.
     for rule in [rule(Retention::Unended), rule(Retention::Last(7 * DAY))] {
         let (old, fresh) = (NOW.minus_millis(3_600_001), NOW.minus_millis(3_600_000));
-        assert!(rule.folder_goes(id(old), None));
-        assert!(!rule.folder_goes(id(fresh), None));
         for state in State::ALL {
             let ended = |at| Some(job(state, NOW.minus_millis(30 * DAY), Some(at)));
             assert_eq!(rule.folder_goes(id(old), ended(old).as_ref()), state.is_terminal(), "{state:?}");
             assert!(!rule.folder_goes(id(old), ended(fresh).as_ref()), "{state:?}");
         }
+    }
+}
+
+#[test]
+fn a_run_folder_whose_job_is_not_known_stays_as_long_as_a_job_would() {
+    for (retention, stays, goes) in [
+        (Retention::Unended, 3_600_000, 3_600_001),
+        (Retention::Last(60_000), 3_600_000, 3_600_001),
+        (Retention::Last(7 * DAY), 7 * DAY, 7 * DAY + 1),
+    ] {
+        let rule = rule(retention);
+        assert!(!rule.folder_goes(id(NOW.minus_millis(stays)), None), "{retention:?}");
+        assert!(rule.folder_goes(id(NOW.minus_millis(goes)), None), "{retention:?}");
     }
 }
 

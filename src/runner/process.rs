@@ -9,7 +9,9 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitIdStatus, WaitOptions};
 use tokio::io::unix::AsyncFd;
 
@@ -19,6 +21,9 @@ use crate::model::FailureClass;
 use crate::plan::RunPlan;
 use crate::runner::folder::{FolderError, RunFolder};
 use crate::runner::readiness;
+
+/// How often a process is looked at that cannot be waited for.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A run that did not start. Nothing is left running.
 #[derive(Debug, thiserror::Error)]
@@ -194,34 +199,54 @@ pub(super) fn has_children() -> bool {
 /// Returns the identity of the process that has this number now; `None` when there is none.
 pub fn identify(pid: u32) -> Option<ProcessId> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    living_since(&stat).map(|start_ticks| ProcessId { pid, start_ticks })
+}
+
+/// Returns when the process started of which the kernel says this; nothing when it is dead.
+fn living_since(stat: &str) -> Option<u64> {
     // The name, in parentheses, may itself contain parentheses and spaces.
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_ascii_whitespace();
     let alive = !matches!(fields.next()?, "Z" | "X");
     // The state was field 3 and the start is field 22.
     let start_ticks = fields.nth(18)?.parse().ok()?;
-    alive.then_some(ProcessId { pid, start_ticks })
+    alive.then_some(start_ticks)
 }
 
-/// Returns when the process is gone, at once when it is already. Must be called inside a tokio runtime.
+/// Returns when the process is gone, at once when it is already. That it cannot be looked at does not mean that. Must be
+/// called inside a tokio runtime.
 pub async fn wait_gone(process: ProcessId) {
     let number = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
-    let Some(handle) = number.and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok())
-    else {
-        return;
-    };
-    // Looked at after it was opened: a number that has a new owner by now names another process.
-    if !is_alive(process) {
-        return;
-    }
-    if let Ok(handle) = readiness::register(handle) {
-        drop(handle.readable().await);
+    loop {
+        let handle = number.and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok());
+        // Looked at after it was opened: a number that has a new owner by now names another process.
+        if is_gone(process) {
+            return;
+        }
+        match handle.and_then(|handle| readiness::register(handle).ok()) {
+            Some(handle) if handle.readable().await.is_ok() => return,
+            // No file descriptor is left, most likely.
+            Some(_) | None => tokio::time::sleep(LOOK_EVERY).await,
+        }
     }
 }
 
 /// Returns whether that very process is still running; a dead one that waits to be reaped is not.
 pub fn is_alive(process: ProcessId) -> bool {
     identify(process.pid) == Some(process)
+}
+
+/// Returns whether that very process is known to be gone.
+fn is_gone(process: ProcessId) -> bool {
+    match fs::read_to_string(format!("/proc/{}/stat", process.pid)) {
+        Ok(stat) => living_since(&stat) != Some(process.start_ticks),
+        Err(error) => is_of_nobody(&error),
+    }
+}
+
+/// Returns whether what of a process could not be read is not there: the process is gone.
+fn is_of_nobody(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::SRCH.raw_os_error())
 }
 
 /// Returns a command for `program`, with nothing set yet.
@@ -255,7 +280,7 @@ pub(super) fn before_exec(command: &mut Command, tie: Tie) {
             rustix::process::set_parent_process_death_signal(Some(Signal::INT))?;
             // A parent that died before that call sends nothing any more.
             if rustix::process::getppid() != Some(parent) {
-                return Err(rustix::io::Errno::SRCH.into());
+                return Err(Errno::SRCH.into());
             }
         }
         // SAFETY: the call takes three numbers and marks files as not to be inherited; it touches no memory. Kernels

@@ -6,15 +6,15 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use rustix::process::Signal;
 use tokio::time::Instant;
 
 use crate::answer::{Note, Stream};
-use crate::model::{Answer, Ending, Exit, Findings, JobId, RunResult, Timestamp, ToolCall};
-use crate::plan::RunPlan;
-use crate::runner::folder::RunFolder;
+use crate::model::{Answer, Ending, Exit, FailureClass, Findings, JobId, RunResult, Timestamp, ToolCall};
+use crate::plan::{Expects, RunPlan};
+use crate::runner::folder::{FolderError, RunFolder};
 use crate::runner::lifecycle::{Action, Aftermath, End, Happening, Lifecycle, Limits};
 use crate::runner::process::{self, Leader, SpawnError};
 use crate::runner::sweep::{self, Swept};
@@ -104,42 +104,69 @@ pub async fn run(
         stderr_tail: stderr_tail(&folder.stderr()),
         elapsed_ms: millis(elapsed),
     };
-    let Findings { result, answer, calls } = conclude(stream, plan, &ending);
+    let Findings { result, answer, calls } = conclude(stream, plan.agent.as_str(), plan.timeout_ms, &ending);
     let report = RunReport { result, answer, calls, pid: leader.id() };
     let aftermath = Aftermath::of(&life, elapsed);
     let afterlife = Afterlife { aftermath, leader, started, run: plan.job, tail, exit: None, ended: false };
     Ok((report, afterlife))
 }
 
-/// Returns what came of a run whose worker died, if its result line made it to the file: then the run is a finished one,
-/// paid for and answered.
-pub fn leftover(folder: &RunFolder) -> Option<Findings> {
-    let plan = folder.read_plan().ok()?;
-    let mut stdout = File::open(folder.stdout()).ok()?;
-    let mut stream = Stream::new(plan.expects.clone(), plan.profile.max_budget_usd);
+/// Returns what came of a run of `agent` whose worker died, if a result line made it to the file: then the run is a finished
+/// one, paid for and answered. One that the death of its worker has interrupted is of that class. `started` says when it
+/// began.
+///
+/// An error means that the folder cannot be read now, and says nothing about what is in it.
+pub fn leftover(
+    folder: &RunFolder,
+    agent: &str,
+    started: Option<Timestamp>,
+) -> Result<Option<Findings>, FolderError> {
+    let (expects, budget) = match folder.read_plan() {
+        Ok(plan) => (plan.expects, plan.profile.max_budget_usd),
+        // Another version wrote it: the answer is worth more than its form.
+        Err(FolderError::BadPlan { .. }) => (Expects::Text, None),
+        Err(FolderError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let path = folder.stdout();
+    let failed = |source| FolderError::Read { path: path.clone(), source };
+    let mut stdout = match File::open(&path) {
+        Ok(stdout) => stdout,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut stream = Stream::new(expects, budget);
     let mut piece = vec![0; 64 * 1024];
     loop {
-        let length = stdout.read(&mut piece).ok()?;
+        let length = stdout.read(&mut piece).map_err(failed)?;
         let Some(bytes @ [_, ..]) = piece.get(..length) else { break };
         drop(stream.feed(bytes, 0));
     }
-    let written = |file: &Path| std::fs::metadata(file).and_then(|metadata| metadata.modified()).ok();
-    let elapsed = written(&folder.stdout())
-        .zip(written(&folder.plan()))
-        .and_then(|(end, start)| end.duration_since(start).ok())
-        .unwrap_or_default();
+    stream.finish(0);
+    let written = stdout.metadata().and_then(|metadata| metadata.modified()).ok();
+    let written = written.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    let written = written.map(|at| Timestamp::from_millis(millis(at)));
     let ending = Ending {
         stopped: None,
         exit: None,
         stderr_tail: stderr_tail(&folder.stderr()),
-        elapsed_ms: millis(elapsed),
+        elapsed_ms: written.zip(started).map_or(0, |(end, start)| end.millis_since(start)),
     };
-    stream.result_seen().then(|| conclude(stream, &plan, &ending))
+    let (seen, aborted) = (stream.result_seen(), stream.aborted());
+    let mut findings = conclude(stream, agent, 0, &ending);
+    if aborted {
+        findings.result.class = Some(FailureClass::Interrupted);
+    }
+    Ok(seen.then_some(findings))
 }
 
-fn conclude(stream: Stream, plan: &RunPlan, ending: &Ending) -> Findings {
+fn conclude(stream: Stream, agent: &str, timeout_ms: u64, ending: &Ending) -> Findings {
     let calls = stream.calls();
-    let (result, answer) = stream.conclude(ending, plan.agent.as_str(), plan.timeout_ms, Timestamp::now());
+    let (mut result, mut answer) = stream.conclude(ending, agent, timeout_ms, Timestamp::now());
+    if answer.fit() {
+        let told = "the JSON value is too long to be given beside the text: it is the text".to_owned();
+        result.hint = Some(result.hint.map_or(told.clone(), |hint| format!("{hint}. {told}")));
+    }
     Findings { result, answer, calls }
 }
 

@@ -382,7 +382,7 @@ fn connections_kept_open_to_a_daemon_that_died_do_no_harm() {
 }
 
 /// Says hello as the worker of a job, as a worker does that runs already or not.
-async fn as_worker(frontend: &Frontend, job: JobId, running: bool) -> Connection {
+pub(crate) async fn as_worker(frontend: &Frontend, job: JobId, running: bool) -> Connection {
     let mut connection = frontend.client.connection().await.unwrap();
     let process = identify(std::process::id()).unwrap();
     connection.send(&Request::Worker(WorkerHello { job, process, running })).await.unwrap();
@@ -390,7 +390,7 @@ async fn as_worker(frontend: &Frontend, job: JobId, running: bool) -> Connection
 }
 
 /// Returns the next order that a worker gets.
-async fn order(connection: &mut Connection) -> Order {
+pub(crate) async fn order(connection: &mut Connection) -> Order {
     match connection.receive::<Reply>().await.unwrap() {
         Some(Reply::Order(order)) => order,
         other => panic!("{other:?}"),

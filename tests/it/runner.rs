@@ -148,7 +148,7 @@ fn a_plain_answer_is_reported_and_nothing_is_left() {
     assert_eq!(leftovers, Leftovers { exit: Some(Exit::Code(0)), swept: Vec::new() });
     assert_eq!(identify(report.pid), None);
     assert!(!Path::new(&format!("/proc/{}", report.pid)).exists(), "it was not reaped");
-    assert_eq!(world.notes.first(), Some(&Note::Session(world.plan.session.clone())));
+    assert_eq!(world.notes.first(), Some(&Note::Begun));
 }
 
 #[test]
@@ -247,18 +247,46 @@ fn many_runs_at_once_keep_their_answers_apart() {
     });
 }
 
+fn leftover(world: &World) -> Option<Findings> {
+    runner::leftover(&world.folder, "worker", None).unwrap()
+}
+
 #[test]
 fn a_finished_run_whose_worker_died_is_found_in_its_folder() {
     let mut world = World::new("say paid for");
     let (report, _) = run_to_the_end(&mut world);
-    let Findings { result, answer, .. } = runner::leftover(&world.folder).unwrap();
+    let Findings { result, answer, .. } = leftover(&world).unwrap();
     assert!(result.success);
     assert_eq!(answer, report.answer);
+    // Its last line feed is not needed, and a plan that cannot be read is no reason to lose the answer.
+    let stdout = fs::read_to_string(world.folder.stdout()).unwrap();
+    fs::write(world.folder.stdout(), stdout.trim_end()).unwrap();
+    fs::write(world.folder.plan(), "{}").unwrap();
+    assert_eq!(leftover(&world).unwrap().answer, report.answer);
 
     let mut world = World::new("say not the end; no-result");
     run_to_the_end(&mut world);
-    assert_eq!(runner::leftover(&world.folder), None);
+    assert_eq!(leftover(&world), None);
 
     world.folder.clone().remove().unwrap();
-    assert_eq!(runner::leftover(&world.folder), None);
+    assert_eq!(leftover(&world), None);
+}
+
+#[test]
+fn an_error_that_was_reported_is_told_from_one_that_a_signal_brought() {
+    let mut world = World::new("auth-error");
+    run_to_the_end(&mut world);
+    assert_eq!(leftover(&world).unwrap().result.class, Some(FailureClass::Auth));
+    let aborted = r#"{"type":"result","subtype":"error_during_execution","is_error":true}"#;
+    fs::write(world.folder.stdout(), aborted).unwrap();
+    assert_eq!(leftover(&world).unwrap().result.class, Some(FailureClass::Interrupted));
+}
+
+#[test]
+fn what_cannot_be_read_is_not_taken_for_nothing() {
+    let mut world = World::new("say paid for");
+    run_to_the_end(&mut world);
+    fs::remove_file(world.folder.stdout()).unwrap();
+    fs::create_dir(world.folder.stdout()).unwrap();
+    assert!(runner::leftover(&world.folder, "worker", None).is_err());
 }

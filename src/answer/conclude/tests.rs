@@ -100,7 +100,8 @@ fn a_run_stopped_before_it_said_anything_has_nothing_to_keep_or_to_go_on_with() 
 #[test]
 fn an_answer_beats_the_stop_that_came_after_it_and_so_does_an_error_of_its_own() {
     let (result, answer) = conclude(Expects::Text, &[answered("whole")], &stopped(StopReason::TimedOut));
-    assert_eq!((result.success, result.partial, answer.text.as_str()), (true, false, "whole"));
+    assert_eq!((result.success, result.partial, answer.text.as_str()), (true, true, "whole"));
+    assert!(!result.cacheable(), "it is served to those who have more patience");
     assert_eq!(
         result.hint.as_deref(),
         Some("it answered while it was being stopped because its time was over")
@@ -229,9 +230,10 @@ fn json_is_found_in_the_answer_or_its_absence_is_told() {
     let (result, answer) =
         conclude(Expects::Json, &[answered("```json\n{\"a\": 1}\n```\nSTATUS: done")], &ended());
     assert_eq!((result.success, result.hint, answer.parsed.as_deref()), (true, None, Some("{\"a\": 1}")));
+    assert!(!result.partial);
     assert_eq!(answer.text, "```json\n{\"a\": 1}\n```");
     let (result, answer) = conclude(Expects::Json, &[answered("no")], &ended());
-    assert_eq!((result.success, answer.parsed), (true, None));
+    assert_eq!((result.success, result.partial, answer.parsed), (true, true, None));
     assert_eq!(result.hint.as_deref(), Some("the answer is not the one JSON value that was asked for"));
     let (_, answer) = conclude(Expects::Text, &[answered("{}")], &ended());
     assert_eq!(answer.parsed, None, "nobody asked for it");
@@ -353,4 +355,19 @@ fn a_value_that_the_cli_took_is_checked_against_the_whole_schema() {
     assert_eq!(error, "the agent's value does not fit the JSON Schema: at /n: 7 is not multipleOf 5");
     assert_eq!(answer.parsed.as_deref(), Some(r#"{"n":7}"#), "it was paid for");
     assert_eq!((answer.text.as_str(), wrong.partial, wrong.cost_usd), (r#"{"n":7}"#, false, Some(0.25)));
+}
+
+#[test]
+fn servers_that_did_not_connect_are_told_with_every_end() {
+    let server = |name: &str, status: &str| json!({"name": name, "status": status});
+    let servers = json!([server("a", "connected"), server("b", "failed"), {"name": 1}, 5, server("c", "pending"),
+        server("d\ne", "needs-auth"), server("f", "disabled")]);
+    let init = json!({"type": "system", "subtype": "init", "session_id": SESSION, "mcp_servers": servers});
+    let told = "MCP servers did not connect, so their tools were missing: b (failed), d e (needs-auth)";
+    let (result, _) = conclude(Expects::Text, &[init.clone(), answered("done")], &ended());
+    assert_eq!((result.success, result.hint.as_deref()), (true, Some(told)));
+    let (result, _) = conclude(Expects::Text, &[init], &stopped(StopReason::TimedOut));
+    assert!(result.hint.unwrap().ends_with(&format!(". {told}")));
+    let quiet = json!({"type": "system", "subtype": "init", "mcp_servers": [server("a", "connected")]});
+    assert_eq!(conclude(Expects::Text, &[quiet, answered("done")], &ended()).0.hint, None);
 }

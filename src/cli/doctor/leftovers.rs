@@ -114,10 +114,12 @@ fn folders(facts: &Facts) -> Option<Finding> {
         .collect();
     let details = left.iter().map(|path| path.display().to_string()).take(DETAILS_MAX);
     (!left.is_empty()).then(|| {
-        // A daemon that starts takes in what they hold, and removes them.
+        // A daemon that starts takes in what they hold, and removes them; others go when jobs of their age do.
+        let kept = "The folder of a dispatch that the store does not know may hold its only answer (`stdout`): \
+                    it stays for as long as finished dispatches do.";
         Finding::warn(LEFTOVERS, format!("run folders of dispatches that are over: {}", left.len()))
-            .details(details.collect::<Vec<_>>())
-            .fix("agent-dispatch daemon stop && agent-dispatch jobs")
+            .details(details.chain([kept.to_owned()]).collect::<Vec<_>>())
+            .fix("agent-dispatch daemon stop && agent-dispatch gc")
     })
 }
 

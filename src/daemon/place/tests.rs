@@ -47,12 +47,15 @@ fn where_a_daemon_listens_is_noted_for_those_who_look_in_another_place() {
     let scratch = tempfile::tempdir().unwrap();
     let root = scratch.path().join("state");
     let (with, without) = (StatePaths::new(root.clone(), Some(scratch.path())), StatePaths::new(root, None));
-    assert_eq!(noted_socket(&without), None);
+    assert_eq!(noted_daemon(&without), None);
     prepare(&with).unwrap();
     fs::write(with.daemon_lock(), "").unwrap();
-    assert_eq!(noted_socket(&without), None);
-    note_socket(&with).unwrap();
-    assert_eq!(noted_socket(&without), Some(with.socket.clone()));
-    note_socket(&without).unwrap();
-    assert_eq!(noted_socket(&with), Some(without.socket));
+    assert_eq!(noted_daemon(&without), None);
+    note_daemon(&with).unwrap();
+    let this = std::process::id();
+    assert_eq!(noted_daemon(&without), Some((this, with.socket.clone())));
+    note_daemon(&without).unwrap();
+    assert_eq!(noted_daemon(&with), Some((this, without.socket)));
+    fs::write(with.daemon_lock(), "/a/path/alone").unwrap();
+    assert_eq!(noted_daemon(&with), None);
 }

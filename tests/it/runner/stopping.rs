@@ -111,7 +111,7 @@ fn a_run_whose_worker_dies_is_interrupted() {
     let pid = u32::try_from(told["pid"].as_u64().unwrap()).unwrap();
     on_runtime(holds("it is gone", || identify(pid).is_none()));
     // It had time for its result line, which whoever comes after finds.
-    let Findings { result, .. } = runner::leftover(&folder).unwrap();
+    let Findings { result, .. } = runner::leftover(&folder, "worker", None).unwrap().unwrap();
     assert!(!result.success);
     fs::remove_dir_all(root).unwrap();
 }

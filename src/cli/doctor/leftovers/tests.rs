@@ -47,7 +47,7 @@ fn only_what_belongs_to_no_living_dispatch_is_left_over() {
     };
     let want = [
         (LEFTOVERS, "kill -9 6 7".to_owned()),
-        (LEFTOVERS, "agent-dispatch daemon stop && agent-dispatch jobs".to_owned()),
+        (LEFTOVERS, "agent-dispatch daemon stop && agent-dispatch gc".to_owned()),
         (LEFTOVERS, "rm -r /state/store.corrupt-1".to_owned()),
     ];
     assert_eq!(bad(&facts), want);
