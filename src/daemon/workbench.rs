@@ -58,7 +58,8 @@ impl Bench {
     /// Opens a job that runs by itself.
     pub(super) async fn open(&self) -> JobId {
         let job = JobId::generate();
-        let asked = self.connect().await.ask(&Request::Open(Box::new(request(job)), Portion::WHOLE)).await.unwrap();
+        let asked =
+            self.connect().await.ask(&Request::Open(Box::new(request(job)), Portion::WHOLE)).await.unwrap();
         assert!(matches!(asked, Reply::Admission(_)), "{asked:?}");
         job
     }
