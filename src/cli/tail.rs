@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::cli::dispatching::{beside, verdict};
 use crate::cli::jobs;
-use crate::cli::progress::Steps;
+use crate::cli::progress;
 use crate::cli::render::{harmless, note, print_text};
 use crate::daemon::ClientError;
 use crate::daemon::protocol::{ProgressView, WaitRequest};
@@ -17,17 +17,11 @@ use crate::error::{Kind, Report};
 /// Follows a job to its end. Whoever follows does not keep it alive.
 pub(super) async fn follow(frontend: &Frontend, id: &str, as_json: bool) -> Result<ExitCode, Report> {
     let view = jobs::find(frontend, id).await?;
-    let mut steps = Steps::default();
-    let mut failed = None;
-    let mut tell = |view: &ProgressView| {
-        let Some(text) = steps.next(view) else { return };
+    let (mut failed, mut told) = (None, false);
+    let mut tell = |text: String| {
         let line = if as_json { json!({"step": text}).to_string() } else { text };
         failed = failed.take().or(print_text(&format!("{}\n", harmless(&line))).err());
     };
-    // What had happened before is kept, up to a bound.
-    for text in &view.progress {
-        tell(&ProgressView { text: text.clone(), ..ProgressView::default() });
-    }
     let view = if view.record.state.is_terminal() {
         view
     } else {
@@ -39,11 +33,21 @@ pub(super) async fn follow(frontend: &Frontend, id: &str, as_json: bool) -> Resu
             detach_at_timeout: false,
             inside: frontend.environment.run,
         };
-        let mut step = |_, view: &ProgressView| tell(view);
+        // What had happened before is told first, up to a bound.
+        let mut step = |_, view: &ProgressView| {
+            if let Some(text) = progress::said(view) {
+                told = true;
+                tell(text);
+            }
+        };
         // An interrupt ends this process, and with it nothing but the looking.
         let (views, _) = frontend.wait(&wait, &mut step, std::future::pending()).await?;
         views.into_iter().next().ok_or(ClientError::Confused)?
     };
+    if !told {
+        // It had ended before anybody could be told: its last lines are kept.
+        view.progress.iter().cloned().for_each(tell);
+    }
     if let Some(report) = failed {
         return Err(report);
     }

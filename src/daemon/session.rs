@@ -12,7 +12,8 @@ use tracing::{debug, warn};
 use crate::daemon::handshake::{self, HELLO_BYTES, Intent};
 use crate::daemon::hub::{Abandoned, ConnectionId, Signal};
 use crate::daemon::protocol::{
-    CancelEffect, DaemonStatus, JobView, Order, Reply, Request, Traces, WaitEnd, WaitRequest, WireFault,
+    CancelEffect, DaemonStatus, JobView, Order, ProgressView, Reply, Request, Traces, WaitEnd, WaitRequest,
+    WireFault,
 };
 use crate::daemon::review::apart;
 use crate::daemon::serve::Daemon;
@@ -201,17 +202,17 @@ impl Talk<'_> {
             }
         }
         let signal = |job| self.daemon.hub.wait(job, self.number, wait.attach, wait.inside);
-        let mut pending: Vec<(JobId, watch::Receiver<Signal>)> =
-            wait.jobs.iter().filter_map(|job| Some((*job, signal(*job)?))).collect();
+        let mut pending: Vec<Pending> =
+            wait.jobs.iter().filter_map(|job| Some(Pending::new(*job, signal(*job)?))).collect();
         let deadline = wait.timeout_ms.map(|millis| Instant::now() + Duration::from_millis(millis));
         let enough = if wait.any { wait.jobs.len().saturating_sub(1) } else { 0 };
         while pending.len() > enough {
             let changed = futures_util::future::select_all(
-                pending.iter_mut().map(|(job, signal)| Box::pin(async { (*job, signal.changed().await) })),
+                pending.iter_mut().map(|one| Box::pin(async { one.signal.changed().await })),
             );
-            let job = tokio::select! {
+            let at = tokio::select! {
                 // Cancel-safe: a change that was not taken is seen by the next `changed`.
-                ((job, _), _, _) = changed => job,
+                (_, at, _) = changed => at,
                 () = async { match deadline { Some(at) => tokio::time::sleep_until(at).await, None => std::future::pending().await } } => {
                     return Ok(Some(self.wait_timed_out(&wait).await));
                 }
@@ -226,14 +227,13 @@ impl Talk<'_> {
                 },
                 () = self.daemon.stopping.cancelled() => return Ok(None),
             };
-            let Some(at) = pending.iter().position(|(waiting, _)| *waiting == job) else { continue };
-            let Some((_, signal)) = pending.get_mut(at) else { continue };
-            let now = signal.borrow_and_update().clone();
-            // The sender of a job that has ended is gone, and its last word said so.
-            if now.ended || signal.has_changed().is_err() {
+            let Some(one) = pending.get_mut(at) else { continue };
+            let (job, (steps, ended)) = (one.job, one.news());
+            if !steps.is_empty() {
+                self.send(&Reply::Progress(job, steps)).await?;
+            }
+            if ended {
                 pending.remove(at);
-            } else {
-                self.send(&Reply::Progress(job, now.progress)).await?;
             }
         }
         if !wait.attach {
@@ -359,6 +359,35 @@ impl Talk<'_> {
         let stopping = effect == CancelEffect::AlreadyTerminal && !found.record.state.is_terminal();
         let effect = if stopping { CancelEffect::Stopping } else { effect };
         Ok(Reply::Cancelled(Box::new(found), effect))
+    }
+}
+
+/// A job for which a caller waits.
+struct Pending {
+    job: JobId,
+    signal: watch::Receiver<Signal>,
+    /// The last step that was told.
+    told: u64,
+}
+
+impl Pending {
+    /// What the job did before is told at once.
+    fn new(job: JobId, mut signal: watch::Receiver<Signal>) -> Self {
+        if signal.borrow().has_steps() {
+            signal.mark_changed();
+        }
+        Self { job, signal, told: 0 }
+    }
+
+    /// Returns the steps that were not told yet, and whether the job has ended.
+    fn news(&mut self) -> (Vec<ProgressView>, bool) {
+        let (steps, ended) = {
+            let now = self.signal.borrow_and_update();
+            (now.after(self.told), now.ended)
+        };
+        self.told = steps.last().map_or(self.told, |step| step.number);
+        // The sender of a job that has ended is gone, and its last word said so.
+        (steps, ended || self.signal.has_changed().is_err())
     }
 }
 

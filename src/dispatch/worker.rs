@@ -13,15 +13,18 @@ use tracing::warn;
 
 use crate::answer::Note;
 use crate::config::paths::Environment;
-use crate::daemon::protocol::{Order, ProgressView, Reply, Report, Request, WorkerHello};
+use crate::daemon::protocol::{Order, Reply, Report, Request, WorkerHello};
 use crate::daemon::wire::{ANSWER_BYTES_MAX, Connection};
 use crate::daemon::{Client, ClientError};
 use crate::dispatch::witness::Witness;
+use crate::dispatch::worker::steps::Steps;
 use crate::job::ProcessId;
 use crate::model::{Answer, FailureClass, Findings, JobId, RunResult};
 use crate::plan::RunPlan;
 use crate::plan::environment::{child_environment, hand_on_trace};
 use crate::runner::{self, FolderError, RunFolder, SpawnError, launch, process};
+
+mod steps;
 
 /// How often progress is passed on: often enough for a person, seldom enough for ten thousand lines.
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
@@ -51,8 +54,14 @@ pub async fn work(environment: &Environment, folder: &Path) -> Result<(), Worker
     let folder = RunFolder::open(folder)?;
     let plan = folder.read_plan()?;
     let process = process::identify(std::process::id()).ok_or(WorkerError::NoIdentity)?;
-    let mut link =
-        Link { client: Client::new(environment), job: plan.job, process, running: false, connection: None };
+    let mut link = Link {
+        client: Client::new(environment),
+        job: plan.job,
+        process,
+        running: false,
+        connection: None,
+        steps: watch::Sender::default(),
+    };
     link.connect().await?;
     // The daemon brings the start to disk: time for what can be done before. What fails here fails again in the run.
     let _told_by_the_run = folder.make_outputs();
@@ -93,19 +102,14 @@ async fn run(
         child_environment(&environment.variables, &plan.environment, plan.job, environment.depth);
     hand_on_trace(&mut variables, &plan.environment, plan.trace);
     let witness = Witness::begin(plan, &environment.variables);
-    let (progress, mut seen) = watch::channel(ProgressView::default());
+    let steps = link.steps.clone();
+    let mut seen = steps.subscribe();
     let mut notes = |note: Note| {
         match note {
-            Note::Progress(step) => {
-                progress.send_replace(ProgressView {
-                    text: step.text,
-                    turns: step.turns,
-                    cost_usd: step.cost_usd,
-                });
-            }
+            Note::Progress(step) => steps.send_modify(|steps| steps.take(step)),
             Note::Worked => witness.iter().for_each(Witness::stir),
             // Whatever it says first, the start is over.
-            Note::Session(_) | Note::Init(_) => progress.send_modify(|_| {}),
+            Note::Session(_) | Note::Init(_) => steps.send_modify(Steps::begin),
         }
     };
     let (stop, stopped) = oneshot::channel::<String>();
@@ -146,16 +150,10 @@ async fn run(
                     alive = true;
                     link.tell(&Report::Alive).await;
                 }
-                let view = seen.borrow_and_update().clone();
-                link.tell(&Report::Progress(view)).await;
+                link.tell_steps().await;
             }
         }
     };
-    if waiting || seen.has_changed().unwrap_or(false) {
-        // The last step is kept with the job.
-        let view = seen.borrow_and_update().clone();
-        link.tell(&Report::Progress(view)).await;
-    }
     match ended {
         Ok((mut report, afterlife)) => {
             if let Some(witness) = &witness {
@@ -208,6 +206,7 @@ struct Link {
     process: ProcessId,
     running: bool,
     connection: Option<Connection>,
+    steps: watch::Sender<Steps>,
 }
 
 impl Link {
@@ -269,6 +268,19 @@ impl Link {
         }
     }
 
+    /// Tells the daemon the steps since the last time. Those that it cannot be told wait for the next one.
+    async fn tell_steps(&mut self) {
+        let steps = self.steps.borrow().unreported();
+        let Some(last) = steps.last().map(|step| step.number) else { return };
+        self.tell(&Report::Progress(steps)).await;
+        if self.connection.is_some() {
+            self.steps.send_if_modified(|steps| {
+                steps.reported(last);
+                false
+            });
+        }
+    }
+
     /// Tells the daemon what came of it until the daemon says that it is on disk. Returns whether it is.
     async fn report(&mut self, findings: Findings) -> bool {
         let report = Report::Ended(Box::new(findings));
@@ -278,6 +290,8 @@ impl Link {
                 sleep(RETRY_EVERY).await;
                 continue;
             }
+            // The last steps are kept with the job.
+            self.tell_steps().await;
             self.tell(&report).await;
             while self.connection.is_some() {
                 match self.receive().await {

@@ -34,6 +34,7 @@ mod report;
 mod runner;
 mod scene;
 mod setup;
+mod steps;
 mod terminal;
 mod upkeep;
 mod ways;

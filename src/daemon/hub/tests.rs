@@ -131,7 +131,9 @@ fn the_end_wakes_whoever_waits() {
 #[test]
 fn progress_is_bounded_and_kept_once_a_second() {
     let hub = hub(&[job(1, false)]);
-    let step = |number: u64| ProgressView { text: format!("step {number}"), turns: 0, cost_usd: None };
+    let step = |number: u64| {
+        vec![ProgressView { number, text: format!("step {number}"), ..ProgressView::default() }]
+    };
     let kept: Vec<bool> = (0..100)
         .map(|number| hub.progress(id(1), step(number), Timestamp::from_millis(number * 100)).is_some())
         .collect();
