@@ -8,7 +8,7 @@ use crate::error::{Kind, Report};
 
 /// Arguments that may come as a text or as a value; their tools look at them. Their schemas name the one form that clients
 /// should use, because clients stumble over unions.
-const SEVERAL_FORMS: [&str; 11] = [
+const SEVERAL_FORMS: [&str; 17] = [
     "job_id",
     "dispatches",
     "response_format",
@@ -18,6 +18,12 @@ const SEVERAL_FORMS: [&str; 11] = [
     "disallowed_tools",
     "capabilities",
     "risky_capabilities",
+    "callers",
+    "budget_day",
+    "budget_month",
+    "env_inherit",
+    "env_deny",
+    "env_set",
     "members",
     "remove_members",
 ];
