@@ -34,6 +34,7 @@ mod report;
 mod runner;
 mod scene;
 mod setup;
+mod setup_strays;
 mod steps;
 mod terminal;
 mod upkeep;
