@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::config::paths::{self, Environment};
 use crate::config::{Config, ConfigError, Source};
 use crate::daemon::protocol::{JobView, Outlook, ProgressView, Reply, Request, WaitEnd, WaitRequest};
@@ -130,6 +132,9 @@ pub enum DispatchError {
     /// The caller took it back.
     #[error("the dispatch was cancelled by its caller")]
     Cancelled,
+    /// It was one of many, and the caller's patience was over before its turn came.
+    #[error("it was not started: the wait was over before its turn came")]
+    NotStarted,
     /// A request that was put together on the way is not valid.
     #[error("the request is not valid: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Invalid(Vec<BadField>),
@@ -195,7 +200,7 @@ impl Frontend {
         on_progress: &mut OnProgress<'_>,
         cancelled: impl Future<Output = ()> + Send,
     ) -> Result<Dispatched, DispatchError> {
-        let config = self.config()?;
+        let (config, began) = (self.config()?, Instant::now());
         let (open, planned) = self.prepare(&config, request, client, patience);
         let job = open.job;
         let (mut connection, admission) = self.open(open).await?;
@@ -212,7 +217,8 @@ impl Frontend {
                 (job, Served::Run)
             }
         };
-        let timeout = match patience {
+        // Opening takes its time when much is opened.
+        let timeout = match patience.left(began) {
             Patience::None => {
                 self.client.keep(connection);
                 let view = self.job(waited_for).await?.ok_or(ClientError::Confused)?;

@@ -175,17 +175,18 @@ impl DispatchDocument {
             Ok(dispatched) => return Self::dispatched(dispatched, extent),
             Err(error) => error,
         };
-        let refusal = match error {
-            DispatchError::Refused(refusal) => Some(refusal),
-            _ => None,
+        let (status, class) = match error {
+            DispatchError::Refused(refusal) => ("refused", refusal.class),
+            DispatchError::NotStarted => ("failed", FailureClass::Timeout),
+            _ => ("failed", FailureClass::CliError),
         };
         let report = Report::from(error);
         Self {
             agent: agent.to_owned(),
-            status: if refusal.is_some() { "refused" } else { "failed" }.to_owned(),
+            status: status.to_owned(),
             success: Some(false),
             error: Some(report.message),
-            error_type: Some(refusal.map_or(FailureClass::CliError, |refusal| refusal.class).to_string()),
+            error_type: Some(class.to_string()),
             hint: Some(report.hints.join(" ")),
             ..Self::default()
         }

@@ -244,6 +244,12 @@ impl From<&DispatchError> for Report {
                 with_causes(error),
                 "Check free space and permissions of the state directory.",
             ),
+            DispatchError::NotStarted => Self::new(
+                Kind::Failed,
+                "not_started",
+                error.to_string(),
+                "Nothing was done, and nothing is recorded of it: send it again, with fewer at once or with dispatch_async.",
+            ),
             DispatchError::Cancelled => Self::new(
                 Kind::Failed,
                 "cancelled",
