@@ -323,11 +323,14 @@ impl Frontend {
         let state = &self.environment.state;
         let at = |path: PathBuf| move |source| DispatchError::Launch { path, source };
         let folder = RunFolder::create(&state.runs(), job)?;
-        folder.write(&planned.plan, &planned.prompt)?;
+        folder.write(&planned.plan)?;
         let log = launch::open_log(&state.log()).map_err(at(state.log()))?;
         let arguments = ["worker".into(), folder.path().as_os_str().to_owned()];
         let Environment { program, variables, .. } = &self.environment;
-        launch::detached(program, &arguments, Some(variables), "/".as_ref(), log)
+        launch::in_memory(&planned.prompt)
+            .and_then(|prompt| {
+                launch::detached(program, &arguments, Some(variables), "/".as_ref(), Some(prompt), log)
+            })
             .map_err(at(program.clone()))?;
         Ok(())
     }

@@ -73,7 +73,7 @@ impl Environment {
 
     /// Returns the environment that these variables make.
     pub fn new(
-        variables: BTreeMap<OsString, OsString>,
+        mut variables: BTreeMap<OsString, OsString>,
         directory: PathBuf,
         program: PathBuf,
     ) -> Result<Self, EnvironmentError> {
@@ -87,10 +87,14 @@ impl Environment {
             || absolute("XDG_STATE_HOME").unwrap_or_else(|| home.join(".local/state")).join("agent-dispatch");
         let root = text("AGENT_DISPATCH_STATE_DIR").map_or_else(standard, from_here);
         let state = StatePaths::new(root, absolute("XDG_RUNTIME_DIR").as_deref());
+        let named = [("AGENT_DISPATCH_CONFIG", &config_file), ("AGENT_DISPATCH_STATE_DIR", &state.root)]
+            .map(|(name, path)| text(name).map(|_| (OsString::from(name), path.as_os_str().to_owned())));
         let parsed = |name: &str| text(name).and_then(|value| value.to_str());
         // A depth that is not a number counts as outside; a negative one must not buy extra levels.
         let depth = parsed(DEPTH_VARIABLE).and_then(|depth| depth.trim().parse().ok()).unwrap_or(0);
         let run = parsed(RUN_VARIABLE).and_then(|id| id.parse().ok());
+        // The daemon, workers and runs work in other directories, and must end up at the same places.
+        variables.extend(named.into_iter().flatten());
         Ok(Self { variables, home, directory, program, config_file, state, depth, run })
     }
 

@@ -64,6 +64,22 @@ pub(super) const WORD_CHARS_MAX: usize = 200;
 /// Largest amount of money, in US dollars.
 pub(super) const DOLLARS_MAX: f64 = 1_000_000.0;
 
+/// Keys that keep something from happening: what may be meant for one of them is not passed over.
+const RESTRICTING: [&str; 12] = [
+    "allowed_tools",
+    "default_allowed_tools",
+    "disallowed_tools",
+    "default_disallowed_tools",
+    "permission_mode",
+    "default_permission_mode",
+    "max_budget_usd",
+    "default_max_budget_usd",
+    "budget",
+    "callers",
+    "env",
+    "mcp_config_edits",
+];
+
 impl<'a> Section<'a> {
     /// Opens a value that must be a mapping with these keys; nothing or null is an empty one.
     pub(super) fn open(value: Option<&'a Node>, trail: Trail, known: &[&str], out: &mut Findings) -> Self {
@@ -74,11 +90,20 @@ impl<'a> Section<'a> {
             if known.contains(&field.key.as_str()) || field.key.starts_with("x-") {
                 continue;
             }
-            let advice = nearest(&field.key, known).map_or_else(
+            let (at, meant) = (section.at(field), nearest(&field.key, known));
+            let advice = meant.map_or_else(
                 || format!("the keys known here are {}", known.join(", ")),
                 |known| format!("did you mean `{known}`?"),
             );
-            out.warning(section.at(field), Spot::Key, format!("unknown key, it is ignored: {advice}"));
+            if meant.is_some_and(|meant| RESTRICTING.contains(&meant)) {
+                out.problem(
+                    at,
+                    Spot::Key,
+                    format!("unknown key, and nothing may run unrestricted by mistake: {advice}"),
+                );
+            } else {
+                out.warning(at, Spot::Key, format!("unknown key, it is ignored: {advice}"));
+            }
         }
         section
     }
@@ -230,6 +255,10 @@ impl<'a> Section<'a> {
 
     /// Reads a list of words.
     pub(super) fn words(&self, key: &str, out: &mut Findings) -> Option<Vec<String>> {
+        if let Some(field) = self.field(key).filter(|field| matches!(field.value, Node::Null)) {
+            let message = "has no value, which is as if it were not there: write [] for an empty list";
+            out.warning(self.at(field), Spot::Value, message);
+        }
         let items = match self.value(key)? {
             Node::List(items) if items.len() <= ITEMS_MAX => items,
             Node::List(items) => {

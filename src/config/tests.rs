@@ -201,6 +201,26 @@ fn unknown_keys_are_warnings_with_the_nearest_known_one() {
 }
 
 #[test]
+fn what_may_be_meant_to_restrict_an_agent_is_not_passed_over() {
+    let config = read(
+        "agents:\n  a:\n    directory: /a\n    disallowed_tool: [Bash]\n  b:\n    directory: /b\n    callers:\n    allowed_tools: []\n",
+    )
+    .expect("usable");
+    assert_eq!(names(&config), ["b"]);
+    assert_eq!(config.agent("b").unwrap().allowed_tools, Some(Vec::new()));
+    let why = &config.broken["a"];
+    assert!(
+        listed(why)[0].contains("nothing may run unrestricted by mistake: did you mean `disallowed_tools`?"),
+        "{why:?}"
+    );
+    let warned = listed(&config.warnings);
+    assert_eq!(
+        warned,
+        ["7:5: agents.b.callers: has no value, which is as if it were not there: write [] for an empty list"]
+    );
+}
+
+#[test]
 fn anchors_and_merge_keys_are_followed() {
     let config = read(
         "x-base: &base\n  directory: /base\n  timeout: 30\nx-more: &more {model: opus, timeout: 40}\nagents:\n  a: *base\n  b:\n    <<: *base\n    timeout: 50\n  c:\n    <<: [*more, *base]\n  d:\n    <<: 5\n    directory: /d\n  e: {<<: *base, timeout: null}\n",

@@ -281,7 +281,8 @@ impl Client {
             name.to_str().is_some_and(|name| DAEMON_VARIABLES.contains(&name) || name.starts_with("LC_"))
         });
         let variables = kept.map(|(name, value)| (name.clone(), value.clone())).collect();
-        let pid = launch::detached(&environment.program, &arguments, Some(&variables), "/".as_ref(), log)?;
+        let pid =
+            launch::detached(&environment.program, &arguments, Some(&variables), "/".as_ref(), None, log)?;
         let mut word = [0; 1000];
         let length = tokio::select! {
             length = hearing.recv(&mut word) => length.ok(),

@@ -36,7 +36,7 @@ impl Frontend {
         let agent = config.agent(request.agent.as_str());
         let directory = agent.and_then(|agent| std::fs::canonicalize(&agent.directory).ok());
         let surroundings = Surroundings {
-            claude: self.claude(settings),
+            claude: self.claude(settings).filter(|program| program.is_file()),
             directory: directory.filter(|path| path.is_dir()),
             own_servers: vec![SERVER_NAME.to_owned()],
         };

@@ -26,6 +26,10 @@ use crate::runner::repository::{Range, Repository, Status};
 /// How long an answer waits for what git says.
 const PATIENCE: Duration = Duration::from_millis(50);
 
+/// How long a run goes on before git is asked for the first time: an agent needs several times as long before it can use a
+/// tool, and has the processor for itself until then.
+const HEAD_START: Duration = Duration::from_millis(30);
+
 /// How long git is left in peace between two looks, and how many times as long as the last one took: at most a fifth of
 /// a processor.
 const PEACE: Duration = Duration::from_secs(1);
@@ -90,7 +94,6 @@ impl Witness {
         };
         let (wanted, demand) = watch::channel(Wanted::default());
         let (show, seen) = watch::channel(Seen::Nothing);
-        // It comes to run when whoever starts the run waits for the first time: `claude` goes first.
         let task = tokio::spawn(looker.look_on(demand, show));
         Some(Self { directory: plan.directory.clone(), before, wanted, seen, task })
     }
@@ -163,12 +166,17 @@ impl Drop for Witness {
 impl Looker {
     /// Looks once, and again whenever a later look is wanted, with some peace in between.
     async fn look_on(self, mut demand: watch::Receiver<Wanted>, show: watch::Sender<Seen>) {
+        // Whoever is in a hurry is not kept waiting: a tool has returned already, or the run is over.
+        let hurried =
+            timeout(HEAD_START, demand.wait_for(|wanted| wanted.now || wanted.stirred > 0)).await.is_ok();
         let mut began = Instant::now();
         let Ok(first) = self.repository.status().await else {
             show.send_replace(Seen::Never);
             return;
         };
-        let unchanged = Look { head: Some(self.before.clone()), cut: first.is_cut(), ..Look::default() };
+        // What came before is not known then.
+        let cut = hurried || first.is_cut();
+        let unchanged = Look { head: Some(self.before.clone()), cut, ..Look::default() };
         show.send_replace(Seen::Look(0, Arc::new(unchanged)));
         let mut known = 0;
         loop {
@@ -181,7 +189,8 @@ impl Looker {
             let wanted = *demand.borrow();
             began = Instant::now();
             known = wanted.stirred;
-            let seen = self.look(&first).await.map_or(Seen::Never, |look| Seen::Look(known, Arc::new(look)));
+            let seen =
+                self.look(&first, cut).await.map_or(Seen::Never, |look| Seen::Look(known, Arc::new(look)));
             let over = wanted.now || matches!(seen, Seen::Never);
             show.send_replace(seen);
             if over {
@@ -190,7 +199,7 @@ impl Looker {
         }
     }
 
-    async fn look(&self, first: &Status) -> Result<Look, ProbeError> {
+    async fn look(&self, first: &Status, cut: bool) -> Result<Look, ProbeError> {
         let head = project::checkout(&self.directory).map(|now| now.head);
         let status = self.repository.status().await?;
         let to = head.as_ref().and_then(|head| head.commit.as_deref());
@@ -198,7 +207,7 @@ impl Looker {
             Some(to) => self.repository.range(self.before.commit.as_deref(), to, self.since).await?,
             None => Range::default(),
         };
-        let cut = first.is_cut() || status.is_cut() || range.cut;
+        let cut = cut || status.is_cut() || range.cut;
         Ok(Look { changed: status.changed_since(first), head, range, cut })
     }
 }

@@ -3,6 +3,8 @@
 //! It outlives the front end that started it and the daemon it reports to. What it cannot report stays in its run
 //! folder, where the next daemon finds it.
 
+use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
@@ -41,6 +43,9 @@ pub enum WorkerError {
     /// Its run folder cannot be read.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// Its standard input, which is the prompt, cannot be handed on.
+    #[error("this process has no standard input")]
+    NoPrompt(#[source] io::Error),
     /// It cannot tell itself apart from other processes.
     #[error("this process cannot read its own start time")]
     NoIdentity,
@@ -53,6 +58,7 @@ pub enum WorkerError {
 pub async fn work(environment: &Environment, folder: &Path) -> Result<(), WorkerError> {
     let folder = RunFolder::open(folder)?;
     let plan = folder.read_plan()?;
+    let prompt = launch::own_input().map_err(WorkerError::NoPrompt)?;
     let process = process::identify(std::process::id()).ok_or(WorkerError::NoIdentity)?;
     let mut link = Link {
         client: Client::new(environment),
@@ -72,11 +78,13 @@ pub async fn work(environment: &Environment, folder: &Path) -> Result<(), Worker
             return Ok(());
         }
     }
-    let (findings, mut afterlife) = run(environment, &plan, &folder, &mut link).await;
-    let recorded = link.report(findings).await;
-    if let Some(afterlife) = &mut afterlife {
-        afterlife.end().await;
-    }
+    let (findings, mut afterlife) = run(environment, &plan, &folder, prompt, &mut link).await;
+    let ended = async {
+        if let Some(afterlife) = &mut afterlife {
+            afterlife.end().await;
+        }
+    };
+    let (recorded, ()) = tokio::join!(link.report(findings), ended);
     // The session is over, its group is gone: its place is free, and what follows must not delay whoever gets it.
     drop(link);
     launch::give_way();
@@ -96,6 +104,7 @@ async fn run(
     environment: &Environment,
     plan: &RunPlan,
     folder: &RunFolder,
+    prompt: File,
     link: &mut Link,
 ) -> (Findings, Option<runner::Afterlife>) {
     let mut variables =
@@ -120,7 +129,7 @@ async fn run(
             Err(_) => std::future::pending().await,
         }
     };
-    let mut running = pin!(runner::run(plan, folder, &variables, &mut notes, cancel));
+    let mut running = pin!(runner::run(plan, folder, prompt, &variables, &mut notes, cancel));
     let mut next_progress = Instant::now();
     let mut alive = false;
     let mut waiting = false;

@@ -174,7 +174,8 @@ fn unmarked(text: &str) -> String {
 fn lines(text: &str) -> impl Iterator<Item = (&str, bool)> {
     let mut quoted = false;
     text.lines().map(move |line| {
-        if line.trim_start().starts_with("```") {
+        // A line that opens and closes a quotation quotes only itself.
+        if line.trim_start().starts_with("```") && line.matches("```").count() == 1 {
             quoted = !quoted;
         }
         let bare = line.trim_matches([' ', '\t', '*', '_', '`', '.', '!']);

@@ -42,8 +42,20 @@ const MARKER_PREFIXES: [&str; 9] = [
 /// Numbers of file descriptors that the run does not inherit.
 const MARKER_SUFFIX: &str = "_FILE_DESCRIPTOR";
 
-/// What every program needs, whatever an agent's profile lets in.
-const ALWAYS: [&str; 6] = ["HOME", "PATH", "USER", "LANG", "TERM", "TMPDIR"];
+/// What every program needs, whatever an agent's profile lets in, and what leads a dispatch from inside of a run to the same
+/// configuration and store: in another one nobody would count it, nor see that it goes in a circle.
+const ALWAYS: [&str; 10] = [
+    "HOME",
+    "PATH",
+    "USER",
+    "LANG",
+    "TERM",
+    "TMPDIR",
+    "AGENT_DISPATCH_CONFIG",
+    "AGENT_DISPATCH_STATE_DIR",
+    "XDG_STATE_HOME",
+    "XDG_RUNTIME_DIR",
+];
 
 /// The CLI retries for three minutes by itself, even with a key that is refused; three tries take about four seconds.
 const RETRIES: (&str, &str) = ("CLAUDE_CODE_MAX_RETRIES", "3");
@@ -82,7 +94,8 @@ pub fn child_environment(
     child
 }
 
-/// Puts the run into its trace, unless its rule keeps that out or sets another.
+/// Puts the run into its trace, unless its rule denies that or sets another: what it lets in is about the caller's variables,
+/// and this one is ours.
 pub fn hand_on_trace(child: &mut BTreeMap<OsString, OsString>, rule: &EnvironmentRule, trace: TraceParent) {
     if rule.set.contains_key(TRACE_VARIABLE) || matches_any(&rule.deny, TRACE_VARIABLE) {
         return;

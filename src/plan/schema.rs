@@ -36,9 +36,21 @@ const SILENT: [&str; 10] = [
 
 /// Reduces `schema`, or says why it cannot be.
 pub fn reduce(schema: &Map<String, Value>) -> Result<Reduced, String> {
-    let mut work = Work { dropped: Vec::new(), references: Vec::new() };
+    let mut work = Work::default();
     let mut root = work.object(schema, "", 0)?;
+    if !work.dropped.is_empty() {
+        // Without what was dropped, branches that exclude each other may be the same.
+        work = Work { any_of_one: true, ..Work::default() };
+        root = work.object(schema, "", 0)?;
+    }
+    let refused = |found: &str| {
+        Err(format!(
+            "the answer must be an object, not {found}: wrap it, such as \
+             {{\"type\":\"object\",\"properties\":{{\"value\":...}},\"required\":[\"value\"]}}"
+        ))
+    };
     match root.get("type") {
+        None if !allows_object(&root, &root, 0) => return refused("what this schema allows"),
         None => {
             root.insert("type".to_owned(), Value::from("object"));
         }
@@ -46,12 +58,7 @@ pub fn reduce(schema: &Map<String, Value>) -> Result<Reduced, String> {
         Some(Value::Array(kinds)) if kinds.iter().any(|kind| kind == "object") => {
             root.insert("type".to_owned(), Value::from("object"));
         }
-        Some(other) => {
-            return Err(format!(
-                "the answer must be an object, not {other}: wrap it, such as \
-                 {{\"type\":\"object\",\"properties\":{{\"value\":...}},\"required\":[\"value\"]}}"
-            ));
-        }
+        Some(other) => return refused(&other.to_string()),
     }
     let root = Value::Object(root);
     for reference in work.references {
@@ -68,9 +75,37 @@ pub fn reduce(schema: &Map<String, Value>) -> Result<Reduced, String> {
     Ok(Reduced { schema, dropped: work.dropped })
 }
 
+/// Returns whether a value that is an object can fit this part of a schema, as far as its types and values tell.
+fn allows_object(schema: &Map<String, Value>, root: &Map<String, Value>, depth: usize) -> bool {
+    // What leads in a circle says nothing.
+    if depth > DEPTH_MAX {
+        return true;
+    }
+    let part = |part: &Value| part.as_object().is_none_or(|part| allows_object(part, root, depth + 1));
+    schema.iter().all(|(keyword, value)| match (keyword.as_str(), value) {
+        ("type", Value::String(kind)) => kind == "object",
+        ("type" | "enum", Value::Array(items)) => {
+            items.iter().any(|item| item.is_object() || item == "object" && keyword == "type")
+        }
+        ("const", value) => value.is_object(),
+        ("anyOf" | "oneOf", Value::Array(parts)) => parts.iter().any(part),
+        ("allOf", Value::Array(parts)) => parts.iter().all(part),
+        ("$ref", Value::String(reference)) => {
+            let mut names =
+                reference.split('/').skip(1).map(|name| name.replace("~1", "/").replace("~0", "~"));
+            let first = names.next().and_then(|name| root.get(&name));
+            first.and_then(|first| names.try_fold(first, |at, name| at.get(&name))).is_none_or(part)
+        }
+        _ => true,
+    })
+}
+
+#[derive(Default)]
 struct Work {
     dropped: Vec<String>,
     references: Vec<String>,
+    /// Whether one of several branches is made any of them.
+    any_of_one: bool,
 }
 
 impl Work {
@@ -93,17 +128,21 @@ impl Work {
         if depth > DEPTH_MAX {
             return Err(format!("it is nested more than {DEPTH_MAX} schemas deep"));
         }
-        // Without the patterns or the first items these two would forbid what the schema allows.
-        let drops_rest = |keyword: &str| match keyword {
-            "additionalProperties" => map.contains_key("patternProperties"),
-            "items" => map.contains_key("prefixItems"),
-            _ => false,
-        };
+        // Without the patterns or the first items the first two would forbid what the schema allows; of the last, there is one.
+        let rivals = [
+            ("additionalProperties", map.contains_key("patternProperties")),
+            ("items", map.contains_key("prefixItems")),
+            ("oneOf", self.any_of_one && map.contains_key("anyOf")),
+        ];
+        let drops_rest: Vec<&str> =
+            rivals.into_iter().filter_map(|(keyword, drops)| drops.then_some(keyword)).collect();
         let mut out = Map::new();
         for (keyword, value) in map {
             let below = format!("{path}/{keyword}");
             match self.keyword(keyword, value, &below, depth)? {
-                Some((keyword, value)) if !drops_rest(&keyword) => merge(&mut out, keyword, value),
+                Some((known, value)) if !drops_rest.contains(&keyword.as_str()) => {
+                    merge(&mut out, known, value)
+                }
                 None if SILENT.contains(&keyword.as_str()) => {}
                 Some(_) | None => self.dropped.push(format!("{}: {keyword}", place(path))),
             }
@@ -153,7 +192,11 @@ impl Work {
             "$ref" => Some(self.reference(value, path)?),
             _ => None,
         };
-        let keyword = if keyword == "definitions" { "$defs" } else { keyword };
+        let keyword = match keyword {
+            "definitions" => "$defs",
+            "oneOf" if self.any_of_one => "anyOf",
+            other => other,
+        };
         Ok(kept.map(|value| (keyword.to_owned(), value)))
     }
 

@@ -1,4 +1,4 @@
-//! The folder of one run, `runs/<job id>/`: plan, prompt, and what `claude` writes, as regular files. Scratch while the
+//! The folder of one run, `runs/<job id>/`: the plan, and what `claude` writes, as regular files. Scratch while the
 //! run goes on, and the crash record when its worker dies; never state.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -113,18 +113,16 @@ impl RunFolder {
         Ok(jobs)
     }
 
-    /// Writes the plan and the prompt, which may not exist yet.
-    pub fn write(&self, plan: &RunPlan, prompt: &str) -> Result<(), FolderError> {
+    /// Writes the plan, which may not exist yet.
+    pub fn write(&self, plan: &RunPlan) -> Result<(), FolderError> {
         let path = self.plan();
-        let json = serde_json::to_vec(plan).map_err(|source| FolderError::BadPlan { path, source })?;
-        for (path, bytes) in [(self.prompt(), prompt.as_bytes()), (self.plan(), &json)] {
-            let written = || {
-                let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-                file.write_all(bytes)
-            };
-            written().map_err(|source| FolderError::Write { path: path.clone(), source })?;
-        }
-        Ok(())
+        let json = match serde_json::to_vec(plan) {
+            Ok(json) => json,
+            Err(source) => return Err(FolderError::BadPlan { path, source }),
+        };
+        let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        let written = opened.and_then(|mut file| file.write_all(&json));
+        written.map_err(|source| FolderError::Write { path, source })
     }
 
     /// Makes the files that `claude` will write, unless they are there already.
@@ -139,12 +137,6 @@ impl RunFolder {
             Ok(json) => serde_json::from_slice(&json).map_err(|source| FolderError::BadPlan { path, source }),
             Err(source) => Err(FolderError::Read { path, source }),
         }
-    }
-
-    /// Opens the prompt to be read.
-    pub(super) fn open_prompt(&self) -> Result<File, FolderError> {
-        let path = self.prompt();
-        File::open(&path).map_err(|source| FolderError::Read { path, source })
     }
 
     /// Opens one of the files that `claude` writes. Whoever shares it appends, so that nobody overwrites another's lines.
@@ -171,11 +163,6 @@ impl RunFolder {
     /// Returns the path of the plan.
     pub fn plan(&self) -> PathBuf {
         self.path.join("plan.json")
-    }
-
-    /// Returns the path of the prompt.
-    pub fn prompt(&self) -> PathBuf {
-        self.path.join("prompt")
     }
 
     /// Returns the path of what `claude` writes to its standard output.

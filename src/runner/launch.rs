@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Seek as _, Write as _};
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::Stdio;
 
-use rustix::fs::Mode;
+use rustix::fs::{MemfdFlags, Mode};
 
 use crate::model::caller::RUN_VARIABLE;
 use crate::runner::process::{self, Tie};
@@ -22,8 +23,8 @@ const BEHIND_OTHERS: i32 = 5;
 /// Length above which a log file is set aside, in bytes.
 const LOG_BYTES_MAX: u64 = 1 << 20;
 
-/// Starts `program` in a session of its own, its standard input and output null, its standard error `stderr`; with this
-/// environment, or (`None`) with ours. Returns its number.
+/// Starts `program` in a session of its own with this standard input (`None`: null), its standard output null, its standard
+/// error `stderr`; with this environment, or (`None`) with ours. Returns its number.
 ///
 /// It never inherits the id of the run that we are part of: the sweep after that run kills whoever carries it, and a
 /// worker has a run of its own while the daemon belongs to none.
@@ -32,10 +33,12 @@ pub fn detached(
     args: &[OsString],
     environment: Option<&BTreeMap<OsString, OsString>>,
     directory: &Path,
+    stdin: Option<File>,
     stderr: File,
 ) -> io::Result<u32> {
     let mut command = process::command(program);
-    command.args(args).current_dir(directory).stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
+    let stdin = stdin.map_or_else(Stdio::null, Stdio::from);
+    command.args(args).current_dir(directory).stdin(stdin).stdout(Stdio::null()).stderr(stderr);
     if let Some(environment) = environment {
         command.env_clear().envs(environment);
     }
@@ -49,6 +52,20 @@ pub fn detached(
     let reaper = std::thread::Builder::new().name("reaper".to_owned()).stack_size(REAPER_STACK_BYTES);
     drop(reaper.spawn(move || child.wait()));
     Ok(pid)
+}
+
+/// Returns a file that holds this text and lies in memory only, to be a standard input: nothing is left of it when nobody has
+/// it open any more.
+pub fn in_memory(text: &str) -> io::Result<File> {
+    let mut file = File::from(rustix::fs::memfd_create("prompt", MemfdFlags::CLOEXEC)?);
+    file.write_all(text.as_bytes())?;
+    file.rewind()?;
+    Ok(file)
+}
+
+/// Returns our own standard input, to be handed on to a child that reads it in our place.
+pub fn own_input() -> io::Result<File> {
+    Ok(rustix::stdio::stdin().as_fd().try_clone_to_owned()?.into())
 }
 
 /// Opens the log file that detached programs write to, making it if need be. One that has grown too long is set aside first,

@@ -60,12 +60,25 @@ pub enum ProbeError {
         /// The limit.
         seconds: u64,
     },
+    /// It ended, and said that it cannot answer.
+    #[error("`{}` failed: {said}", program.display())]
+    Failed {
+        /// The program.
+        program: PathBuf,
+        /// Its last words.
+        said: String,
+    },
 }
 
 impl Said {
     /// Returns whether it ended well.
     pub fn went_well(&self) -> bool {
         self.exit == Exit::Code(0)
+    }
+
+    /// Returns the error that `program` has ended with this failure.
+    pub fn as_failure(&self, program: &Path) -> ProbeError {
+        ProbeError::Failed { program: program.to_owned(), said: self.last_words().to_owned() }
     }
 
     /// Returns what it said of a failure: the last line of its standard error, else of its output.

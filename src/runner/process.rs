@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
@@ -90,12 +90,13 @@ impl Leader {
     /// What is said of an exit whose status is nowhere to be had.
     const TAKEN: Exit = Exit::Code(-1);
 
-    /// Starts the program of `plan` with exactly this environment, the prompt as its standard input and the output files
-    /// of `folder`. The child gets SIGINT when the calling thread ends: it must be one that lives as long as the worker.
+    /// Starts the program of `plan` with exactly this environment, `prompt` as its standard input and the output files of
+    /// `folder`. The child gets SIGINT when the calling thread ends: it must be one that lives as long as the worker.
     /// Must be called inside a tokio runtime.
     pub fn spawn(
         plan: &RunPlan,
         folder: &RunFolder,
+        prompt: File,
         environment: &BTreeMap<OsString, OsString>,
     ) -> Result<Self, SpawnError> {
         check_directory(&plan.directory)?;
@@ -105,7 +106,7 @@ impl Leader {
             .current_dir(&plan.directory)
             .env_clear()
             .envs(environment)
-            .stdin(folder.open_prompt()?)
+            .stdin(prompt)
             .stdout(RunFolder::open_output(folder.stdout())?)
             .stderr(RunFolder::open_output(folder.stderr())?);
         before_exec(&mut command, Tie::DiesWithParent);
@@ -182,6 +183,12 @@ pub(super) fn adopt_orphans() -> Result<(), SpawnError> {
     let this = Some(rustix::process::getpid());
     rustix::process::set_child_subreaper(this)
         .map_err(|errno| SpawnError::Watch { what: "to adopt orphans", source: errno.into() })
+}
+
+/// Returns whether this process has a child, be it dead and not reaped.
+pub(super) fn has_children() -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    rustix::process::waitid(WaitId::All, options).is_ok()
 }
 
 /// Returns the identity of the process that has this number now; `None` when there is none.

@@ -16,9 +16,14 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// Variables of the user's that git needs: where its own configuration is, and what it may run.
 const PASSED: [&str; 6] = ["HOME", "PATH", "XDG_CONFIG_HOME", "USER", "LANG", "TMPDIR"];
 
-/// What keeps it quiet: it takes no locks, asks nobody, and speaks plainly.
-const SET: [(&str, &str); 4] =
-    [("GIT_OPTIONAL_LOCKS", "0"), ("GIT_TERMINAL_PROMPT", "0"), ("LC_ALL", "C"), ("GIT_PAGER", "cat")];
+/// What keeps it quiet: it takes no locks, asks nobody, fetches nothing, and speaks plainly.
+const SET: [(&str, &str); 5] = [
+    ("GIT_OPTIONAL_LOCKS", "0"),
+    ("GIT_TERMINAL_PROMPT", "0"),
+    ("GIT_NO_LAZY_FETCH", "1"),
+    ("LC_ALL", "C"),
+    ("GIT_PAGER", "cat"),
+];
 
 /// Settings of the repository that would make it run something.
 const HARMLESS: [&str; 4] = ["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"];
@@ -90,6 +95,8 @@ impl Repository {
         for (name, file) in status.files.iter_mut().take(STAMPS_MAX) {
             file.stamp = stamp(&self.root.join(name));
         }
+        // What the others look like is not known, and whether they change cannot be told.
+        status.cut |= status.files.len() > STAMPS_MAX;
         Ok(status)
     }
 
@@ -119,11 +126,12 @@ impl Repository {
         Ok(Range { commits, files: names.collect(), cut: cut || !rest.is_empty() })
     }
 
-    /// Returns what git says to these arguments; nothing when it says that it cannot.
+    /// Returns what git says to these arguments. That it refuses, as it does in a repository of somebody else, is an error: no
+    /// word of a change is not the word that nothing has changed.
     async fn ask(&self, args: &[&str]) -> Result<String, ProbeError> {
         let probe = Probe { environment: &self.environment, directory: &self.root, limit: LIMIT };
         let said = probe.ask(&self.git, &[&HARMLESS, args].concat()).await?;
-        Ok(if said.went_well() { said.stdout } else { String::new() })
+        if said.went_well() { Ok(said.stdout) } else { Err(said.as_failure(&self.git)) }
     }
 }
 
@@ -148,7 +156,7 @@ impl Status {
             };
             let Some((at, _)) = entry.match_indices(' ').nth(words - 1) else { continue };
             let (state, name) = entry.split_at(at);
-            let name = name.trim_start_matches(' ').to_owned();
+            let name = name.strip_prefix(' ').unwrap_or(name).to_owned();
             status.files.insert(name, File { state: state.to_owned(), stamp: None });
         }
         status

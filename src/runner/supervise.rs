@@ -64,7 +64,7 @@ pub struct Leftovers {
     pub swept: Vec<Swept>,
 }
 
-/// Runs `plan` in `folder`, which holds its prompt, with exactly this environment, and returns as soon as the caller can
+/// Runs `plan` in `folder`, with this prompt and exactly this environment, and returns as soon as the caller can
 /// be told: at the result line, or when the process has ended. Progress goes to `notes`; when `cancel` yields (who asked,
 /// in words) the run is stopped.
 ///
@@ -73,6 +73,7 @@ pub struct Leftovers {
 pub async fn run(
     plan: &RunPlan,
     folder: &RunFolder,
+    prompt: File,
     environment: &BTreeMap<OsString, OsString>,
     notes: &mut dyn FnMut(Note),
     cancel: impl Future<Output = String>,
@@ -82,7 +83,7 @@ pub async fn run(
     folder.make_outputs()?;
     let refused = |source| SpawnError::Watch { what: "to watch its output (inotify)", source };
     let tail = Tail::open(&folder.stdout()).map_err(refused)?;
-    let leader = Leader::spawn(plan, folder, environment)?;
+    let leader = Leader::spawn(plan, folder, prompt, environment)?;
 
     let stall = (plan.stall_ms > 0).then(|| Duration::from_millis(plan.stall_ms));
     let mut watch = Watch {
@@ -274,8 +275,10 @@ impl Afterlife {
     /// Ends the process, sweeps what left its group, and reaps.
     pub async fn settle(mut self) -> Leftovers {
         self.end().await;
-        let swept = sweep::sweep(self.run).await;
         self.leader.reap();
+        // This process has adopted the orphans of its descendants: without a child there is none of them left to be found.
+        // Looking through all processes would cost the more the more runs there are beside this one.
+        let swept = if process::has_children() { sweep::sweep(self.run).await } else { Vec::new() };
         // Kept until now although nobody reads on: closing an inotify instance takes the kernel ten milliseconds, and nobody
         // has waited for them.
         drop(self.tail);

@@ -28,6 +28,7 @@ struct World {
     root: tempfile::TempDir,
     plan: RunPlan,
     folder: RunFolder,
+    prompt: String,
     environment: BTreeMap<OsString, OsString>,
     notes: Vec<Note>,
 }
@@ -59,7 +60,8 @@ impl World {
             trace: TraceParent::of_run(None, job),
         };
         let folder = RunFolder::create(&root.path().join("runs"), job).unwrap();
-        folder.write(&plan, prompt).unwrap();
+        folder.write(&plan).unwrap();
+        let prompt = prompt.to_owned();
         let script = script.replace('@', &format!("{}/", root.path().display()));
         let variables = [
             ("HOME", root.path().as_os_str().to_owned()),
@@ -67,7 +69,7 @@ impl World {
             ("AGENT_DISPATCH_RUN_ID", job.to_string().into()),
         ];
         let environment = variables.map(|(name, value)| (name.into(), value)).into();
-        Self { root, plan, folder, environment, notes: Vec::new() }
+        Self { root, plan, folder, prompt, environment, notes: Vec::new() }
     }
 
     /// Returns the file that a script calls `@name`.
@@ -86,7 +88,9 @@ impl World {
             "the test".to_owned()
         };
         let notes = &mut self.notes;
-        runner::run(&self.plan, &self.folder, &self.environment, &mut |note| notes.push(note), cancel).await
+        let prompt = launch::in_memory(&self.prompt).unwrap();
+        let mut on_note = |note| notes.push(note);
+        runner::run(&self.plan, &self.folder, prompt, &self.environment, &mut on_note, cancel).await
     }
 
     async fn run(&mut self) -> (RunReport, Afterlife) {
@@ -211,7 +215,8 @@ fn what_is_written_is_told_at_once() {
             }
         };
         let cancel = std::future::pending();
-        let run = runner::run(&world.plan, &world.folder, &world.environment, &mut on_note, cancel);
+        let prompt = launch::in_memory(&world.prompt).unwrap();
+        let run = runner::run(&world.plan, &world.folder, prompt, &world.environment, &mut on_note, cancel);
         let (report, afterlife) = run.await.unwrap();
         afterlife.settle().await;
         assert_eq!(report.answer.text, "the end");

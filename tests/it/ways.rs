@@ -490,3 +490,18 @@ fn a_value_that_does_not_fit_its_schema_fails_and_is_kept() {
         }
     });
 }
+
+#[test]
+fn a_claude_that_is_not_there_is_refused_before_a_job_is_opened() {
+    let scene = Scene::with("claude_path: /nowhere/claude", "");
+    on_runtime(async {
+        let frontend = scene.frontend();
+        let request = scene.request("worker", "say hello");
+        assert!(matches!(considered(&frontend, &request).await, Considered::Refused(_)));
+        let refused = refusal(&frontend, &request).await;
+        assert_eq!(refused.class, FailureClass::NotFound);
+        assert_eq!(refused.message, "`claude_path` in the settings is /nowhere/claude, which is not there");
+        let records = audit(&frontend, AuditFilter::default()).await;
+        assert!(records.iter().all(|record| record.event.as_str() == "refused"), "{records:?}");
+    });
+}

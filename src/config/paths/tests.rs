@@ -25,6 +25,9 @@ fn paths_follow_the_variables_in_their_order() {
         (Path::new("/home/u/s"), Path::new("/here/a.yaml"))
     );
     assert_ne!(own.state.socket.file_name(), plain.state.socket.file_name());
+    // Who inherits the variables works elsewhere, and must find the same places.
+    let again = Environment::new(own.variables, "/".into(), own.program).unwrap();
+    assert_eq!((again.state, again.config_file), (own.state, own.config_file));
 }
 
 #[test]

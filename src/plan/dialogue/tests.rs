@@ -40,6 +40,7 @@ fn only_a_line_of_its_own_settles_a_dialogue() {
         ("The rule says:\n```\n[RESOLVED]\n```\nbut not yet.", false),
         ("[RESOLVED] is not true yet", false),
         ("- [RESOLVED]", false),
+        ("```port 8080```\n[RESOLVED]", true),
     ] {
         assert_eq!(is_resolved(text), resolved, "{text:?}");
     }

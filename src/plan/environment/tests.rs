@@ -114,6 +114,8 @@ fn a_profile_lets_in_keeps_out_and_sets() {
         ("ANTHROPIC_BASE_URL", "b"),
         ("EDITOR", "emacs"),
         ("SECRET", "s"),
+        ("AGENT_DISPATCH_STATE_DIR", "/s"),
+        ("AGENT_DISPATCH_CONFIG", "/c"),
     ];
     let mut all = added("2");
     all.extend(variables(&[
@@ -121,6 +123,9 @@ fn a_profile_lets_in_keeps_out_and_sets() {
         ("ANTHROPIC_API_KEY", "k"),
         ("EDITOR", "vi"),
         ("CLAUDE_EFFORT", "low"),
+        // A dispatch from inside belongs to the same store.
+        ("AGENT_DISPATCH_STATE_DIR", "/s"),
+        ("AGENT_DISPATCH_CONFIG", "/c"),
     ]));
     assert_eq!(child(&parent, &rule), all);
 }

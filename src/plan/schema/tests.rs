@@ -57,6 +57,17 @@ fn the_rest_is_taken_out_and_named_when_it_said_something() {
             vec![],
         ),
         (json!({"type": "object", "items": [{}]}), json!({"type": "object"}), vec!["/: items"]),
+        // Both branches are the same without it: exactly one could never fit.
+        (
+            json!({"properties": {"n": {"oneOf": [{"multipleOf": 2}, {"multipleOf": 3}]}}}),
+            json!({"type": "object", "properties": {"n": {"anyOf": [{}, {}]}}}),
+            vec!["/properties/n/oneOf/0: multipleOf", "/properties/n/oneOf/1: multipleOf"],
+        ),
+        (
+            json!({"oneOf": [{}], "anyOf": [{"required": ["a"]}], "not": {}}),
+            json!({"type": "object", "anyOf": [{"required": ["a"]}]}),
+            vec!["/: oneOf", "/: not"],
+        ),
     ];
     for (schema, kept, dropped) in rows {
         let dropped = dropped.into_iter().map(str::to_owned).collect();
@@ -70,6 +81,11 @@ fn what_cannot_be_reduced_is_refused_with_the_place() {
     let long = "x".repeat(ARGUMENT_BYTES_MAX);
     let rows = [
         (json!({"type": "array"}), "the answer must be an object, not \"array\""),
+        (json!({"enum": ["a", "b"]}), "the answer must be an object, not what this schema allows"),
+        (json!({"const": 1}), "the answer must be an object"),
+        (json!({"$ref": "#/$defs/l", "$defs": {"l": {"type": "array"}}}), "the answer must be an object"),
+        (json!({"anyOf": [{"type": "string"}, {"type": ["null", "array"]}]}), "the answer must be an object"),
+        (json!({"allOf": [{}, {"type": "number"}]}), "the answer must be an object"),
         (json!({"type": "nonsense"}), "/type must be one of the seven JSON types"),
         (json!({"properties": {"a": {"type": []}}}), "/properties/a/type must be one of"),
         (json!({"properties": []}), "/properties must be an object of schemas"),
@@ -96,5 +112,18 @@ fn what_cannot_be_reduced_is_refused_with_the_place() {
     for (schema, problem) in rows {
         let refused = reduced(&schema).unwrap_err();
         assert!(refused.starts_with(problem), "expected {problem}, got {refused}");
+    }
+}
+
+#[test]
+fn what_may_be_an_object_is_not_refused() {
+    for schema in [
+        json!({"enum": ["none", {"port": 1}]}),
+        json!({"$ref": "#/$defs/a~1b", "$defs": {"a/b": {"type": ["null", "object"]}}}),
+        json!({"$ref": "#"}),
+        json!({"anyOf": [{"type": "string"}, {"properties": {"a": {}}}]}),
+    ] {
+        let (kept, _) = reduced(&schema).unwrap();
+        assert_eq!(kept["type"], "object", "{schema}");
     }
 }

@@ -42,7 +42,7 @@ fn what_is_written_is_read_back_and_only_its_owner_may() {
     let runs = runs.path().join("state/runs");
     let job = JobId::generate();
     let folder = RunFolder::create(&runs, job).unwrap();
-    folder.write(&plan(job), "do it, Grüße").unwrap();
+    folder.write(&plan(job)).unwrap();
     folder.make_outputs().unwrap();
     fs::write(folder.stdout(), "said").unwrap();
     folder.make_outputs().unwrap();
@@ -51,11 +51,10 @@ fn what_is_written_is_read_back_and_only_its_owner_may() {
     assert_eq!(again, folder);
     let (read, expected) = (again.read_plan().unwrap(), plan(job));
     assert_eq!(read, RunPlan { session: read.session.clone(), ..expected });
-    assert_eq!(fs::read_to_string(again.prompt()).unwrap(), "do it, Grüße");
     assert_eq!(fs::read_to_string(again.stdout()).unwrap(), "said");
     assert_eq!([mode(&runs), mode(folder.path())], [0o700; 2]);
-    let files = [folder.plan(), folder.prompt(), folder.stdout(), folder.stderr()];
-    assert_eq!(files.map(|file| mode(&file)), [0o600; 4]);
+    let files = [folder.plan(), folder.stdout(), folder.stderr()];
+    assert_eq!(files.map(|file| mode(&file)), [0o600; 3]);
 }
 
 #[test]
@@ -64,9 +63,10 @@ fn a_folder_is_made_once_and_written_once() {
     let job = JobId::generate();
     let folder = RunFolder::create(runs.path(), job).unwrap();
     assert!(matches!(RunFolder::create(runs.path(), job), Err(FolderError::Create { .. })));
-    folder.write(&plan(job), "first").unwrap();
-    assert!(matches!(folder.write(&plan(job), "second"), Err(FolderError::Write { .. })));
-    assert_eq!(fs::read_to_string(folder.prompt()).unwrap(), "first");
+    folder.write(&plan(job)).unwrap();
+    let first = fs::read(folder.plan()).unwrap();
+    assert!(matches!(folder.write(&plan(JobId::generate())), Err(FolderError::Write { .. })));
+    assert_eq!(fs::read(folder.plan()).unwrap(), first);
 }
 
 #[test]

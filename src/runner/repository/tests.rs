@@ -129,12 +129,12 @@ fn nothing_that_the_repository_configures_is_run() {
 }
 
 #[test]
-fn where_there_is_no_repository_nothing_is_said() {
+fn where_git_cannot_tell_nothing_is_believed() {
     let folder = tempfile::tempdir().unwrap();
     let variables = [("PATH".into(), "/usr/bin:/bin".into())].into();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let repository = Repository::new("/usr/bin/git".into(), folder.path().to_owned(), &variables);
-    assert_eq!(runtime.block_on(repository.status()).unwrap(), Status::default());
+    assert!(matches!(runtime.block_on(repository.status()), Err(ProbeError::Failed { .. })));
     let absent = Repository::new("/nowhere/git".into(), folder.path().to_owned(), &variables);
     assert!(runtime.block_on(absent.status()).is_err());
 }

@@ -22,7 +22,7 @@ fn what_cannot_be_started_is_told_apart() {
     );
 
     let mut world = World::new("say hello");
-    world.plan.directory = world.folder.prompt();
+    world.plan.directory = world.folder.plan();
     assert!(matches!(refused(&mut world), SpawnError::Directory { .. }));
 
     let mut world = World::new("say hello");
@@ -38,10 +38,6 @@ fn what_cannot_be_started_is_told_apart() {
     let mut world = World::new("say hello");
     world.plan.args.push("x".repeat(200_000));
     assert!(matches!(refused(&mut world), SpawnError::Start { .. }));
-
-    let mut world = World::new("say hello");
-    fs::remove_file(world.folder.prompt()).unwrap();
-    assert!(matches!(refused(&mut world), SpawnError::Folder(_)));
 
     let mut world = World::new("say hello");
     fs::create_dir_all(world.folder.stdout()).unwrap();
@@ -69,7 +65,6 @@ fn a_run_inherits_no_files_and_leads_a_session_of_its_own() {
         let (report, afterlife) = world.run().await;
         let files = open_files(report.pid);
         assert!(!files.contains(&world.file("lock")), "{files:?}");
-        assert!(files.contains(&world.folder.prompt()), "{files:?}");
         let pid = rustix::process::Pid::from_raw(i32::try_from(report.pid).unwrap());
         assert_eq!(rustix::process::getsid(pid).ok(), pid);
         File::create(go).unwrap();
@@ -87,7 +82,8 @@ fn a_detached_program_is_free_of_us_and_is_reaped() {
     let args: Vec<OsString> =
         ["-p", "--output-format", "stream-json", "--verbose", "hello"].map(OsString::from).into();
     let environment = Some(&world.environment);
-    let pid = launch::detached(Path::new(FAKE), &args, environment, &world.plan.directory, stderr).unwrap();
+    let pid =
+        launch::detached(Path::new(FAKE), &args, environment, &world.plan.directory, None, stderr).unwrap();
     on_runtime(async {
         appears(&world.file("report")).await;
         let told: serde_json::Value =
@@ -113,7 +109,7 @@ fn a_detached_program_is_free_of_us_and_is_reaped() {
 fn a_detached_program_that_does_not_exist_is_an_error() {
     let world = World::new("");
     let stderr = File::create(world.file("stderr")).unwrap();
-    let started = launch::detached(&world.file("missing"), &[], None, &world.plan.directory, stderr);
+    let started = launch::detached(&world.file("missing"), &[], None, &world.plan.directory, None, stderr);
     assert_eq!(started.unwrap_err().kind(), std::io::ErrorKind::NotFound);
 }
 
