@@ -10,7 +10,9 @@ use tokio::time::Instant;
 
 use crate::config::paths::{self, Environment};
 use crate::config::{Config, ConfigError, Source};
-use crate::daemon::protocol::{JobView, Outlook, ProgressView, Reply, Request, WaitEnd, WaitRequest};
+use crate::daemon::protocol::{
+    JobView, Outlook, ProgressView, Reply, Request, WaitEnd, WaitRequest, WireFault,
+};
 use crate::daemon::wire::Connection;
 use crate::daemon::{Client, ClientError};
 use crate::job::{Admission, JobRecord, OpenRequest, Proposal};
@@ -221,7 +223,9 @@ impl Frontend {
         let timeout = match patience.left(began) {
             Patience::None => {
                 self.client.keep(connection);
-                let view = self.job(waited_for).await?.ok_or(ClientError::Confused)?;
+                // It may have ended, and may have been removed, before it is looked at.
+                let gone = || ClientError::from(WireFault::NotFound(format!("no job `{waited_for}`")));
+                let view = self.job(waited_for).await?.ok_or_else(gone)?;
                 return Ok(Dispatched::Running(Box::new(view), served));
             }
             Patience::AtMost(most) => Some(most),

@@ -29,6 +29,8 @@ pub struct Hub {
 #[derive(Debug)]
 struct State {
     live: BTreeMap<JobId, Live>,
+    /// Jobs that have ended, and the connections of those who are still to be told.
+    ended: BTreeMap<JobId, BTreeSet<ConnectionId>>,
     permits: Permits,
 }
 
@@ -103,7 +105,8 @@ impl Signal {
 impl Hub {
     /// Returns a hub that lets `starts_max` runs start at the same instant.
     pub const fn new(starts_max: usize) -> Self {
-        Self { state: Mutex::new(State { live: BTreeMap::new(), permits: Permits::new(starts_max) }) }
+        let permits = Permits::new(starts_max);
+        Self { state: Mutex::new(State { live: BTreeMap::new(), ended: BTreeMap::new(), permits }) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -143,7 +146,10 @@ impl Hub {
         inside: Option<JobId>,
     ) -> Option<watch::Receiver<Signal>> {
         let mut state = self.state();
-        let live = state.live.get_mut(&job)?;
+        let Some(live) = state.live.get_mut(&job) else {
+            state.ended.entry(job).or_default().insert(connection);
+            return None;
+        };
         let attached = attach || live.waiters.get(&connection).is_some_and(|waiter| waiter.attached);
         live.waiters.insert(connection, Waiter { attached, inside });
         Some(live.signal.subscribe())
@@ -158,6 +164,7 @@ impl Hub {
 
     /// The connection is gone: it waits for nothing any more.
     pub fn disconnect(&self, connection: ConnectionId) -> Vec<Abandoned> {
+        self.told(connection);
         let mut state = self.state();
         let left = state.live.iter_mut().filter_map(|(job, live)| live.left_by(connection, *job));
         left.collect()
@@ -198,8 +205,25 @@ impl Hub {
     pub fn end(&self, job: JobId) {
         let mut state = self.state();
         if let Some(live) = state.live.remove(&job) {
+            if !live.waiters.is_empty() {
+                state.ended.entry(job).or_default().extend(live.waiters.keys());
+            }
             live.signal.send_modify(|signal| signal.ended = true);
         }
+    }
+
+    /// The connection has been told of the jobs that it waited for.
+    pub fn told(&self, connection: ConnectionId) {
+        self.state().ended.retain(|_, waiting| {
+            waiting.remove(&connection);
+            !waiting.is_empty()
+        });
+    }
+
+    /// Returns whether somebody may still want the job: it lives, or has ended and not all who wait for it were told.
+    pub fn is_wanted(&self, job: JobId) -> bool {
+        let state = self.state();
+        state.live.contains_key(&job) || state.ended.contains_key(&job)
     }
 
     /// A worker has connected for the job. `false` when the job has ended.

@@ -21,9 +21,9 @@ use crate::daemon::wire::{Connection, WireError};
 use crate::daemon::workers::pump;
 use crate::daemon::{checking, recover, review, trail, upkeep};
 use crate::job::{Admission, JobRecord, OpenRequest, State};
-use crate::model::{JobId, OnDisconnect};
+use crate::model::{Answer, JobId, OnDisconnect};
 use crate::store::ledger;
-use crate::store::{CommitError, Fault, admit};
+use crate::store::{CommitError, Fault, ReadError, admit};
 
 /// How long the other side may take to say hello, and to take an answer.
 const HELLO_BUDGET: Duration = Duration::from_secs(2);
@@ -127,10 +127,14 @@ impl Talk<'_> {
             };
             let reply = match request {
                 Request::Worker(hello) => return self.worker(hello).await,
-                Request::Wait(wait) => match self.wait(wait).await? {
-                    Some(reply) => reply,
-                    None => return Ok(()),
-                },
+                Request::Wait(wait) => {
+                    let waited = self.wait(wait).await;
+                    self.daemon.hub.told(self.number);
+                    match waited? {
+                        Some(reply) => reply,
+                        None => return Ok(()),
+                    }
+                }
                 Request::Search(search) => match self.search(*search).await? {
                     Some(reply) => reply,
                     None => return Ok(()),
@@ -242,9 +246,7 @@ impl Talk<'_> {
                 let _leaves_nobody_alone = self.daemon.hub.leave(*job, self.number);
             }
         }
-        Ok(Some(
-            self.collected(&wait).unwrap_or_else(|| Reply::Waited(self.views(&wait.jobs), WaitEnd::Ended)),
-        ))
+        Ok(Some(self.collected(&wait).unwrap_or_else(|| self.waited(&wait, WaitEnd::Ended))))
     }
 
     /// Returns the job of a caller that lives for its answer, with the answer: it would ask for it next.
@@ -262,7 +264,7 @@ impl Talk<'_> {
             }
             self.daemon.hub.leave(*job, self.number);
         }
-        Reply::Waited(self.views(&wait.jobs), WaitEnd::TimedOut)
+        self.waited(wait, WaitEnd::TimedOut)
     }
 
     async fn leave(&mut self, job: JobId) {
@@ -274,13 +276,21 @@ impl Talk<'_> {
         }
     }
 
-    fn views(&self, jobs: &[JobId]) -> Vec<JobView> {
-        jobs.iter().filter_map(|job| view(self.daemon, *job).ok().flatten()).collect()
+    /// Returns how the jobs are that were waited for. One that is gone had ended before, and was removed just when the wait
+    /// began.
+    fn waited(&self, wait: &WaitRequest, end: WaitEnd) -> Reply {
+        let view = |job: &JobId| match view(self.daemon, *job) {
+            Ok(Some(view)) => Ok(view),
+            Ok(None) => Err(gone(*job)),
+            Err(error) => Err(WireFault::Store(error.to_string())),
+        };
+        let views: Result<_, _> = wait.jobs.iter().map(view).collect();
+        views.map_or_else(Reply::Fault, |views| Reply::Waited(views, end))
     }
 
     async fn answer(&mut self, request: Request) -> Result<Reply, WireFault> {
         let store = &self.daemon.store;
-        let read = |error: crate::store::ReadError| WireFault::Store(error.to_string());
+        let read = |error: ReadError| WireFault::Store(error.to_string());
         Ok(match request {
             Request::Status => Reply::Status(status(self.daemon).map_err(read)?),
             Request::Job(job) => Reply::Job(view(self.daemon, job).map_err(read)?.map(Box::new)),
@@ -288,7 +298,7 @@ impl Talk<'_> {
                 let records = store.jobs(&filter).map_err(read)?;
                 Reply::Jobs(records.into_iter().map(|record| with_progress(self.daemon, record)).collect())
             }
-            Request::Answer(job) => Reply::Answer(store.answer(job).map_err(read)?),
+            Request::Answer(job) => Reply::Answer(self.answer_of(job, store.answer(job))?),
             Request::Calls(job) => Reply::Calls(store.calls(job).map_err(read)?.unwrap_or_default()),
             Request::Texts(job) => Reply::Texts(store.texts(job).map_err(read)?),
             Request::Session(id) => Reply::Session(store.session(&id).map_err(read)?),
@@ -341,6 +351,18 @@ impl Talk<'_> {
         })
     }
 
+    /// Returns what was read of an answer. One that is not there, or not whole, may have been removed with its job.
+    fn answer_of(
+        &self,
+        job: JobId,
+        read: Result<Option<Answer>, ReadError>,
+    ) -> Result<Option<Answer>, WireFault> {
+        if !matches!(read, Ok(Some(_))) && matches!(self.daemon.store.job(job), Ok(None)) {
+            return Err(gone(job));
+        }
+        read.map_err(|error| WireFault::Store(error.to_string()))
+    }
+
     async fn cancel(&mut self, job: JobId, by: String) -> Result<Reply, WireFault> {
         let cancelled = self.daemon.store.commit(move |txn| {
             let before = ledger::job(txn, job)?.state;
@@ -391,6 +413,10 @@ impl Pending {
     }
 }
 
+fn gone(job: JobId) -> WireFault {
+    WireFault::NotFound(format!("no job `{job}`: it has been removed"))
+}
+
 pub(super) fn fault(error: CommitError) -> WireFault {
     match error {
         CommitError::Refused(fault) => match fault {
@@ -401,7 +427,7 @@ pub(super) fn fault(error: CommitError) -> WireFault {
     }
 }
 
-fn view(daemon: &Daemon, job: JobId) -> Result<Option<JobView>, crate::store::ReadError> {
+fn view(daemon: &Daemon, job: JobId) -> Result<Option<JobView>, ReadError> {
     Ok(daemon.store.job(job)?.map(|record| with_progress(daemon, record)))
 }
 
@@ -411,7 +437,7 @@ fn with_progress(daemon: &Daemon, record: JobRecord) -> JobView {
     JobView { record, progress_at: at.filter(|_| !progress.is_empty()), progress }
 }
 
-fn status(daemon: &Daemon) -> Result<DaemonStatus, crate::store::ReadError> {
+fn status(daemon: &Daemon) -> Result<DaemonStatus, ReadError> {
     let (jobs, queued) = daemon.hub.counts();
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     Ok(DaemonStatus {

@@ -15,6 +15,7 @@ mod crash;
 mod daemon;
 mod export;
 mod flight;
+mod gone;
 mod integrity;
 mod leave;
 mod mock_api;
