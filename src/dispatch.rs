@@ -6,10 +6,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::audit::redact::one_line;
 use crate::config::paths::{self, Environment};
 use crate::config::{Config, ConfigError, Source};
-use crate::daemon::protocol::{JobView, Outlook, ProgressView, Reply, Request, WaitEnd, WaitRequest};
+use crate::daemon::protocol::{
+    JobView, Outlook, ProgressView, Reply, Request, WaitEnd, WaitRequest, WireFault,
+};
 use crate::daemon::wire::Connection;
 use crate::daemon::{Client, ClientError};
 use crate::job::{Admission, JobRecord, OpenRequest, Proposal};
@@ -164,6 +168,9 @@ pub enum DispatchError {
     /// The caller took it back.
     #[error("the dispatch was cancelled by its caller")]
     Cancelled,
+    /// It was one of many, and the caller's patience was over before its turn came.
+    #[error("it was not started: the wait was over before its turn came")]
+    NotStarted,
     /// A request that was put together on the way is not valid.
     #[error("the request is not valid: {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Invalid(Vec<BadField>),
@@ -231,7 +238,7 @@ impl Frontend {
         on_progress: &mut OnProgress<'_>,
         cancelled: impl Future<Output = ()> + Send,
     ) -> Result<Dispatched, DispatchError> {
-        let config = self.config()?;
+        let (config, began) = (self.config()?, Instant::now());
         let Awaited { patience, portion } = awaited.into();
         let (open, planned) = self.prepare(&config, request, client, patience).await;
         let job = open.job;
@@ -249,10 +256,13 @@ impl Frontend {
                 (job, Served::Run)
             }
         };
-        let timeout = match patience {
+        // Opening takes its time when much is opened.
+        let timeout = match patience.left(began) {
             Patience::None => {
                 self.client.keep(connection);
-                let view = self.job(waited_for).await.and_then(|view| view.ok_or(ClientError::Confused));
+                // It may have ended, and may have been removed, before it is looked at.
+                let gone = || ClientError::from(WireFault::NotFound(format!("no job `{waited_for}`")));
+                let view = self.job(waited_for).await.and_then(|view| view.ok_or_else(gone));
                 let view = view.map_err(|source| DispatchError::Untold { job: waited_for, source })?;
                 return Ok(Dispatched::Running(Box::new(view), served));
             }

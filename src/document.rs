@@ -165,7 +165,7 @@ const VALUE_CHARS_ALWAYS: usize = ANSWER_CHARS_MAX / 2;
 impl Extent {
     /// Returns what of an answer has to be known to return this much of it.
     pub(super) const fn portion(self) -> Portion {
-        let (offset, chars, parsed) = match self {
+        let (offset, chars, parsed): (usize, _, _) = match self {
             Self::Whole { chars_max } => (0, chars_max, chars_max),
             Self::Part { offset: 0, chars } => (0, chars, chars),
             // The value belongs to the beginning.
@@ -204,13 +204,17 @@ impl DispatchDocument {
             Ok(dispatched) => return Self::dispatched(dispatched, extent),
             Err(error) => error,
         };
+        let class = match error {
+            DispatchError::NotStarted => FailureClass::Timeout,
+            _ => FailureClass::CliError,
+        };
         let report = Report::from(error);
         let failed = Self {
             agent: agent.to_owned(),
             status: "failed".to_owned(),
             success: Some(false),
             error: Some(report.message),
-            error_type: Some(FailureClass::CliError.to_string()),
+            error_type: Some(class.to_string()),
             code: Some(report.code.to_owned()),
             hint: Some(report.hints.join(" ")),
             ..Self::default()

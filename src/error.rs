@@ -289,6 +289,12 @@ impl From<&DispatchError> for Report {
                 with_causes(error),
                 format!("Do not dispatch it again; see how it stands with: agent-dispatch job {job}"),
             ),
+            DispatchError::NotStarted => Self::new(
+                Kind::Failed,
+                "not_started",
+                error.to_string(),
+                "Nothing was done, and nothing is recorded of it: send it again, with fewer at once or with dispatch_async.",
+            ),
             DispatchError::Cancelled => Self::new(
                 Kind::Failed,
                 "cancelled",

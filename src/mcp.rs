@@ -283,7 +283,7 @@ impl ServerHandler for Server {
         let name = request.name.clone();
         // What was done before the panic may matter to the model, so it is told as the tool's own error.
         let called = AssertUnwindSafe(self.call(request, context)).catch_unwind().await;
-        self.listeners.call_ended();
+        self.called(&name);
         called.unwrap_or_else(|_| {
             tracing::error!(tool = %name, "a tool panicked");
             let message =

@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::audit::redact::one_line;
 use crate::budget::usd;
 use crate::cli::args::DispatchArguments;
-use crate::cli::progress::{self, Steps};
+use crate::cli::progress;
 use crate::cli::render::{Screen, duration, note, print_json, print_text};
 use crate::daemon::protocol::ProgressView;
 use crate::dispatch::{DispatchError, Dispatched, Ended, Frontend, Patience, Served};
@@ -124,8 +124,7 @@ pub(super) async fn carry_out(
 ) -> Result<Dispatched, Report> {
     let agent = request.agent.as_str();
     let (line, shown) = progress::line(&frontend.environment, !stream);
-    let mut steps = Steps::default();
-    let mut step = |_, view: &ProgressView| match steps.next(view) {
+    let mut step = |_, view: &ProgressView| match progress::said(view) {
         Some(text) if stream => note(&format!("→ {text}\n")),
         Some(_) | None => line.step(agent, view),
     };

@@ -85,6 +85,7 @@ pub(super) async fn uninstall(frontend: &Frontend, asked: &RegistrationArguments
             ));
         }
     }
+    mention_strays(frontend);
     let environment = &frontend.environment;
     let (agents, state) = (&environment.config_file, &environment.state.root);
     say("agents stay", &agents.display().to_string())?;
@@ -93,6 +94,16 @@ pub(super) async fn uninstall(frontend: &Frontend, asked: &RegistrationArguments
     print_text(&format!(
         "To remove these as well, the audit trail included:\n  agent-dispatch daemon stop && rm -r {state} {agents}\n"
     ))
+}
+
+/// Says under which other names Claude Code knows a server of this kind: sessions would have its tools twice.
+fn mention_strays(frontend: &Frontend) {
+    for stray in registration::strays(&frontend.environment) {
+        let (name, remove) = (one_line(&stray.name, 100), typed(frontend, &stray.remove()));
+        note(&format!(
+            "Claude Code also knows a server of this kind as `{name}`; take it back with: {remove}\n"
+        ));
+    }
 }
 
 fn say(label: &str, said: &str) -> Result<(), Report> {
@@ -215,6 +226,7 @@ impl<'a> Claude<'a> {
                  agent-dispatch uninstall --scope {nearer}\n"
             ));
         }
+        mention_strays(self.frontend);
         Ok(())
     }
 

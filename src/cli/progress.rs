@@ -93,20 +93,9 @@ async fn draw_each(wanted: bool, said: impl Fn(Duration) -> String) -> Infallibl
     }
 }
 
-/// Tells steps apart: the same one may be told several times.
-#[derive(Debug, Default)]
-pub(super) struct Steps(String);
-
-impl Steps {
-    /// Returns what is new, on one line.
-    pub(super) fn next(&mut self, view: &ProgressView) -> Option<String> {
-        let text = one_line(&view.text, CHARS);
-        let is_new = !text.is_empty() && text != self.0;
-        is_new.then(|| {
-            self.0.clone_from(&text);
-            text
-        })
-    }
+/// Returns what a step says, on one line; nothing when it says nothing.
+pub(super) fn said(view: &ProgressView) -> Option<String> {
+    Some(one_line(&view.text, CHARS)).filter(|text| !text.is_empty())
 }
 
 /// A line that is wiped away when it is no longer true.

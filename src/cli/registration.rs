@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::cli::args::Scope;
 use crate::config::paths::Environment;
@@ -39,6 +39,58 @@ pub(super) const GET: [&str; 3] = ["mcp", "get", SERVER_NAME];
 /// Returns the entry that Claude Code has in `scope`, as its files say. Only read here, never written: that is for
 /// Claude Code's own commands.
 pub(super) fn find(environment: &Environment, scope: Scope) -> Option<Value> {
+    servers(environment, scope)?.remove(SERVER_NAME)
+}
+
+/// This program, or one of its name, registered under another name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stray {
+    /// The name.
+    pub(super) name: String,
+    /// Where it is kept.
+    pub(super) scope: Scope,
+    /// What it starts.
+    pub(super) starts: String,
+}
+
+impl Stray {
+    /// Returns the arguments of `claude` that take it back.
+    pub(super) fn remove(&self) -> [&str; 5] {
+        ["mcp", "remove", &self.name, "--scope", self.scope.as_str()]
+    }
+}
+
+/// Returns the registrations under other names that hold here.
+pub(super) fn strays(environment: &Environment) -> Vec<Stray> {
+    let mut found = Vec::new();
+    for scope in [Scope::Local, Scope::Project, Scope::User] {
+        let others =
+            servers(environment, scope).into_iter().flatten().filter(|(name, _)| name != SERVER_NAME);
+        found.extend(others.filter_map(|(name, entry)| {
+            Some(Stray { name, scope, starts: serves(&entry, &environment.program)? })
+        }));
+    }
+    found
+}
+
+/// Returns the command of an entry that starts a server of this program's name, be it through another one
+/// (`uvx agent-dispatch serve`, `python -m agent_dispatch serve`).
+fn serves(entry: &Value, program: &Path) -> Option<String> {
+    let command = entry.get("command").and_then(Value::as_str)?;
+    let arguments =
+        entry.get("args").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let words: Vec<&str> = std::iter::once(command).chain(arguments).collect();
+    let is_us = |word: &&str| {
+        let path = Path::new(word);
+        let named = path.file_name().and_then(|name| name.to_str()).map(|name| name.replace('_', "-"));
+        named.as_deref() == Some(SERVER_NAME)
+            || path.is_absolute() && path.canonicalize().ok().is_some_and(|path| path == program)
+    };
+    (words.iter().any(is_us) && words.contains(&"serve")).then(|| words.join(" "))
+}
+
+/// Returns the MCP servers that Claude Code has in `scope`, by name.
+fn servers(environment: &Environment, scope: Scope) -> Option<Map<String, Value>> {
     let here = &environment.directory;
     let file = match scope {
         Scope::User | Scope::Local => environment.claude_state(),
@@ -46,15 +98,19 @@ pub(super) fn find(environment: &Environment, scope: Scope) -> Option<Value> {
     };
     let head = read_head(&file, STATE_BYTES_MAX).ok()??;
     let state: Value = serde_json::from_slice(&head.bytes).ok()?;
-    let servers = |holder: &Value| holder.get("mcpServers")?.get(SERVER_NAME).cloned();
+    let servers = |holder: &Value| holder.get("mcpServers")?.as_object().cloned();
     match scope {
         Scope::User | Scope::Project => servers(&state),
         Scope::Local => {
             let projects = state.get("projects")?;
             // The directory may have been recorded with its links followed, or as it was typed.
             let followed = here.canonicalize().ok();
-            let mut spellings = [Some(here.clone()), followed].into_iter().flatten();
-            spellings.find_map(|path| servers(projects.get(path.to_str()?)?))
+            let spellings = [followed, Some(here.clone())].into_iter().flatten();
+            let found = spellings.filter_map(|path| servers(projects.get(path.to_str()?)?));
+            found.reduce(|mut all, more| {
+                all.extend(more);
+                all
+            })
         }
     }
 }

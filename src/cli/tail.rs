@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::cli::dispatching::{beside, verdict};
 use crate::cli::jobs;
-use crate::cli::progress::Steps;
+use crate::cli::progress;
 use crate::cli::render::{harmless, json_line, note, print_part, print_text};
 use crate::daemon::ClientError;
 use crate::daemon::protocol::{ProgressView, WaitRequest};
@@ -18,10 +18,11 @@ use crate::error::Report;
 /// Follows a job to its end, or for as long as somebody reads. Whoever follows does not keep it alive.
 pub(super) async fn follow(frontend: &Frontend, id: &str, as_json: bool) -> Result<ExitCode, Report> {
     let view = jobs::find(frontend, id).await?;
-    let mut steps = Steps::default();
-    let (mut printed, gone) = (Ok(true), Notify::new());
-    let mut tell = |view: &ProgressView| {
-        let Some(text) = steps.next(view).filter(|_| printed == Ok(true)) else { return };
+    let (mut printed, gone, mut told) = (Ok(true), Notify::new(), false);
+    let mut tell = |text: String| {
+        if printed != Ok(true) {
+            return;
+        }
         let line =
             if as_json { json_line(&json!({"step": text})) } else { Ok(format!("{}\n", harmless(&text))) };
         printed = line.and_then(|line| print_part(&line));
@@ -29,10 +30,6 @@ pub(super) async fn follow(frontend: &Frontend, id: &str, as_json: bool) -> Resu
             gone.notify_one();
         }
     };
-    // What had happened before is kept, up to a bound.
-    for text in &view.progress {
-        tell(&ProgressView { text: text.clone(), ..ProgressView::default() });
-    }
     let view = if view.record.state.is_terminal() {
         Some(view)
     } else {
@@ -45,13 +42,23 @@ pub(super) async fn follow(frontend: &Frontend, id: &str, as_json: bool) -> Resu
             inside: frontend.environment.run,
             answer: None,
         };
-        let mut step = |_, view: &ProgressView| tell(view);
+        // What had happened before is told first, up to a bound.
+        let mut step = |_, view: &ProgressView| {
+            if let Some(text) = progress::said(view) {
+                told = true;
+                tell(text);
+            }
+        };
         tokio::select! {
             // An interrupt ends this process, and with it nothing but the looking.
             waited = frontend.wait(&wait, &mut step, std::future::pending()) => waited?.0.into_iter().next(),
             () = gone.notified() => None,
         }
     };
+    if !told {
+        // It had ended before anybody could be told: its last lines are kept.
+        view.iter().flat_map(|view| view.progress.iter().cloned()).for_each(tell);
+    }
     if !printed? {
         return Ok(ExitCode::SUCCESS);
     }

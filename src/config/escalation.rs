@@ -1,8 +1,8 @@
 //! What a session may not change through MCP: `settings.mcp_config_edits`, as a comparison of before and after.
 //!
 //! `no-escalation` refuses what gives agents more than they have: new agents and directories, permission, tools, money,
-//! environment, callers, and what keeps watch over them. Groups, descriptions, limits of time and everything that takes
-//! something away are free. The setting itself is a person's to change, whatever it says.
+//! environment, callers, more runs at once where an agent has a bound of its own (it keeps them out of each other's way),
+//! and what keeps watch over them. Groups, descriptions, limits of time and everything that takes something away are free. The setting itself is a person's to change, whatever it says.
 
 use std::collections::BTreeMap;
 
@@ -155,6 +155,11 @@ fn agent_widened((old, new): (&Agent, &Agent), before: &Config, after: &Config) 
         let typed = option(flag, &is.map_or("none".to_owned(), |usd| usd.to_string()));
         check(key, cap_is_wider(was, is), money(was), money(is), typed);
     }
+    let (was, is) = (old.max_concurrency, new.max_concurrency);
+    let wider = was.is_some_and(|was| is.is_none_or(|is| is > was));
+    let bound = |most: Option<u32>| most.map_or("no bound".to_owned(), |most| most.to_string());
+    let typed = option("max-concurrency", &is.unwrap_or_default().to_string());
+    check("max_concurrency", wider, bound(was), bound(is), typed);
     let (was, is) = (old.callers.as_deref(), new.callers.as_deref());
     let wider = list_is_wider(was, is, |has, wants| has == wants);
     check("callers", wider, people(was), people(is), option("callers", &typed_list(is)));

@@ -3,13 +3,13 @@
 //! All of it is lost when the daemon goes, and found again when callers and workers come back. The lock is held for
 //! moments only, never across an await.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, watch};
 
 use crate::daemon::permits::{Crowd, Permits, Ticket};
-use crate::daemon::protocol::{Order, ProgressView};
+use crate::daemon::protocol::{Order, ProgressView, STEPS_MAX};
 use crate::job::{JobRecord, ProcessId};
 use crate::model::{JobId, OnDisconnect, Timestamp};
 
@@ -29,6 +29,8 @@ pub struct Hub {
 #[derive(Debug)]
 struct State {
     live: BTreeMap<JobId, Live>,
+    /// Jobs that have ended, and the connections of those who are still to be told.
+    ended: BTreeMap<JobId, BTreeSet<ConnectionId>>,
     permits: Permits,
 }
 
@@ -43,7 +45,10 @@ struct Live {
     /// Whether somebody waits for the end of its worker's process.
     watched: bool,
     signal: watch::Sender<Signal>,
-    progress: (Timestamp, Vec<String>),
+    /// When its lines were last kept, or it was taken in.
+    kept: Timestamp,
+    /// When it last took a step.
+    stepped: Timestamp,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -62,10 +67,10 @@ struct Worker {
 }
 
 /// What a waiting caller is told.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Signal {
-    /// How far the job is.
-    pub progress: ProgressView,
+    /// The job's last steps, oldest first.
+    steps: VecDeque<ProgressView>,
     /// Whether it has ended; its record says how.
     pub ended: bool,
 }
@@ -79,10 +84,32 @@ pub struct Abandoned {
     pub on_disconnect: OnDisconnect,
 }
 
+impl Signal {
+    /// Returns whether the job has taken a step.
+    pub fn has_steps(&self) -> bool {
+        !self.steps.is_empty()
+    }
+
+    /// Returns the steps after this one.
+    pub fn after(&self, number: u64) -> Vec<ProgressView> {
+        self.steps.iter().filter(|step| step.number > number).cloned().collect()
+    }
+
+    /// Returns the job's last lines, oldest first.
+    fn lines(&self) -> Vec<String> {
+        let said = self.steps.iter().rev().filter(|step| !step.text.is_empty()).take(PROGRESS_LINES);
+        let mut lines: Vec<_> =
+            said.map(|step| crate::audit::redact::one_line(&step.text, PROGRESS_CHARS)).collect();
+        lines.reverse();
+        lines
+    }
+}
+
 impl Hub {
     /// Returns a hub that lets `starts_max` runs start at the same instant.
     pub const fn new(starts_max: usize) -> Self {
-        Self { state: Mutex::new(State { live: BTreeMap::new(), permits: Permits::new(starts_max) }) }
+        let permits = Permits::new(starts_max);
+        Self { state: Mutex::new(State { live: BTreeMap::new(), ended: BTreeMap::new(), permits }) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -92,6 +119,14 @@ impl Hub {
 
     /// Takes in a job that has not ended.
     pub fn enter(&self, job: &JobRecord) {
+        self.enter_again(job, job.created, Vec::new());
+    }
+
+    /// Takes in a job that has not ended, and that had said these lines by `at`.
+    pub fn enter_again(&self, job: &JobRecord, at: Timestamp, lines: Vec<String>) {
+        // The numbers of its steps to come are higher: it counted these, too.
+        let numbered = (1..).zip(lines);
+        let steps = numbered.map(|(number, text)| ProgressView { number, text, ..ProgressView::default() });
         let mut state = self.state();
         state.live.entry(job.id).or_insert_with(|| Live {
             waiters: BTreeMap::new(),
@@ -100,8 +135,9 @@ impl Hub {
             on_disconnect: job.on_disconnect,
             worker: None,
             watched: false,
-            signal: watch::channel(Signal::default()).0,
-            progress: (job.created, Vec::new()),
+            signal: watch::channel(Signal { steps: steps.collect(), ended: false }).0,
+            kept: job.created,
+            stepped: at,
         });
     }
 
@@ -115,7 +151,10 @@ impl Hub {
         inside: Option<JobId>,
     ) -> Option<watch::Receiver<Signal>> {
         let mut state = self.state();
-        let live = state.live.get_mut(&job)?;
+        let Some(live) = state.live.get_mut(&job) else {
+            state.ended.entry(job).or_default().insert(connection);
+            return None;
+        };
         let attached = attach || live.waiters.get(&connection).is_some_and(|waiter| waiter.attached);
         live.waiters.insert(connection, Waiter { attached, inside });
         Some(live.signal.subscribe())
@@ -130,6 +169,7 @@ impl Hub {
 
     /// The connection is gone: it waits for nothing any more.
     pub fn disconnect(&self, connection: ConnectionId) -> Vec<Abandoned> {
+        self.told(connection);
         let mut state = self.state();
         let left = state.live.iter_mut().filter_map(|(job, live)| live.left_by(connection, *job));
         left.collect()
@@ -170,8 +210,25 @@ impl Hub {
     pub fn end(&self, job: JobId) {
         let mut state = self.state();
         if let Some(live) = state.live.remove(&job) {
+            if !live.waiters.is_empty() {
+                state.ended.entry(job).or_default().extend(live.waiters.keys());
+            }
             live.signal.send_modify(|signal| signal.ended = true);
         }
+    }
+
+    /// The connection has been told of the jobs that it waited for.
+    pub fn told(&self, connection: ConnectionId) {
+        self.state().ended.retain(|_, waiting| {
+            waiting.remove(&connection);
+            !waiting.is_empty()
+        });
+    }
+
+    /// Returns whether somebody may still want the job: it lives, or has ended and not all who wait for it were told.
+    pub fn is_wanted(&self, job: JobId) -> bool {
+        let state = self.state();
+        state.live.contains_key(&job) || state.ended.contains_key(&job)
     }
 
     /// A worker has connected for a job that has not ended: from then on the job is known, if it was not.
@@ -230,29 +287,32 @@ impl Hub {
     pub fn progress(
         &self,
         job: JobId,
-        view: ProgressView,
+        steps: Vec<ProgressView>,
         now: Timestamp,
     ) -> Option<(Timestamp, Vec<String>)> {
         let mut state = self.state();
         let live = state.live.get_mut(&job)?;
-        let kept_before = live.progress.0;
-        let line = crate::audit::redact::one_line(&view.text, PROGRESS_CHARS);
-        if !line.is_empty() && live.progress.1.last() != Some(&line) {
-            live.progress.1.push(line);
-        }
-        let excess = live.progress.1.len().saturating_sub(PROGRESS_LINES);
-        live.progress.1.drain(..excess);
-        live.signal.send_modify(|signal| signal.progress = view);
-        if now.millis_since(kept_before) < 1000 {
+        live.signal.send_modify(|signal| {
+            // What was told over a connection that broke is told again.
+            let last = signal.steps.back().map_or(0, |step| step.number);
+            signal.steps.extend(steps.into_iter().filter(|step| step.number > last));
+            let excess = signal.steps.len().saturating_sub(STEPS_MAX);
+            signal.steps.drain(..excess);
+        });
+        live.stepped = now;
+        if now.millis_since(live.kept) < 1000 {
             return None;
         }
-        live.progress.0 = now;
-        Some(live.progress.clone())
+        live.kept = now;
+        Some((now, live.signal.borrow().lines()))
     }
 
-    /// Returns the last lines of progress of a job that lives.
+    /// Returns the last lines of progress of a job that lives, and when the last one came.
     pub fn progress_of(&self, job: JobId) -> Option<(Timestamp, Vec<String>)> {
-        self.state().live.get(&job).map(|live| live.progress.clone())
+        let state = self.state();
+        let live = state.live.get(&job)?;
+        let lines = live.signal.borrow().lines();
+        Some((live.stepped, lines))
     }
 
     /// Puts a job into the queue.

@@ -104,8 +104,8 @@ pub enum Reply {
     Status(DaemonStatus),
     /// What was decided.
     Admission(Admission),
-    /// A job goes on.
-    Progress(JobId, ProgressView),
+    /// A job goes on: its steps that were not told yet, oldest first.
+    Progress(JobId, Vec<ProgressView>),
     /// The wait is over.
     Waited(Vec<JobView>, WaitEnd),
     /// What a cancellation did.
@@ -216,16 +216,22 @@ pub enum Order {
 pub enum Report {
     /// `claude` has said something: the start is over.
     Alive,
-    /// It goes on.
-    Progress(ProgressView),
+    /// It goes on: the steps since the last report, oldest first.
+    Progress(Vec<ProgressView>),
     /// It ended.
     Ended(Box<Findings>),
 }
 
-/// How far a running job is.
+/// Steps of one job that wait to be told, in the worker and in the daemon: more than a person reads in the moment that
+/// they wait, and all that a session does in it, unless its output is a flood. Of a flood the newest are told.
+pub const STEPS_MAX: usize = 50;
+
+/// A step of a running job, and how far it is with it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ProgressView {
-    /// What it does, one line for people; empty while it waits for a place.
+    /// Its number within the run, from 1.
+    pub number: u64,
+    /// What it does, one line for people; empty when it has only begun.
     pub text: String,
     /// Turns so far.
     pub turns: u32,

@@ -35,7 +35,10 @@ pub(super) fn take_in(daemon: &Arc<Daemon>) -> Result<(), ReadError> {
     let mut counts = BTreeMap::new();
     for job in daemon.store.unended()? {
         *counts.entry(job.state.as_str()).or_insert(0_u32) += 1;
-        daemon.hub.enter(&job);
+        match daemon.store.progress(job.id) {
+            Ok(Some((at, lines))) => daemon.hub.enter_again(&job, at, lines),
+            Ok(None) | Err(_) => daemon.hub.enter(&job),
+        }
         match (job.state, job.worker) {
             (State::Running | State::Cancelling, Some(worker)) => {
                 // Its place stays taken for as long as it runs, whether or not its worker has come back yet.

@@ -13,7 +13,8 @@ use crate::daemon::consider::around;
 use crate::daemon::handshake::{self, HELLO_BYTES, Intent};
 use crate::daemon::hub::{Abandoned, ConnectionId, Signal};
 use crate::daemon::protocol::{
-    CancelEffect, DaemonStatus, JobView, Order, Reply, Request, Traces, WaitEnd, WaitRequest, WireFault,
+    CancelEffect, DaemonStatus, JobView, Order, ProgressView, Reply, Request, Traces, WaitEnd, WaitRequest,
+    WireFault,
 };
 use crate::daemon::review::apart;
 use crate::daemon::serve::Daemon;
@@ -21,9 +22,9 @@ use crate::daemon::wire::{Connection, WireError};
 use crate::daemon::workers::pump;
 use crate::daemon::{recover, review, trail, upkeep};
 use crate::job::{Admission, JobRecord, OpenRequest, State};
-use crate::model::{JobId, OnDisconnect, Portion};
+use crate::model::{Answer, JobId, OnDisconnect, Portion};
 use crate::store::ledger;
-use crate::store::{CommitError, Fault, admit};
+use crate::store::{CommitError, Fault, ReadError, admit};
 
 /// How long the other side may take to say hello, and to take an answer.
 const HELLO_BUDGET: Duration = Duration::from_secs(2);
@@ -133,10 +134,14 @@ impl Talk<'_> {
             };
             let reply = match request {
                 Request::Worker(hello) => return self.worker(hello).await,
-                Request::Wait(wait) => match self.wait(wait).await? {
-                    Some(reply) => reply,
-                    None => return Ok(()),
-                },
+                Request::Wait(wait) => {
+                    let waited = self.wait(wait).await;
+                    self.daemon.hub.told(self.number);
+                    match waited? {
+                        Some(reply) => reply,
+                        None => return Ok(()),
+                    }
+                }
                 Request::Search(search) => match self.search(*search).await? {
                     Some(reply) => reply,
                     None => return Ok(()),
@@ -226,17 +231,17 @@ impl Talk<'_> {
             }
         }
         let signal = |job| self.daemon.hub.wait(job, self.number, wait.attach, wait.inside);
-        let mut pending: Vec<(JobId, watch::Receiver<Signal>)> =
-            wait.jobs.iter().filter_map(|job| Some((*job, signal(*job)?))).collect();
+        let mut pending: Vec<Pending> =
+            wait.jobs.iter().filter_map(|job| Some(Pending::new(*job, signal(*job)?))).collect();
         let deadline = wait.timeout_ms.map(|millis| Instant::now() + Duration::from_millis(millis));
         let enough = if wait.any { wait.jobs.len().saturating_sub(1) } else { 0 };
         while pending.len() > enough {
             let changed = futures_util::future::select_all(
-                pending.iter_mut().map(|(job, signal)| Box::pin(async { (*job, signal.changed().await) })),
+                pending.iter_mut().map(|one| Box::pin(async { one.signal.changed().await })),
             );
-            let job = tokio::select! {
+            let at = tokio::select! {
                 // Cancel-safe: a change that was not taken is seen by the next `changed`.
-                ((job, _), _, _) = changed => job,
+                (_, at, _) = changed => at,
                 () = async { match deadline { Some(at) => tokio::time::sleep_until(at).await, None => std::future::pending().await } } => {
                     return Ok(Some(self.wait_timed_out(&wait).await));
                 }
@@ -251,14 +256,13 @@ impl Talk<'_> {
                 },
                 () = self.daemon.stopping.cancelled() => return Ok(None),
             };
-            let Some(at) = pending.iter().position(|(waiting, _)| *waiting == job) else { continue };
-            let Some((_, signal)) = pending.get_mut(at) else { continue };
-            let now = signal.borrow_and_update().clone();
-            // The sender of a job that has ended is gone, and its last word said so.
-            if now.ended || signal.has_changed().is_err() {
+            let Some(one) = pending.get_mut(at) else { continue };
+            let (job, (steps, ended)) = (one.job, one.news());
+            if !steps.is_empty() {
+                self.send(&Reply::Progress(job, steps)).await?;
+            }
+            if ended {
                 pending.remove(at);
-            } else {
-                self.send(&Reply::Progress(job, now.progress)).await?;
             }
         }
         if !wait.attach {
@@ -267,9 +271,7 @@ impl Talk<'_> {
                 let _leaves_nobody_alone = self.daemon.hub.leave(*job, self.number);
             }
         }
-        Ok(Some(
-            self.collected(&wait).unwrap_or_else(|| Reply::Waited(self.views(&wait.jobs), WaitEnd::Ended)),
-        ))
+        Ok(Some(self.collected(&wait).unwrap_or_else(|| self.waited(&wait, WaitEnd::Ended))))
     }
 
     /// Returns the one job that was waited for, with as much of its answer as the caller would ask for next.
@@ -287,7 +289,7 @@ impl Talk<'_> {
             }
             self.daemon.hub.leave(*job, self.number);
         }
-        Reply::Waited(self.views(&wait.jobs), WaitEnd::TimedOut)
+        self.waited(wait, WaitEnd::TimedOut)
     }
 
     async fn leave(&mut self, job: JobId) {
@@ -299,13 +301,21 @@ impl Talk<'_> {
         }
     }
 
-    fn views(&self, jobs: &[JobId]) -> Vec<JobView> {
-        jobs.iter().filter_map(|job| view(self.daemon, *job).ok().flatten()).collect()
+    /// Returns how the jobs are that were waited for. One that is gone had ended before, and was removed just when the wait
+    /// began.
+    fn waited(&self, wait: &WaitRequest, end: WaitEnd) -> Reply {
+        let view = |job: &JobId| match view(self.daemon, *job) {
+            Ok(Some(view)) => Ok(view),
+            Ok(None) => Err(gone(*job)),
+            Err(error) => Err(WireFault::Store(error.to_string())),
+        };
+        let views: Result<_, _> = wait.jobs.iter().map(view).collect();
+        views.map_or_else(Reply::Fault, |views| Reply::Waited(views, end))
     }
 
     async fn answer(&mut self, request: Request) -> Result<Reply, WireFault> {
         let store = &self.daemon.store;
-        let read = |error: crate::store::ReadError| WireFault::Store(error.to_string());
+        let read = |error: ReadError| WireFault::Store(error.to_string());
         Ok(match request {
             Request::Status => Reply::Status(status(self.daemon).map_err(read)?),
             Request::Job(job) => Reply::Job(view(self.daemon, job).map_err(read)?.map(Box::new)),
@@ -313,7 +323,7 @@ impl Talk<'_> {
                 let records = apart(store.clone(), move |store| store.jobs(&filter)).await?;
                 Reply::Jobs(records.into_iter().map(|record| with_progress(self.daemon, record)).collect())
             }
-            Request::Answer(job, portion) => Reply::Answer(store.answer(job, portion).map_err(read)?),
+            Request::Answer(job, portion) => Reply::Answer(self.answer_of(job, store.answer(job, portion))?),
             Request::Calls(job) => Reply::Calls(store.calls(job).map_err(read)?.unwrap_or_default()),
             Request::Texts(job) => Reply::Texts(store.texts(job).map_err(read)?),
             Request::Session(id) => Reply::Session(store.session(&id).map_err(read)?),
@@ -368,6 +378,18 @@ impl Talk<'_> {
         })
     }
 
+    /// Returns what was read of an answer. One that is not there, or not whole, may have been removed with its job.
+    fn answer_of(
+        &self,
+        job: JobId,
+        read: Result<Option<Answer>, ReadError>,
+    ) -> Result<Option<Answer>, WireFault> {
+        if !matches!(read, Ok(Some(_))) && matches!(self.daemon.store.job(job), Ok(None)) {
+            return Err(gone(job));
+        }
+        read.map_err(|error| WireFault::Store(error.to_string()))
+    }
+
     async fn cancel(&mut self, job: JobId, by: String) -> Result<Reply, WireFault> {
         let cancelled = self.daemon.store.commit(move |txn| {
             let before = ledger::job(txn, job)?.state;
@@ -389,6 +411,39 @@ impl Talk<'_> {
     }
 }
 
+/// A job for which a caller waits.
+struct Pending {
+    job: JobId,
+    signal: watch::Receiver<Signal>,
+    /// The last step that was told.
+    told: u64,
+}
+
+impl Pending {
+    /// What the job did before is told at once.
+    fn new(job: JobId, mut signal: watch::Receiver<Signal>) -> Self {
+        if signal.borrow().has_steps() {
+            signal.mark_changed();
+        }
+        Self { job, signal, told: 0 }
+    }
+
+    /// Returns the steps that were not told yet, and whether the job has ended.
+    fn news(&mut self) -> (Vec<ProgressView>, bool) {
+        let (steps, ended) = {
+            let now = self.signal.borrow_and_update();
+            (now.after(self.told), now.ended)
+        };
+        self.told = steps.last().map_or(self.told, |step| step.number);
+        // The sender of a job that has ended is gone, and its last word said so.
+        (steps, ended || self.signal.has_changed().is_err())
+    }
+}
+
+fn gone(job: JobId) -> WireFault {
+    WireFault::NotFound(format!("no job `{job}`: it has been removed"))
+}
+
 pub(super) fn fault(error: CommitError) -> WireFault {
     match error {
         CommitError::Refused(fault) => match fault {
@@ -399,7 +454,7 @@ pub(super) fn fault(error: CommitError) -> WireFault {
     }
 }
 
-fn view(daemon: &Daemon, job: JobId) -> Result<Option<JobView>, crate::store::ReadError> {
+fn view(daemon: &Daemon, job: JobId) -> Result<Option<JobView>, ReadError> {
     Ok(daemon.store.job(job)?.map(|record| with_progress(daemon, record)))
 }
 
@@ -409,7 +464,7 @@ fn with_progress(daemon: &Daemon, record: JobRecord) -> JobView {
     JobView { record, progress_at: at.filter(|_| !progress.is_empty()), progress }
 }
 
-fn status(daemon: &Daemon) -> Result<DaemonStatus, crate::store::ReadError> {
+fn status(daemon: &Daemon) -> Result<DaemonStatus, ReadError> {
     let (jobs, queued) = daemon.hub.counts();
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     Ok(DaemonStatus {

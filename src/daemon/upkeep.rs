@@ -115,12 +115,24 @@ async fn remove(
         if daemon.stopping.is_cancelled() {
             return recorded(daemon, None, rule, done, request, None).await;
         }
-        match daemon.store.commit(move |txn| gc::remove(txn, part, &rule)).await {
+        let guard = Arc::clone(daemon);
+        match daemon.store.commit(move |txn| gc::remove(txn, unwanted(&guard, part), &rule)).await {
             Ok(removed) => done += removed,
             Err(error) => return recorded(daemon, None, rule, done, request, Some(error)).await,
         }
     }
     recorded(daemon, last, rule, done, request, None).await
+}
+
+/// Returns of a part what nobody waits for any more: whoever does gets the answer first.
+fn unwanted(daemon: &Daemon, part: Part) -> Part {
+    match part {
+        Part::Jobs(mut jobs) => {
+            jobs.retain(|job| !daemon.hub.is_wanted(*job));
+            Part::Jobs(jobs)
+        }
+        other => other,
+    }
 }
 
 /// Removes the last part and records how much was removed in all. `failed` tells why there will be no more.
@@ -133,9 +145,10 @@ async fn recorded(
     failed: Option<CommitError>,
 ) -> (Tally, Option<CommitError>) {
     let (asked, reason) = (request.clone(), failed.as_ref().map(ToString::to_string));
+    let guard = Arc::clone(daemon);
     let committed = daemon.store.commit(move |txn| {
         if let Some(part) = last {
-            done += gc::remove(txn, part, &rule)?;
+            done += gc::remove(txn, unwanted(&guard, part), &rule)?;
         }
         let mut record = record(&asked, &done, reason.as_deref(), rule.now(), txn.now());
         let left = gc::take_unrecorded(txn)?.saturating_sub(done.jobs);

@@ -168,7 +168,7 @@ impl Talk<'_> {
                         self.daemon.hub.started(job);
                         pump(self.daemon);
                     }
-                    Some(Report::Progress(view)) => self.progress(job, view),
+                    Some(Report::Progress(steps)) => self.progress(job, steps),
                     Some(Report::Ended(findings)) => {
                         let lines = self.daemon.hub.progress_of(job);
                         let ended = self.daemon.store.commit(move |txn| {
@@ -207,11 +207,13 @@ impl Talk<'_> {
         }
     }
 
-    fn progress(&self, job: JobId, mut view: ProgressView) {
-        if let std::borrow::Cow::Owned(clean) = redact(&view.text, self.daemon.store.key()) {
-            view.text = clean;
+    fn progress(&self, job: JobId, mut steps: Vec<ProgressView>) {
+        for step in &mut steps {
+            if let std::borrow::Cow::Owned(clean) = redact(&step.text, self.daemon.store.key()) {
+                step.text = clean;
+            }
         }
-        if let Some(lines) = self.daemon.hub.progress(job, view, Timestamp::now()) {
+        if let Some(lines) = self.daemon.hub.progress(job, steps, Timestamp::now()) {
             self.daemon.store.note(move |txn| ledger::progress(txn, job, &ProgressLines(lines.0, lines.1)));
         }
     }

@@ -3,8 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::join_all;
-use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
@@ -48,10 +48,7 @@ impl Frontend {
     ) -> Result<Vec<Outcome>, DispatchError> {
         let (config, client) = (self.config()?, &client.into());
         let Awaited { patience, portion } = awaited.into();
-        // All of them wait in the daemon's queue, which alone says what runs. Only beyond what fills it twice over are
-        // they held back here, so that one call does not take all of the daemon's connections.
-        let room = Semaphore::new((2 * config.settings.max_concurrency as usize).max(100));
-        let began = Instant::now();
+        let (room, began) = (Room::new(&config), Instant::now());
         let standing = Standing { total: requests.len(), ..Standing::default() };
         let shared = Mutex::new((standing, on_standing));
         let tell = |change: &dyn Fn(&mut Standing)| {
@@ -63,15 +60,20 @@ impl Frontend {
         };
         let stop = CancellationToken::new();
         let one = async |number: usize, request: &DispatchRequest| {
-            let _place = room.acquire().await;
+            let place = room.place(patience, began).await;
             if stop.is_cancelled() {
                 return Err(DispatchError::Cancelled);
             }
             let mut step = |_, view: &ProgressView| {
                 tell(&|standing| standing.step = Some((number, view.clone())));
             };
-            let awaited = Awaited { patience: patience.left(began), portion };
-            let outcome = self.dispatch(request, client, awaited, &mut step, stop.cancelled()).await;
+            let outcome = match place {
+                Some((patience, _place)) => {
+                    let awaited = Awaited { patience, portion };
+                    self.dispatch(request, client, awaited, &mut step, stop.cancelled()).await
+                }
+                None => Err(DispatchError::NotStarted),
+            };
             tell(&|standing| {
                 standing.done += 1;
                 standing.step = standing.step.take().filter(|(of, _)| *of != number);
@@ -88,6 +90,50 @@ impl Frontend {
         // Each takes its own back, and sees to it that it is heard.
         drop(all.await);
         Err(DispatchError::Cancelled)
+    }
+}
+
+/// How many of one call are before the daemon at the same time, so that it does not take all of its connections.
+struct Room {
+    /// Those that are waited for. They wait in the daemon's queue, which alone says what runs: this is what fills it
+    /// twice over.
+    waiting: Semaphore,
+    /// Those that are only opened when time runs short, and then run by themselves: enough to keep the daemon busy.
+    passing: Semaphore,
+}
+
+impl Room {
+    fn new(config: &Config) -> Self {
+        let waiting = (2 * config.settings.max_concurrency as usize).max(100);
+        Self { waiting: Semaphore::new(waiting), passing: Semaphore::new(16) }
+    }
+
+    /// Waits for a place, and returns it with the patience that is left; nothing when it is over. Its last quarter is for
+    /// opening what has found no place until then: what is not waited for must be under way before the caller is told so.
+    async fn place(&self, patience: Patience, began: Instant) -> Option<(Patience, SemaphorePermit<'_>)> {
+        let (short, over) = match patience {
+            Patience::AtMost(most) => (began.checked_add(most * 3 / 4), began.checked_add(most)),
+            Patience::ToTheEnd | Patience::None => (None, None),
+        };
+        // The semaphores are never closed. A place that is free is taken whatever the time.
+        tokio::select! {
+            biased;
+            place = self.waiting.acquire() => return Some((patience.left(began), place.ok()?)),
+            () = until(short) => {}
+        }
+        tokio::select! {
+            biased;
+            () = until(over) => None,
+            place = self.passing.acquire() => Some((Patience::None, place.ok()?)),
+        }
+    }
+}
+
+/// Waits until then; for ever if that is too far away to be told.
+async fn until(then: Option<Instant>) {
+    match then {
+        Some(then) => sleep_until(then).await,
+        None => std::future::pending().await,
     }
 }
 

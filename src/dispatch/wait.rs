@@ -1,5 +1,6 @@
 //! Waiting for jobs on a connection of one's own, whatever becomes of the daemon behind it.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
@@ -48,6 +49,7 @@ impl Frontend {
         let deadline =
             wait.timeout_ms.map(|millis| tokio::time::Instant::now() + Duration::from_millis(millis));
         let mut wait = wait.clone();
+        let mut told = BTreeMap::new();
         loop {
             if let Some(deadline) = deadline {
                 let left = deadline.saturating_duration_since(tokio::time::Instant::now());
@@ -64,7 +66,16 @@ impl Frontend {
                     }
                 };
                 match reply {
-                    Ok(Some(Reply::Progress(job, view))) => on_progress(job, &view),
+                    Ok(Some(Reply::Progress(job, steps))) => {
+                        // After a new connection, the last ones are told again.
+                        let last: &mut u64 = told.entry(job).or_default();
+                        for step in &steps {
+                            if step.number > *last {
+                                *last = step.number;
+                                on_progress(job, step);
+                            }
+                        }
+                    }
                     Ok(Some(Reply::Waited(views, end))) => {
                         self.client.keep(connection);
                         return Ok(Waited { views, end, answer: None });

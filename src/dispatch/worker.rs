@@ -16,15 +16,18 @@ use tracing::warn;
 use crate::answer::{Note, Overrun};
 use crate::audit::typical::Typical;
 use crate::config::paths::Environment;
-use crate::daemon::protocol::{Order, ProgressView, Reply, Report, Request, WorkerHello};
+use crate::daemon::protocol::{Order, Reply, Report, Request, WorkerHello};
 use crate::daemon::wire::Connection;
 use crate::daemon::{Client, ClientError};
 use crate::dispatch::witness::Witness;
+use crate::dispatch::worker::steps::Steps;
 use crate::job::ProcessId;
 use crate::model::{Answer, FailureClass, Findings, JobId, RunResult};
 use crate::plan::RunPlan;
 use crate::plan::environment::{child_environment, hand_on_trace};
 use crate::runner::{self, FolderError, RunFolder, SpawnError, launch, process};
+
+mod steps;
 
 /// How often progress is passed on: often enough for a person, seldom enough for ten thousand lines.
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
@@ -72,6 +75,7 @@ pub async fn work(environment: &Environment, folder: &Path) -> Result<(), Worker
         running: false,
         connection: None,
         pause: RETRY_AT_FIRST,
+        steps: watch::Sender::default(),
     };
     link.connect().await?;
     // The daemon brings the start to disk: time for what can be done before. What fails here fails again in the run.
@@ -120,19 +124,14 @@ async fn run(
         child_environment(&environment.variables, &plan.environment, plan.job, environment.depth);
     hand_on_trace(&mut variables, &plan.environment, plan.trace);
     let witness = Witness::begin(plan, &environment.variables);
-    let (progress, mut seen) = watch::channel(ProgressView::default());
+    let steps = link.steps.clone();
+    let mut seen = steps.subscribe();
     let mut notes = |note: Note| {
         match note {
-            Note::Progress(step) => {
-                progress.send_replace(ProgressView {
-                    text: step.text,
-                    turns: step.turns,
-                    cost_usd: step.cost_usd,
-                });
-            }
+            Note::Progress(step) => steps.send_modify(|steps| steps.take(step)),
             Note::Worked => witness.iter().for_each(Witness::stir),
             // Whatever it says first, the start is over.
-            Note::Begun => progress.send_modify(|_| {}),
+            Note::Begun => steps.send_modify(Steps::begin),
         }
     };
     let (stop, stopped) = oneshot::channel::<String>();
@@ -179,16 +178,10 @@ async fn run(
                     alive = true;
                     link.tell(&Report::Alive).await;
                 }
-                let view = seen.borrow_and_update().clone();
-                link.tell(&Report::Progress(view)).await;
+                link.tell_steps().await;
             }
         }
     };
-    if waiting || seen.has_changed().unwrap_or(false) {
-        // The last step is kept with the job.
-        let view = seen.borrow_and_update().clone();
-        link.tell(&Report::Progress(view)).await;
-    }
     match ended {
         Ok((mut report, afterlife)) => {
             if let Some(witness) = &witness {
@@ -242,6 +235,7 @@ struct Link {
     connection: Option<Connection>,
     /// How long to wait before the next try.
     pause: Duration,
+    steps: watch::Sender<Steps>,
 }
 
 impl Link {
@@ -330,6 +324,19 @@ impl Link {
         }
     }
 
+    /// Tells the daemon the steps since the last time. Those that it cannot be told wait for the next one.
+    async fn tell_steps(&mut self) {
+        let steps = self.steps.borrow().unreported();
+        let Some(last) = steps.last().map(|step| step.number) else { return };
+        self.tell(&Report::Progress(steps)).await;
+        if self.connection.is_some() {
+            self.steps.send_if_modified(|steps| {
+                steps.reported(last);
+                false
+            });
+        }
+    }
+
     /// Tells the daemon what came of it until the daemon says that it is on disk. Returns whether it is. A daemon that hangs
     /// takes all of it and says nothing: it is not waited for longer than `most`.
     async fn report(&mut self, findings: Findings, most: Duration) -> bool {
@@ -340,6 +347,8 @@ impl Link {
                     self.rest().await;
                     continue;
                 }
+                // The last steps are kept with the job.
+                self.tell_steps().await;
                 self.send(&report).await;
                 while self.connection.is_some() {
                     match self.receive().await {

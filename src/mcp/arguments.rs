@@ -11,7 +11,7 @@ const TAKES_JOBS: &str = "dispatch_wait";
 
 /// Arguments that may come as a text or as a value; their tools look at them. Their schemas name the one form that clients
 /// should use, because clients stumble over unions.
-const SEVERAL_FORMS: [&str; 11] = [
+const SEVERAL_FORMS: [&str; 17] = [
     "job_id",
     "dispatches",
     "response_format",
@@ -21,6 +21,12 @@ const SEVERAL_FORMS: [&str; 11] = [
     "disallowed_tools",
     "capabilities",
     "risky_capabilities",
+    "callers",
+    "budget_day",
+    "budget_month",
+    "env_inherit",
+    "env_deny",
+    "env_set",
     "members",
     "remove_members",
 ];

@@ -83,6 +83,36 @@ struct FieldArguments {
     /// Standing instructions for its sessions. Empty leaves them; `none` clears them.
     #[serde(default)]
     instructions: String,
+    /// How many of its dispatches may run at once; 0 leaves it, -1 is no bound of its own.
+    #[serde(default)]
+    #[schemars(range(min = -1, max = 1000))]
+    max_concurrency: i64,
+    /// Callers that may ask it, as a list or separated by commas. Empty leaves them; `,` is nobody; `none` is everyone.
+    #[serde(default = "empty")]
+    #[schemars(with = "String")]
+    callers: Value,
+    /// US dollars it may cost in a day, such as 5. Empty or 0 leaves it; `none` is no cap.
+    #[serde(default = "empty")]
+    #[schemars(with = "String")]
+    budget_day: Value,
+    /// US dollars it may cost in a month, likewise.
+    #[serde(default = "empty")]
+    #[schemars(with = "String")]
+    budget_month: Value,
+    /// Environment variables its sessions inherit, such as `AWS_*`, as a list or separated by commas. Empty leaves them;
+    /// `none` is all of them.
+    #[serde(default = "empty")]
+    #[schemars(with = "String")]
+    env_inherit: Value,
+    /// Variables they do not inherit, written like the others; `none` clears them.
+    #[serde(default = "empty")]
+    #[schemars(with = "String")]
+    env_deny: Value,
+    /// Variables to set for them, as an object of texts (or its JSON text) in place of those that are set. Empty leaves
+    /// them; `none` clears them.
+    #[serde(default = "empty")]
+    #[schemars(with = "String")]
+    env_set: Value,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -343,7 +373,20 @@ impl FieldArguments {
             capabilities: words("capabilities", &self.capabilities)?,
             risky_capabilities: words("risky_capabilities", &self.risky_capabilities)?,
             instructions: text(&self.instructions),
-            ..Fields::default()
+            max_concurrency: match self.max_concurrency {
+                0 => Change::Keep,
+                -1 => Change::Clear,
+                number => Change::Set(u32::try_from(number).map_err(|_| {
+                    wrong("max_concurrency", &number.into(), "a number from 1 to 1000, or -1 for no bound")
+                })?),
+            },
+            callers: words("callers", &self.callers)?,
+            budget_day: spending("budget_day", &self.budget_day)?,
+            budget_month: spending("budget_month", &self.budget_month)?,
+            env_inherit: words("env_inherit", &self.env_inherit)?,
+            env_deny: words("env_deny", &self.env_deny)?,
+            env_set: variables(&self.env_set)?,
+            directory: None,
         })
     }
 }
@@ -376,21 +419,65 @@ fn words(name: &str, value: &Value) -> Result<Change<Vec<String>>, Report> {
 
 fn budget(value: &Value, asks: Asks) -> Result<Change<BudgetLimit>, Report> {
     let expected = "an amount such as 2.5, `none` for no cap, or `default`";
-    let usd = match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
-            "" => return Ok(Change::Keep),
-            "none" => return Ok(Change::Set(BudgetLimit::Unlimited)),
-            "default" => return Ok(Change::Clear),
-            text => text.trim_start_matches('$').parse().ok(),
-        },
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-    };
-    match usd.filter(|usd| usd.is_finite()) {
+    match word(value).as_deref() {
+        Some("") => return Ok(Change::Keep),
+        Some("none") => return Ok(Change::Set(BudgetLimit::Unlimited)),
+        Some("default") => return Ok(Change::Clear),
+        _ => {}
+    }
+    match dollars(value) {
         Some(0.0) => Ok(Change::Keep),
         Some(usd) if usd > 0.0 => Ok(Change::Set(BudgetLimit::Usd(usd))),
         Some(_) if asks == Asks::ForChange => Ok(Change::Clear),
         Some(_) | None => Err(wrong("max_budget_usd", value, expected)),
+    }
+}
+
+/// Returns what a cap of days or months changes: without one there is none.
+fn spending(name: &str, value: &Value) -> Result<Change<f64>, Report> {
+    match word(value).as_deref() {
+        Some("") => return Ok(Change::Keep),
+        Some("none" | "default") => return Ok(Change::Clear),
+        _ => {}
+    }
+    match dollars(value) {
+        Some(0.0) => Ok(Change::Keep),
+        Some(usd) if usd > 0.0 => Ok(Change::Set(usd)),
+        Some(_) => Ok(Change::Clear),
+        None => Err(wrong(name, value, "an amount such as 5, or `none` for no cap")),
+    }
+}
+
+fn word(value: &Value) -> Option<String> {
+    value.as_str().map(|text| text.trim().to_ascii_lowercase())
+}
+
+fn dollars(value: &Value) -> Option<f64> {
+    let usd = match value {
+        Value::String(text) => text.trim().trim_start_matches('$').parse().ok(),
+        other => other.as_f64(),
+    };
+    usd.filter(|usd: &f64| usd.is_finite())
+}
+
+/// Returns what variables change: an object of texts, or its JSON text.
+fn variables(value: &Value) -> Result<Change<BTreeMap<String, String>>, Report> {
+    // Values may be secrets: they are not repeated.
+    let refused = || {
+        let hint = "Give an object such as {\"REGION\": \"eu\"}; every value is a text.";
+        Report::new(Kind::Usage, "invalid_field", "`env_set` is not an object of texts", hint)
+    };
+    match from_text(value.clone()) {
+        Value::String(words) => match text(&words) {
+            Change::Keep => Ok(Change::Keep),
+            Change::Clear => Ok(Change::Clear),
+            Change::Set(_) => Err(refused()),
+        },
+        Value::Object(set) => {
+            let one = |(name, value): (String, Value)| Some((name, value.as_str()?.to_owned()));
+            set.into_iter().map(one).collect::<Option<_>>().map(Change::Set).ok_or_else(refused)
+        }
+        _ => Err(refused()),
     }
 }
 

@@ -16,7 +16,11 @@ use crate::model::Digest;
 /// Streams of one client that are told: one is what clients open, and a broken one must not grow without end.
 const STREAMS_MAX: usize = 32;
 
-/// How long a change gets to be complete: editors save in several steps.
+/// Tools that change nothing, but show jobs that may have ended since the client last looked. What the others that change
+/// nothing return has nothing to do with the list.
+const SHOW_JOBS: [&str; 3] = ["dispatch_status", "dispatch_wait", "dispatch_jobs"];
+
+/// How long a change gets to be complete: editors save in several steps, and calls come in crowds.
 const SETTLE: Duration = Duration::from_millis(50);
 
 /// Those who listen, and what they know.
@@ -46,7 +50,7 @@ impl Listeners {
     }
 
     /// A call has ended, and with it perhaps a job. Of interest only to a client that has looked at the list.
-    pub(super) fn call_ended(&self) {
+    fn call_ended(&self) {
         if self.known.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             self.called.notify_one();
         }
@@ -65,6 +69,15 @@ impl Listeners {
 }
 
 impl Server {
+    /// A call of this tool has ended: the list may be another one, unless the tool has nothing to do with it.
+    pub(super) fn called(&self, tool: &str) {
+        let hints = self.tools.get(tool).and_then(|tool| tool.annotations.as_ref());
+        let changes = hints.and_then(|hints| hints.read_only_hint) != Some(true);
+        if changes || SHOW_JOBS.contains(&tool) {
+            self.listeners.call_ended();
+        }
+    }
+
     /// Lists the resources, and remembers that the client has seen them.
     pub(super) async fn listed(&self) -> ListResourcesResult {
         let list = self.resources().await;
@@ -109,11 +122,12 @@ impl Server {
     async fn keep_told(&self, mut changes: Changes) {
         loop {
             tokio::select! {
-                () = changes.stirred() => tokio::time::sleep(SETTLE).await,
-                // What a change of the file stirs meanwhile is seen below, or stirs again.
+                () = changes.stirred() => {}
                 () = self.listeners.called.notified() => {}
                 () = self.closing.cancelled() => return,
             }
+            // What changes meanwhile is seen below, or wakes again.
+            tokio::time::sleep(SETTLE).await;
             changes.renew();
             let list = self.resources().await;
             if self.listeners.knows(&list) {

@@ -181,7 +181,8 @@ impl Several {
 
     /// Returns the request to make one answer of these; nothing when that was not asked for, or some still run.
     fn merge(&self, outcomes: &[Outcome]) -> Option<DispatchRequest> {
-        if self.aggregate.is_empty() {
+        let left_out = |outcome: &Outcome| matches!(outcome, Err(DispatchError::NotStarted));
+        if self.aggregate.is_empty() || outcomes.iter().any(left_out) {
             return None;
         }
         let items = self.agents().into_iter().zip(&self.wanted).zip(outcomes);

@@ -122,7 +122,9 @@ pub fn sweep(txn: &mut Txn<'_>) -> Result<bool, Fault> {
     let more = behind.len() == RECORDS_AT_ONCE;
     for (key, bytes) in behind {
         if let Some(seq) = keys::seq_of(&key) {
-            names_of(seq, &bytes).iter().for_each(|name| pages::remove(txn, name, seq));
+            for name in names_of(seq, &bytes) {
+                pages::remove(txn, &name, seq);
+            }
         }
         txn.delete(key);
     }

@@ -12,6 +12,7 @@ mod configuration;
 mod editing;
 mod ends;
 mod eras;
+mod fields;
 mod jobs;
 mod parts;
 mod reading;

@@ -297,6 +297,35 @@ fn what_is_not_done_when_the_patience_is_over_goes_on_by_itself() {
 }
 
 #[test]
+fn when_the_patience_is_over_nothing_more_is_opened_and_each_says_so() {
+    let scene = Scene::with("max_concurrency: 1", "");
+    on_runtime(async {
+        let frontend = scene.frontend();
+        let requests: Vec<_> =
+            (0..105).map(|number| scene.request("worker", &format!("wait @go; say {number}"))).collect();
+        let told = words(&parallel(&frontend, &requests, Patience::AtMost(Duration::ZERO)).await);
+        // A hundred find room at once; they go on by themselves.
+        assert!(told[..100].iter().all(|word| word.ends_with(" Run")), "{told:?}");
+        let late = "it was not started: the wait was over before its turn came";
+        assert!(told[100..].iter().all(|word| word == late), "{told:?}");
+        assert_eq!(crate::scene::status(&frontend).await.jobs, 100);
+    });
+}
+
+#[test]
+fn what_found_no_room_is_opened_before_the_patience_is_over() {
+    let scene = Scene::with("max_concurrency: 1", "");
+    on_runtime(async {
+        let frontend = scene.frontend();
+        let requests: Vec<_> =
+            (0..102).map(|number| scene.request("worker", &format!("wait @go; say {number}"))).collect();
+        let told = words(&parallel(&frontend, &requests, Patience::AtMost(Duration::from_secs(4))).await);
+        assert!(told.iter().all(|word| word.ends_with(" Run")), "{told:?}");
+        assert_eq!(crate::scene::status(&frontend).await.jobs, 102);
+    });
+}
+
+#[test]
 fn taking_several_back_stops_all_of_them() {
     let scene = Scene::with("max_concurrency: 2", "");
     on_runtime(async {

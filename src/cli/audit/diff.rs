@@ -9,8 +9,11 @@ use crate::cli::audit::output::{plain, value_at};
 use crate::cli::audit::show::Dispatch;
 use crate::cli::jobs::said;
 use crate::cli::render::{Cell, Screen, Tone, harmless, print_json, print_text};
+use crate::daemon::ClientError;
+use crate::daemon::protocol::WireFault;
 use crate::dispatch::Frontend;
 use crate::error::Report;
+use crate::model::Answer;
 
 mod lines;
 
@@ -52,7 +55,11 @@ pub(super) async fn diff(
     let mut sides = Vec::new();
     for id in ids {
         let dispatch = Dispatch::find(frontend, id).await?;
-        let answer = frontend.answer(dispatch.job).await?;
+        let answer = match frontend.answer(dispatch.job).await {
+            // The records stay when the job goes.
+            Err(ClientError::Fault(WireFault::NotFound(_))) => Answer::default(),
+            answer => answer?,
+        };
         sides.push((dispatch, said(&answer).to_owned()));
     }
     let [(first, before), (second, after)] = sides.as_slice() else { return Ok(ExitCode::SUCCESS) };

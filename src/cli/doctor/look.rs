@@ -104,6 +104,7 @@ async fn ask_claude(
         program: environment.program.clone(),
         on_path: by_name("agent-dispatch"),
         entry,
+        strays: entries::strays(environment),
         tried,
     };
     (claude_facts, registration_facts)

@@ -8,7 +8,7 @@ use crate::audit::redact::one_line;
 use crate::cli::args::Scope;
 use crate::cli::doctor::claude::Answer;
 use crate::cli::doctor::finding::Finding;
-use crate::cli::registration::{self, Connection, Flaw};
+use crate::cli::registration::{self, Connection, Flaw, Stray};
 use crate::model::shell;
 
 const SECTION: &str = "registration";
@@ -22,12 +22,28 @@ pub(super) struct Facts {
     pub(super) on_path: Option<PathBuf>,
     /// The entry that is in force here, where it is kept, and what is wrong with it.
     pub(super) entry: Option<(Scope, Value, Vec<Flaw>)>,
+    /// Registrations under other names.
+    pub(super) strays: Vec<Stray>,
     /// What `claude mcp get` says; nothing when it was not asked.
     pub(super) tried: Option<Answer>,
 }
 
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
-    vec![found_by_name(&facts.program, facts.on_path.as_deref()), entry(facts)]
+    let mut found = vec![found_by_name(&facts.program, facts.on_path.as_deref()), entry(facts)];
+    found.extend(facts.strays.iter().map(stray));
+    found
+}
+
+/// Under two names, a session has every tool twice; and a session at the last depth is kept from starting this server by
+/// its usual name only.
+fn stray(stray: &Stray) -> Finding {
+    let (name, place) = (one_line(&stray.name, 100), stray.scope.as_str());
+    Finding::warn(
+        SECTION,
+        format!("Claude Code also knows a server of this kind as `{name}` ({place} scope)"),
+    )
+    .details([format!("it starts: {}", one_line(&stray.starts, 300))])
+    .fix(shell::command(&[&["claude"][..], &stray.remove()].concat()))
 }
 
 fn found_by_name(program: &Path, on_path: Option<&Path>) -> Finding {

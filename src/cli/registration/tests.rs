@@ -66,6 +66,45 @@ fn entries_are_found_where_claude_code_keeps_them() {
 }
 
 #[test]
+fn registrations_under_other_names_are_told_from_other_servers() {
+    let home = home();
+    let environment = environment(home.path());
+    let program = environment.program.to_str().unwrap().to_owned();
+    std::os::unix::fs::symlink(&program, home.path().join("linked")).unwrap();
+    let linked = home.path().join("linked").to_str().unwrap().to_owned();
+    let entry = |command: &str, args: &[&str]| json!({"command": command, "args": args});
+    let servers = json!({
+        "agent-dispatch": entry(&program, &["serve"]),
+        "ours": entry(&program, &["serve"]),
+        "by-name": entry("agent-dispatch", &["serve"]),
+        "linked": entry(&linked, &["serve"]),
+        "uvx": entry("uvx", &["agent-dispatch", "serve"]),
+        "module": entry("/usr/bin/python3", &["-m", "agent_dispatch", "serve"]),
+        "listing": entry("agent-dispatch", &["list"]),
+        "files": entry("npx", &["server-filesystem", "/srv/agent-dispatch", "x"]),
+        "served": entry("other", &["serve"]),
+        "remote": {"type": "http", "url": "https://agent-dispatch.example/serve"},
+        "odd": 5,
+    });
+    fs::write(home.path().join(".claude.json"), json!({"mcpServers": servers}).to_string()).unwrap();
+    fs::write(
+        home.path().join("project/.mcp.json"),
+        json!({"mcpServers": {"here": entry("agent-dispatch", &["serve"])}}).to_string(),
+    )
+    .unwrap();
+    let found: Vec<_> = strays(&environment).into_iter().map(|stray| (stray.scope, stray.name)).collect();
+    let user = ["ours", "by-name", "linked", "uvx", "module"].map(|name| (Scope::User, name.to_owned()));
+    let mut found_in_user: Vec<_> =
+        found.iter().filter(|(scope, _)| *scope == Scope::User).cloned().collect();
+    let mut user = user.to_vec();
+    found_in_user.sort_by(|one, other| one.1.cmp(&other.1));
+    user.sort_by(|one, other| one.1.cmp(&other.1));
+    assert_eq!(found_in_user, user);
+    assert_eq!(found.first(), Some(&(Scope::Project, "here".to_owned())));
+    assert_eq!(found.len(), 6);
+}
+
+#[test]
 fn what_claude_code_says_of_the_connection_is_understood() {
     let said =
         |status: &str| format!("agent-dispatch:\n  Scope: User config\n  Status: {status}\n  Type: stdio\n");

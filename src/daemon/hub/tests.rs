@@ -129,9 +129,29 @@ fn the_end_wakes_whoever_waits() {
 }
 
 #[test]
+fn a_job_that_has_ended_is_wanted_until_all_who_waited_were_told() {
+    let hub = hub(&[job(1, true), job(2, false)]);
+    assert!(hub.is_wanted(id(1)));
+    hub.wait(id(1), 10, true, None).unwrap();
+    hub.wait(id(1), 11, false, None).unwrap();
+    hub.end(id(1));
+    hub.end(id(2));
+    assert!(!hub.is_wanted(id(2)), "nobody waited for it");
+    // Who comes late waits to be told, too.
+    assert!(hub.wait(id(1), 12, false, None).is_none());
+    for connection in [10, 11, 12] {
+        assert!(hub.is_wanted(id(1)));
+        if connection == 11 { drop(hub.disconnect(connection)) } else { hub.told(connection) }
+    }
+    assert!(!hub.is_wanted(id(1)));
+}
+
+#[test]
 fn progress_is_bounded_and_kept_once_a_second() {
     let hub = hub(&[job(1, false)]);
-    let step = |number: u64| ProgressView { text: format!("step {number}"), turns: 0, cost_usd: None };
+    let step = |number: u64| {
+        vec![ProgressView { number, text: format!("step {number}"), ..ProgressView::default() }]
+    };
     let kept: Vec<bool> = (0..100)
         .map(|number| hub.progress(id(1), step(number), Timestamp::from_millis(number * 100)).is_some())
         .collect();

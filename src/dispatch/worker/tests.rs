@@ -3,6 +3,7 @@
 use tokio::net::UnixStream;
 
 use super::*;
+use crate::daemon::protocol::ProgressView;
 
 /// A link to a daemon that takes connections, and never says or reads anything.
 fn to_one_that_hangs() -> (Link, UnixStream, tempfile::TempDir) {
@@ -18,6 +19,7 @@ fn to_one_that_hangs() -> (Link, UnixStream, tempfile::TempDir) {
         running: true,
         connection: Some(Connection::new(ours)),
         pause: RETRY_AT_FIRST,
+        steps: watch::Sender::default(),
     };
     (link, theirs, home)
 }
@@ -43,8 +45,8 @@ fn a_daemon_that_does_not_take_in_progress_is_left() {
     on_runtime(async {
         let (mut link, _hangs, _home) = to_one_that_hangs();
         // More than a socket holds.
-        let view = ProgressView { text: "x".repeat(4 << 20), ..ProgressView::default() };
-        link.tell(&Report::Progress(view)).await;
+        let step = ProgressView { text: "x".repeat(4 << 20), ..ProgressView::default() };
+        link.tell(&Report::Progress(vec![step])).await;
         assert!(link.connection.is_none());
     });
 }

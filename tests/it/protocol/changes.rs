@@ -110,6 +110,19 @@ fn a_client_that_has_seen_the_list_hears_of_a_job_that_its_call_has_ended() {
     hears_nothing(&mut client);
 }
 
+#[test]
+fn a_job_of_somebody_else_is_heard_of_when_the_client_looks_at_jobs() {
+    let home = Home::new();
+    let mut client = home.client();
+    let id = client.request("resources/list", &json!({}));
+    assert_eq!(names(&client.result(id)), 3);
+    home.client().document("dispatch", &json!({"agent": "worker", "task": "fake: say one"}));
+    client.document("list_agents", &json!({}));
+    hears_nothing(&mut client);
+    client.document("dispatch_jobs", &json!({}));
+    next(&mut client, CHANGED);
+}
+
 /// Returns the newest job in the list.
 fn client_job(client: &mut Client) -> Value {
     let id = client.request("resources/list", &json!({}));

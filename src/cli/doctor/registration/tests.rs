@@ -25,6 +25,7 @@ fn facts(entry: Option<(Scope, Vec<Flaw>)>, tried: Option<Answer>) -> Facts {
         program: "/bin/sh".into(),
         on_path: Some("/bin/sh".into()),
         entry: entry.map(|(scope, flaws)| (scope, json!({}), flaws)),
+        strays: Vec::new(),
         tried,
     }
 }
@@ -77,4 +78,20 @@ fn the_program_on_the_path_should_be_this_one() {
         assert_eq!((found.status, found.fix.as_deref()), (Status::Warn, Some(fix)), "{found:?}");
     }
     assert_eq!(found_by_name(Path::new("/bin/sh"), Some(Path::new("/bin/../bin/sh"))).status, Status::Ok);
+}
+
+#[test]
+fn a_registration_under_another_name_is_told_with_the_command_that_takes_it_back() {
+    let stray = Stray {
+        name: "my agents".to_owned(),
+        scope: Scope::Local,
+        starts: "uvx agent-dispatch serve".to_owned(),
+    };
+    let facts = Facts { strays: vec![stray], ..facts(Some((Scope::User, Vec::new())), None) };
+    let found = check(&facts);
+    assert_eq!(found.len(), 3, "{found:?}");
+    let told = &found[2];
+    assert_eq!(told.status, Status::Warn);
+    assert_eq!(told.fix.as_deref(), Some("claude mcp remove 'my agents' --scope local"));
+    assert_eq!(told.details, ["it starts: uvx agent-dispatch serve"]);
 }
