@@ -69,11 +69,10 @@ impl Frontend {
                     Ok(Some(Reply::Progress(job, steps))) => {
                         // After a new connection, the last ones are told again.
                         let last: &mut u64 = told.entry(job).or_default();
-                        for step in &steps {
-                            if step.number > *last {
-                                *last = step.number;
-                                on_progress(job, step);
-                            }
+                        let seen = *last;
+                        for step in steps.iter().filter(|step| step.number > seen) {
+                            *last = step.number;
+                            on_progress(job, step);
                         }
                     }
                     Ok(Some(Reply::Waited(views, end))) => {

@@ -9,7 +9,9 @@ use agent_dispatch::model::{DispatchRequest, JobId};
 use futures_util::future::join_all;
 use rustix::process::Signal;
 
-use crate::scene::{Scene, codes, dispatch, end_of, holds, on_runtime, reaches, start, status, until};
+use crate::scene::{
+    Process, Scene, codes, dispatch, end_of, holds, on_runtime, reaches, start, status, until,
+};
 
 /// Starts jobs one after the other, each when the one before it has its place in the queue.
 async fn line_up(frontend: &Frontend, requests: &[DispatchRequest], queued_before: u32) -> Vec<JobId> {
@@ -148,6 +150,19 @@ fn what_is_cancelled_in_the_queue_never_starts() {
     });
 }
 
+/// Stops a worker. It may be about to look for a daemon, with the lock of whoever starts one: then nobody else could.
+async fn stop_without_lock(scene: &Scene, worker: &Process) {
+    loop {
+        worker.signal(Signal::STOP);
+        holds("it is stopped", || worker.is_stopped()).await;
+        let lock = File::create(scene.environment().state.start_lock()).unwrap();
+        if lock.try_lock().is_ok() {
+            return;
+        }
+        worker.signal(Signal::CONT);
+    }
+}
+
 #[test]
 fn places_are_kept_while_one_daemon_follows_another() {
     let scene = Scene::with("max_concurrency: 1", "");
@@ -160,15 +175,8 @@ fn places_are_kept_while_one_daemon_follows_another() {
         let worker = scene.worker_of(first).unwrap();
         for slow_to_return in [false, true] {
             for killed in [false, true] {
-                while slow_to_return {
-                    worker.signal(Signal::STOP);
-                    holds("its worker is stopped", || worker.is_stopped()).await;
-                    // It may have been about to look for a daemon, with the lock of whoever starts one: then nobody could.
-                    let lock = File::create(scene.environment().state.start_lock()).unwrap();
-                    if lock.try_lock().is_ok() {
-                        break;
-                    }
-                    worker.signal(Signal::CONT);
+                if slow_to_return {
+                    stop_without_lock(&scene, &worker).await;
                 }
                 if killed {
                     scene.daemons()[0].kill();

@@ -48,7 +48,9 @@ fn counted(records: &[Record], period: &Period) -> Overview {
     let part = |records: &[Record]| {
         let mut counter = Counter::new(period.clone());
         for record in records {
-            Line::read(&serde_json::to_vec(record).unwrap()).iter().for_each(|line| counter.count(line));
+            if let Some(line) = Line::read(&serde_json::to_vec(record).unwrap()) {
+                counter.count(&line);
+            }
         }
         counter
     };

@@ -11,7 +11,9 @@ const NAME: &[u8] = b"aa/docs\0";
 
 fn page(numbers: &BTreeSet<u8>) -> Page {
     let mut page = Page::default();
-    numbers.iter().for_each(|number| page.insert(*number));
+    for number in numbers {
+        page.insert(*number);
+    }
     page
 }
 
@@ -63,7 +65,9 @@ fn numbers_come_from_any_place_on_in_both_directions() {
     let all: Vec<u64> = [1, 2, 255, 256, 300, 511, 512, 1024, 100_000, u64::MAX].into();
     let written = all.clone();
     room.commit(move |txn| {
-        written.iter().for_each(|seq| insert(txn, NAME, *seq));
+        for seq in written {
+            insert(txn, NAME, seq);
+        }
         // Neighbours of the name are no part of it.
         insert(txn, b"aa/doc\0", 3);
         insert(txn, b"aa/docs-2\0", 3);
@@ -91,7 +95,9 @@ fn what_is_taken_out_is_gone_and_an_empty_page_is_not_kept() {
     let dir = tempfile::tempdir().unwrap();
     let room = Room::open(dir.path());
     room.commit(|txn| {
-        [10, 20, 300].iter().for_each(|seq| insert(txn, NAME, *seq));
+        for seq in [10, 20, 300] {
+            insert(txn, NAME, seq);
+        }
         remove(txn, NAME, 10);
         Ok(())
     })
