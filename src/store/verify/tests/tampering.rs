@@ -114,9 +114,9 @@ fn set(trail: &Trail, name: &[u8], seq: u64, is_found: bool) {
     let mut page = Page::read(&trail.database().get(&key).unwrap().unwrap_or_default());
     let number = u8::try_from(seq).unwrap();
     if is_found {
-        page.insert(number)
+        page.insert(number);
     } else {
-        page.remove(number)
+        page.remove(number);
     }
     put(trail.database(), key, &page.bytes());
 }
