@@ -73,7 +73,7 @@ pub async fn wait_gone(run: JobId) {
         match find(run).await {
             Ok(left) if left.is_empty() => return,
             Ok(left) => {
-                all_dead(left.into_iter().map(|(process, handle)| (process.pid, handle)).collect()).await
+                all_dead(left.into_iter().map(|(process, handle)| (process.pid, handle)).collect()).await;
             }
             Err(_) => tokio::time::sleep(LOOK_EVERY).await,
         }

@@ -11,16 +11,15 @@ use crate::audit::{End, Record};
 use crate::job::JobRecord;
 use crate::model::{Answer, Digest, JobId, Portion};
 use crate::store::database::Direction;
-use crate::store::keys;
 use crate::store::ledger::{self, decode};
 use crate::store::reader::Reader;
 use crate::store::txn::{Fault, Txn};
+use crate::store::{keys, pages};
 
 /// Returns the answer of a job that may be given again: it can be read, and is the one that was recorded.
 pub(super) fn answer(txn: &Txn<'_>, id: JobId) -> Result<Option<(JobRecord, Answer)>, Fault> {
-    let Some(last) = txn.last(&keys::audit_of_dispatch(id), 1)?.pop() else { return Ok(None) };
-    let seq = keys::seq_of(&last.0).unwrap_or(0);
-    let recorded = txn.get(&keys::audit(seq))?.and_then(|bytes| end_in(seq, &bytes));
+    let Some(seq) = pages::last(txn, &keys::audit_of_dispatch(id))? else { return Ok(None) };
+    let recorded = txn.get(&keys::audit(seq))?.and_then(|bytes| end_of(&Link::decode(seq, &bytes).ok()?));
     // One that was removed or damaged is none.
     let stored = txn.get(&keys::answer(id)).ok().flatten().and_then(|bytes| decode::<Answer>(&bytes).ok());
     let (Some(end), Some(stored), Ok(job)) = (recorded, stored, ledger::job(txn, id)) else {
@@ -54,9 +53,8 @@ impl Reader {
     }
 
     fn recorded_end(&self, id: JobId) -> Result<Option<End>, Fault> {
-        for entry in self.database.scan(keys::under(&keys::audit_of_dispatch(id)), Direction::Backward) {
-            let seq = keys::seq_of(&entry?.0).unwrap_or(0);
-            if let Some(end) = self.database.get(&keys::audit(seq))?.and_then(|bytes| end_in(seq, &bytes)) {
+        for link in self.about(id, Direction::Backward) {
+            if let Some(end) = end_of(&link?) {
                 return Ok(Some(end));
             }
         }
@@ -64,8 +62,7 @@ impl Reader {
     }
 }
 
-fn end_in(seq: u64, bytes: &[u8]) -> Option<End> {
-    let link = Link::decode(seq, bytes).ok()?;
+fn end_of(link: &Link) -> Option<End> {
     serde_json::from_slice::<Record>(&link.body).ok()?.end
 }
 

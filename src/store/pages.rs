@@ -7,7 +7,7 @@
 use crate::store::chunks;
 use crate::store::database::{Database, Direction, EngineError};
 use crate::store::keys;
-use crate::store::txn::Txn;
+use crate::store::txn::{Fault, Txn};
 
 /// Some of 256 numbers, a bit for each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -115,6 +115,12 @@ pub(in crate::store) fn numbers(
 /// Returns whether a record is found by `name`.
 pub(in crate::store) fn names(database: &Database, name: &[u8], seq: u64) -> Result<bool, EngineError> {
     Ok(numbers(database, name, seq, seq, Direction::Forward).next().transpose()?.is_some())
+}
+
+/// Returns the number of the last record that is found by `name`, in a change: with what the change has done so far.
+pub(in crate::store) fn last(txn: &Txn<'_>, name: &[u8]) -> Result<Option<u64>, Fault> {
+    let Some((key, bytes)) = txn.last(name, 1)?.pop() else { return Ok(None) };
+    Ok(read(&key, &chunks::inline(&bytes)).and_then(|(_, numbers)| numbers.last()))
 }
 
 /// Lets a record be found by `name`.

@@ -287,6 +287,6 @@ fn what_cannot_be_read_is_not_taken_for_nothing() {
     let mut world = World::new("say paid for");
     run_to_the_end(&mut world);
     fs::remove_file(world.folder.stdout()).unwrap();
-    fs::create_dir(world.folder.stdout()).unwrap();
+    fs::create_dir_all(world.folder.stdout()).unwrap();
     assert!(runner::leftover(&world.folder, "worker", None).is_err());
 }
