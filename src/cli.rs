@@ -18,7 +18,7 @@ use crate::error::{Kind, Report};
 use crate::job::JobFilter;
 use crate::logging::{self, Verbosity};
 use crate::mcp;
-use crate::model::with_causes;
+use crate::model::{shell, with_causes};
 use crate::runner::launch;
 
 mod agents;
@@ -38,7 +38,6 @@ mod render;
 mod report;
 mod settings;
 mod several;
-mod shell;
 mod stats;
 mod tail;
 mod upkeep;
@@ -179,7 +178,7 @@ fn run_daemon(environment: &Environment, ready: Option<PathBuf>, idle: Option<u6
     let idle = idle.map_or(serve::IDLE, Duration::from_secs);
     let why = serve::run(&environment.state, &serve::Options { ready, idle });
     why.map(drop).map_err(|error| {
-        let hint = format!("Read the log: tail -n 20 '{}'", environment.state.log().display());
+        let hint = format!("Read the log: tail -n 20 {}", shell::path(&environment.state.log()));
         Report::new(Kind::Unavailable, "daemon", with_causes(&error), hint)
     })
 }

@@ -50,7 +50,7 @@ pub struct Frontend {
     /// The way to the daemon.
     pub client: Client,
     /// What directories are, remembered until their files change.
-    pub projects: project::Memo,
+    pub projects: Arc<project::Memo>,
     remembered: usual::Remembered,
 }
 
@@ -185,7 +185,7 @@ impl Frontend {
     pub fn new(environment: Environment) -> Self {
         let source = Source::new(environment.config_file.clone(), environment.home.clone());
         let client = Client::new(&environment);
-        let (projects, remembered) = (project::Memo::new(), usual::Remembered::default());
+        let (projects, remembered) = (Arc::default(), usual::Remembered::default());
         Self { environment, source, client, projects, remembered }
     }
 
@@ -233,7 +233,7 @@ impl Frontend {
     ) -> Result<Dispatched, DispatchError> {
         let config = self.config()?;
         let Awaited { patience, portion } = awaited.into();
-        let (open, planned) = self.prepare(&config, request, client, patience);
+        let (open, planned) = self.prepare(&config, request, client, patience).await;
         let job = open.job;
         let (mut connection, admission) = self.open(open, portion).await?;
         let (waited_for, served) = match admission {
@@ -289,7 +289,7 @@ impl Frontend {
         client: impl Into<Asker>,
     ) -> Result<Prospect, DispatchError> {
         let config = self.config()?;
-        let (open, planned) = self.prepare(&config, request, client, Patience::ToTheEnd);
+        let (open, planned) = self.prepare(&config, request, client, Patience::ToTheEnd).await;
         let proposal = open.proposal.clone().ok();
         match self.client.ask(&Request::Consider(Box::new(open))).await? {
             Reply::Considered(outlook) => {

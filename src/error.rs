@@ -11,7 +11,7 @@ use crate::daemon::place::PlaceError;
 use crate::daemon::protocol::WireFault;
 use crate::dispatch::{ChangeError, DispatchError};
 use crate::model::request::BadField;
-use crate::model::with_causes;
+use crate::model::{shell, with_causes};
 use crate::plan::Refusal;
 
 /// Whose move it is.
@@ -217,7 +217,7 @@ impl From<&ClientError> for Report {
     fn from(error: &ClientError) -> Self {
         let (kind, code, hint) = match error {
             ClientError::Place(PlaceError::Open { path, .. }) => {
-                (Kind::Unavailable, "state_directory", format!("Run: chmod 700 '{}'", path.display()))
+                (Kind::Unavailable, "state_directory", format!("Run: chmod 700 {}", shell::path(path)))
             }
             ClientError::Place(_) => (
                 Kind::Unavailable,
@@ -225,7 +225,7 @@ impl From<&ClientError> for Report {
                 "Set AGENT_DISPATCH_STATE_DIR to a directory that belongs to you.".to_owned(),
             ),
             ClientError::NotStarted { log, .. } => {
-                (Kind::Unavailable, "store_unavailable", format!("Read the log: tail -n 20 '{}'", log.display()))
+                (Kind::Unavailable, "store_unavailable", format!("Read the log: tail -n 20 {}", shell::path(log)))
             }
             ClientError::Version { .. } => (
                 Kind::Unavailable,

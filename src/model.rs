@@ -11,6 +11,7 @@ pub mod request;
 pub mod result;
 pub mod schema;
 pub mod session;
+pub mod shell;
 pub mod trace;
 
 pub use agent::{Agent, BudgetLimit, EnvProfile, Group, GroupMember, OnDisconnect, Settings, SpendLimit};

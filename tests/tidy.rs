@@ -112,7 +112,7 @@ const CAPABILITIES: &[(&str, &[&str])] = &[
     ("tracing_subscriber::", &["logging.rs"]),
     ("Command::new", &["runner/process.rs", "runner/launch.rs"]),
     ("unsafe {", &["runner/process.rs", "store/durability.rs"]),
-    ("std::env::", &["config/paths.rs"]),
+    ("std::env", &["config/paths.rs"]),
     ("SystemTime::now", &["model/clock.rs"]),
     ("thread::Builder", &["store/committer.rs", "store/parts.rs", "runner/launch.rs", "config/edit.rs"]),
     ("thread::spawn", &["store/committer.rs", "runner/launch.rs", "config/edit.rs"]),
@@ -121,7 +121,7 @@ const CAPABILITIES: &[(&str, &[&str])] = &[
 /// Modules in which nothing runs, waits, reads or writes.
 const PURE: &[&str] = &["model", "budget", "cache", "audit", "plan", "job", "answer", "retention"];
 const IMPURE: &[&str] =
-    &["tokio::", "std::fs", "std::io", "std::net", "std::process", "std::env", "std::thread"];
+    &["tokio::", "std::fs", "std::io", "std::net", "std::process", "std::env", "std::thread", "Instant::now"];
 
 /// Files of the library that only its own tests use.
 const TEST_SUPPORT: &[&str] = &["store/workbench.rs", "daemon/workbench.rs"];
@@ -189,6 +189,39 @@ fn every_test_file_is_run() {
     });
 }
 
+#[test]
+fn every_source_file_belongs_to_its_parent() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    visit(&src, &mut |path, _| {
+        let stem = path.file_stem().unwrap().to_str().unwrap();
+        let folder = path.parent().unwrap();
+        let parent = if folder == src { src.join("lib.rs") } else { folder.with_extension("rs") };
+        let declared = fs::read_to_string(&parent).is_ok_and(|text| {
+            text.lines().any(|line| line.trim().rsplit(' ').next() == Some(&format!("{stem};")[..]))
+        });
+        assert!(declared || ["lib", "main"].contains(&stem), "{} is never compiled", path.display());
+    });
+}
+
+#[test]
+fn what_a_line_names_is_seen() {
+    let found = |line: &str| imports(line).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(found("use crate::store::gc;"), ["store"]);
+    assert_eq!(found("pub(in crate::cli) fn f(a: crate::job::State) {}"), ["cli", "job"]);
+    let mut complaints = Vec::new();
+    for (line, what) in [
+        ("use crate::{store, model};", "one by one"),
+        ("use crate::store::gc;", "must not import store"),
+        ("use std::env;", "`std::env` belongs to"),
+        ("let now = std::env::var(\"x\");", "`std::env` belongs to"),
+        ("let now = Instant::now();", "pure"),
+    ] {
+        complaints.clear();
+        check_imports("audit/x.rs", line, &mut complaints);
+        assert!(complaints.iter().any(|it| it.contains(what)), "{line}: {complaints:?}");
+    }
+}
+
 fn check_shape(name: &str, text: &str, complaints: &mut Vec<String>) {
     if text.lines().count() > LINES_MAX {
         complaints.push(format!("{name}: longer than {LINES_MAX} lines"));
@@ -207,6 +240,9 @@ fn check_imports(name: &str, text: &str, complaints: &mut Vec<String>) {
     let module = name.split(['/', '.']).next().unwrap();
     for (at, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().starts_with("//")) {
         let mut complain = |what: String| complaints.push(format!("{name}:{}: {what}", at + 1));
+        if names(line, "crate::{") {
+            complain("name modules one by one: what stands between braces is not looked at".to_owned());
+        }
         for found in imports(line).filter(|it| layers.contains_key(it) && *it != module) {
             if layers.get(module).is_some_and(|allowed| !allowed.contains(&found)) {
                 complain(format!("{module} must not import {found}"));

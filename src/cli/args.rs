@@ -57,7 +57,8 @@ Examples:
 
 Exit codes:
   0  done
-  1  the dispatch failed, or what was asked for does not exist
+  1  the dispatch failed, what was named does not exist, `audit` found nothing,
+     or a check found something
   2  the command line is not right
   3  the configuration stands in the way
   4  the dispatch was refused; nothing ran

@@ -1,5 +1,5 @@
 //! `agent-dispatch doctor`: looks at everything that a dispatch depends on, and names the command that puts right what is
-//! not as it should be. It starts nothing and changes nothing; only `--live` does.
+//! not as it should be. It changes nothing, and dispatches only with `--live`; `claude` is run to be asked about itself.
 //!
 //! [`look`] gathers facts; the other files judge them, without looking at anything themselves.
 
@@ -10,10 +10,11 @@ use crate::budget::usd;
 use crate::cli::args::DoctorArguments;
 use crate::cli::doctor::finding::{Finding, Findings, Status};
 use crate::cli::render::{Screen, duration, print_json, print_text};
-use crate::cli::{dispatching, progress, shell};
+use crate::cli::{dispatching, progress};
 use crate::dispatch::{Dispatched, Frontend, Patience};
 use crate::error::{Kind, Report};
 use crate::job::{JobRecord, State};
+use crate::model::shell;
 
 mod claude;
 mod configuration;

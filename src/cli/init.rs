@@ -12,10 +12,10 @@ use crate::cli::args::{RegistrationArguments, Scope};
 use crate::cli::progress;
 use crate::cli::registration::{self, Connection, GET};
 use crate::cli::render::{fact, note, print_text};
-use crate::cli::shell;
 use crate::config;
 use crate::dispatch::{Frontend, SERVER_NAME};
 use crate::error::{Kind, Report};
+use crate::model::shell;
 use crate::model::{Settings, with_causes};
 use crate::runner::probe::{Probe, Said};
 

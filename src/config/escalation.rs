@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::config::Config;
 use crate::config::settings::value_of;
 use crate::model::agent::McpConfigEdits;
-use crate::model::{Agent, BudgetLimit, Settings};
+use crate::model::{Agent, BudgetLimit, Settings, shell};
 
 /// Something that a change would widen.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub fn widened(before: &Config, after: &Config) -> Vec<Widening> {
                 command: format!(
                     "agent-dispatch add {} {}{}",
                     agent.name,
-                    shell_word(&agent.directory.display().to_string()),
+                    shell::quoted(&agent.directory.display().to_string()),
                     options(&agent_widened(
                         (&Agent::new(agent.name.clone(), agent.directory.clone()), agent),
                         after,
@@ -91,8 +91,8 @@ fn setting(key: &'static str, before: &Config, after: &Config) -> Widening {
     let (from, to) = (value_of(&before.settings, key), value_of(&after.settings, key));
     let typed = match &to {
         serde_json::Value::Null => format!("unset {key}"),
-        serde_json::Value::String(text) => format!("set {key} {}", shell_word(text)),
-        value => format!("set {key} {}", shell_word(&value.to_string())),
+        serde_json::Value::String(text) => format!("set {key} {}", shell::quoted(text)),
+        value => format!("set {key} {}", shell::quoted(&value.to_string())),
     };
     let shown =
         |value: serde_json::Value| if value.is_null() { "nothing".to_owned() } else { value.to_string() };
@@ -130,7 +130,7 @@ fn agent_widened((old, new): (&Agent, &Agent), before: &Config, after: &Config) 
         }
     };
     let path = |agent: &Agent| agent.directory.display().to_string();
-    let option = |flag: &str, value: &str| format!(" --{flag} {}", shell_word(value));
+    let option = |flag: &str, value: &str| format!(" --{flag} {}", shell::quoted(value));
     check("directory", old.directory != new.directory, path(old), path(new), option("directory", &path(new)));
     let mode = |mode: Option<&str>| mode.unwrap_or("claude's own default").to_owned();
     let typed = option("permission-mode", new.permission_mode.as_deref().unwrap_or("none"));
@@ -279,15 +279,6 @@ fn typed_list(items: Option<&[String]>) -> String {
         Some([]) => ",".to_owned(),
         Some(items) => items.join(","),
     }
-}
-
-/// Returns a word as a shell takes it.
-fn shell_word(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./,:=@%+".contains(&byte);
-    if !word.is_empty() && word.bytes().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! From a request to what is put before the store: the plan, or the refusal that is to be recorded.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use crate::config::Config;
 use crate::dispatch::{Frontend, Patience, SERVER_NAME};
 use crate::job::{CachePolicy, OpenRequest, Places, Proposal, RequestTexts};
@@ -21,9 +24,33 @@ fn agent_of<'a>(config: &'a Config, request: &DispatchRequest) -> Result<&'a Age
     })
 }
 
+/// What an agent's directory is now.
+#[derive(Debug, Default)]
+struct Place {
+    /// Where it really is, if it is there.
+    directory: Option<PathBuf>,
+    /// The commit that is checked out.
+    git_head: Option<String>,
+}
+
 impl Frontend {
+    /// Looks at an agent's directory: not on the thread that serves everybody else, for it may be slow, or on a network that
+    /// is gone.
+    async fn place(&self, agent: Option<&Agent>) -> Place {
+        let Some(directory) = agent.map(|agent| agent.directory.clone()) else { return Place::default() };
+        let projects = Arc::clone(&self.projects);
+        let look = move || {
+            let directory = std::fs::canonicalize(directory).ok().filter(|path| path.is_dir());
+            let head = directory.as_deref().map(|directory| projects.head(directory));
+            let git_head = head.and_then(|head| head.as_ref().clone()?.commit);
+            Place { directory, git_head }
+        };
+        // A look that fails has seen no directory.
+        tokio::task::spawn_blocking(look).await.unwrap_or_default()
+    }
+
     /// Plans the request, whatever comes of it: also a refusal goes to the store, to be recorded.
-    pub(super) fn prepare(
+    pub(super) async fn prepare(
         &self,
         config: &Config,
         request: &DispatchRequest,
@@ -34,10 +61,10 @@ impl Frontend {
         let caller = self.caller(client, &request.caller);
         let settings = &config.settings;
         let agent = config.agent(request.agent.as_str());
-        let directory = agent.and_then(|agent| std::fs::canonicalize(&agent.directory).ok());
+        let place = self.place(agent).await;
         let surroundings = Surroundings {
             claude: self.claude(settings).filter(|program| program.is_file()),
-            directory: directory.filter(|path| path.is_dir()),
+            directory: place.directory,
             own_servers: vec![SERVER_NAME.to_owned()],
         };
         let planned = plan::plan(&Question {
@@ -55,7 +82,7 @@ impl Frontend {
             .then_some(CachePolicy { ttl_ms: u64::from(cache.ttl) * 1000, entries_max: cache.max_size });
         let proposal = planned.as_ref().map_err(Clone::clone).map(|planned| Proposal {
             directory: planned.plan.directory.clone(),
-            git_head: (*self.projects.head(&planned.plan.directory)).clone().and_then(|head| head.commit),
+            git_head: place.git_head,
             session: planned.plan.session.clone(),
             resumed: planned.plan.resumed,
             profile: planned.plan.profile.clone(),

@@ -20,6 +20,9 @@ pub(crate) struct DialogueDocument {
     pub(crate) total_duration_ms: u64,
     /// What it came to: what was said when it was settled, else what was said last.
     pub(crate) final_answer: String,
+    /// Present when `final_answer` is only the beginning: the turn that said it has the rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) truncated: Option<bool>,
     /// The turns, in order; the responder begins.
     pub(crate) conversation: Vec<TurnDocument>,
 }
@@ -97,12 +100,14 @@ impl DialogueDocument {
             }
         });
         let conversation = conversation.collect();
+        let final_answer = head(&ending.final_answer, chars);
         Self {
             resolved: ending.resolved,
             rounds: ending.rounds as u64,
             total_cost_usd: (cost * 10_000.0).round() / 10_000.0,
             total_duration_ms: duration,
-            final_answer: head(&ending.final_answer, chars).to_owned(),
+            truncated: (final_answer.len() < ending.final_answer.len()).then_some(true),
+            final_answer: final_answer.to_owned(),
             conversation,
         }
     }

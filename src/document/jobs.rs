@@ -19,13 +19,13 @@ pub(crate) struct JobDocument {
     agent: String,
     /// What it was asked; shortened when very long.
     task: String,
-    /// Background that was given.
+    /// Background that was given; shortened when very long.
     #[serde(skip_serializing_if = "Option::is_none")]
     context: Option<String>,
     /// What the caller called itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     caller: Option<String>,
-    /// What the caller was after.
+    /// What the caller was after; shortened when very long.
     #[serde(skip_serializing_if = "Option::is_none")]
     goal: Option<String>,
     /// pending, running, done, failed, cancelled or interrupted.
@@ -185,12 +185,10 @@ impl CancelDocument {
             }
             CancelEffect::AlreadyTerminal => ("already_terminal", "It had ended before."),
         };
-        let status =
-            if view.record.state == State::Cancelling { "cancelled" } else { view.record.state.as_str() };
         Self {
             job_id: view.record.id.to_string(),
             outcome: outcome.to_owned(),
-            status: status.to_owned(),
+            status: view.record.state.as_str().to_owned(),
             message: Some(message.to_owned()),
         }
     }

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::daemon::protocol::upkeep::{GcReport, SessionView};
 use crate::document::head;
 use crate::model::agent::CacheSettings;
+use crate::model::shell;
 
 /// What a clean-up removed, or would remove.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -57,8 +58,8 @@ impl GcDocument {
     pub(crate) fn of(report: &GcReport, days: Option<f64>, dry_run: bool) -> Self {
         let tally = report.tally;
         let kept = report.kept.iter().map(|(path, bytes)| {
-            let path = path.display().to_string();
-            KeptDocument { bytes: *bytes, remove_with: format!("rm -r {}", quoted(&path)), path }
+            let remove_with = format!("rm -r {}", shell::path(path));
+            KeptDocument { bytes: *bytes, remove_with, path: path.display().to_string() }
         });
         Self {
             dry_run: dry_run.then_some(true),
@@ -74,11 +75,6 @@ impl GcDocument {
             kept: kept.collect(),
         }
     }
-}
-
-/// Returns `text` as a shell takes it for one word.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 /// How the result cache does.

@@ -62,8 +62,10 @@ pub(super) fn fit_within(
     for (name, value) in given {
         match known.get(&name) {
             Some(wanted) => {
-                // `null` says the same as leaving it out: clients that fill every field send it.
-                if !value.is_null() {
+                // `null` says the same as leaving it out, and so does no word where there is a choice of words: clients that
+                // fill every field send them.
+                let is_open = value.as_str().is_some_and(|text| text.trim().is_empty());
+                if !(value.is_null() || is_open && wanted.get("enum").is_some()) {
                     let value = coerce(value, wanted);
                     problems.extend(misfit(path, &name, &value, wanted));
                     fitting.insert(name, value);
@@ -146,6 +148,11 @@ fn coerce(value: Value, wanted: &Value) -> Value {
             }
             Some(_) | None => value,
         },
+        (Some("string"), Value::String(text)) => {
+            let choices = wanted.get("enum").and_then(Value::as_array).into_iter().flatten();
+            let mut words = choices.filter_map(Value::as_str);
+            words.find(|word| word.eq_ignore_ascii_case(text.trim())).map_or(value, Value::from)
+        }
         (Some("number"), Value::String(text)) => match text.trim().parse::<f64>() {
             Ok(number) if number.is_finite() => Value::from(number),
             Ok(_) | Err(_) => value,

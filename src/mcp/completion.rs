@@ -1,10 +1,15 @@
 //! Completions of what prompts and templates take: names of agents and groups, ids of jobs, references, conversations,
 //! words for times. Nothing is started for them.
 
+use std::sync::Arc;
+
 use rmcp::ErrorData;
 use rmcp::model::{CompleteRequestParams, CompleteResult, CompletionInfo, Reference};
 
-use crate::daemon::protocol::JobView;
+use crate::config::Config;
+use crate::daemon::protocol::upkeep::{Asked, Told};
+use crate::daemon::protocol::{JobView, Reply, Request};
+use crate::document::upkeep::SessionDocument;
 use crate::job::JobFilter;
 use crate::mcp::resources::{AGENT, ANSWER, ENDED, JOB};
 use crate::mcp::{Server, prompts};
@@ -95,17 +100,25 @@ impl Server {
                 let ended = JobFilter { states: ENDED.to_vec(), ..JobFilter::default() };
                 self.of_jobs(ended, |view| view.record.id.to_string()).await
             }
-            Wanted::Conversation => {
-                let ended = JobFilter {
-                    states: ENDED.to_vec(),
-                    agent: agent.map(str::to_owned),
-                    ..JobFilter::default()
-                };
-                self.of_jobs(ended, |view| view.record.session.to_string()).await
-            }
+            Wanted::Conversation => self.conversations(agent, config).await,
             Wanted::Time => TIMES.map(str::to_owned).to_vec(),
             Wanted::Text => Vec::new(),
         }
+    }
+
+    /// Returns the conversations that can be gone on with.
+    async fn conversations(&self, agent: Option<&str>, config: Option<Arc<Config>>) -> Vec<String> {
+        let asked = Request::Upkeep(Asked::Sessions(agent.map(str::to_owned), JOBS));
+        let Ok(Some(Reply::Upkeep(Told::Sessions(views)))) =
+            self.frontend.client.ask_if_running(&asked).await
+        else {
+            return Vec::new();
+        };
+        let look = move || {
+            let each = views.iter().map(|view| SessionDocument::of(view, config.as_deref()));
+            each.filter(|one| one.resumable).map(|one| one.session_id).collect()
+        };
+        tokio::task::spawn_blocking(look).await.unwrap_or_default()
     }
 
     async fn of_jobs(&self, filter: JobFilter, name: impl Fn(&JobView) -> String) -> Vec<String> {

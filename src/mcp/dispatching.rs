@@ -86,13 +86,14 @@ impl Wish {
     }
 }
 
+/// What a dispatch takes that goes on with a conversation.
 #[derive(Debug, Deserialize, JsonSchema)]
-struct SessionArguments {
+pub(super) struct SessionArguments {
     #[serde(flatten)]
-    asked: DispatchArguments,
+    pub(super) asked: DispatchArguments,
     /// The conversation to go on with, as a result named it; empty starts a new one.
     #[serde(default)]
-    session_id: String,
+    pub(super) session_id: String,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]

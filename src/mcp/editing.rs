@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::config::edit::{AgentsFile, Change, EditError, Edited, Editor, Fields, words as listed};
 use crate::config::settings::value_of;
+use crate::dispatch::Frontend;
 use crate::document::agents::{unknown, warnings};
 use crate::error::{Kind, Report};
 use crate::mcp::listing::routes;
@@ -46,11 +47,11 @@ struct FieldArguments {
     /// What it is for: callers choose by it. Empty leaves it; without one it is read from the directory. `none` clears it.
     #[serde(default)]
     description: String,
-    /// Seconds one dispatch may run; 0 leaves it, and a new agent has the limit of the settings.
+    /// Seconds one dispatch may run; 0 leaves it, and -1 takes what the settings say, as a new agent does.
     #[serde(default)]
-    #[schemars(range(min = 0, max = 86_400))]
+    #[schemars(range(min = -1, max = 86_400))]
     timeout: i64,
-    /// US dollars one dispatch may cost, such as 2.5. Empty or 0 leaves it; `default` (or -1) takes what the settings say;
+    /// US dollars one dispatch may cost, such as 2.5. Empty or 0 leaves it; `default` (in a change also -1) takes what the settings say;
     /// `none` is no cap, whatever they say.
     #[serde(default = "empty")]
     #[schemars(with = "String")]
@@ -198,22 +199,25 @@ impl Server {
         let Some(agent) = config.agent(&name).cloned() else {
             return refusal(&unknown(&config, &name));
         };
-        let facts = self.frontend.projects.facts(&agent.directory);
-        let description =
-            if agent.description.is_empty() { facts.description.clone() } else { agent.description };
-        answer(&AddedDocument {
-            notes: warnings(&config, &name),
-            added: name,
-            directory: agent.directory.display().to_string(),
-            description,
-            model: agent.model,
-            permission_mode: agent.permission_mode,
-            allowed_tools: agent.allowed_tools,
-            disallowed_tools: agent.disallowed_tools,
-            capabilities: agent.capabilities,
-            risky_capabilities: agent.risky_capabilities,
-            instructions: agent.instructions,
-        })
+        let added = move |frontend: &Frontend| {
+            let facts = frontend.projects.facts(&agent.directory);
+            let description =
+                if agent.description.is_empty() { facts.description.clone() } else { agent.description };
+            AddedDocument {
+                notes: warnings(&config, &name),
+                added: name,
+                directory: agent.directory.display().to_string(),
+                description,
+                model: agent.model,
+                permission_mode: agent.permission_mode,
+                allowed_tools: agent.allowed_tools,
+                disallowed_tools: agent.disallowed_tools,
+                capabilities: agent.capabilities,
+                risky_capabilities: agent.risky_capabilities,
+                instructions: agent.instructions,
+            }
+        };
+        self.look(added).await
     }
 
     /// Removes an agent from the configuration. Its directory is not touched; groups keep its name.
@@ -322,9 +326,9 @@ impl FieldArguments {
     fn changes(self, asks: Asks) -> Result<Fields, Report> {
         let timeout = match self.timeout {
             0 => Change::Keep,
+            -1 => Change::Clear,
             seconds => Change::Set(u32::try_from(seconds).map_err(|_| {
-                let hint = "Give seconds from 1 to 86400. To take it back to the default, a person types: agent-dispatch \
-                            update NAME --timeout 0";
+                let hint = "Give seconds from 1 to 86400, or -1 for what the settings say.";
                 Report::new(Kind::Usage, "invalid_field", format!("`timeout` is {seconds}"), hint)
             })?),
         };

@@ -60,8 +60,9 @@ const fn wait_seconds() -> i64 {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct ListArguments {
-    /// Only jobs that are `pending`, `running`, `done`, `failed`, `cancelled` or `interrupted`; empty lists all.
+    /// Only jobs in this state; empty lists all.
     #[serde(default)]
+    #[schemars(extend("enum" = ["pending", "running", "done", "failed", "cancelled", "interrupted"]))]
     status: String,
     /// Most jobs to list, 1 to 1000.
     #[serde(default = "listed")]
@@ -81,9 +82,9 @@ struct FetchArguments {
     /// The reference: a job's id.
     #[serde(rename = "ref")]
     reference: String,
-    /// Characters to return; 0 returns as many as one answer may have.
+    /// Characters to return, up to 500000; 0 returns as many as one answer may have.
     #[serde(default)]
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 500_000))]
     max_chars: i64,
     /// Character to begin with, counted from 0.
     #[serde(default)]

@@ -7,7 +7,7 @@ use rmcp::tool;
 
 use crate::document::plan::PlanDocument;
 use crate::error::Report;
-use crate::mcp::dispatching::DispatchArguments;
+use crate::mcp::dispatching::SessionArguments;
 use crate::mcp::listing::routes;
 use crate::mcp::{Server, answer, refusal, schema};
 use crate::model::request::Sharing;
@@ -19,7 +19,8 @@ routes!(planning_routes: dispatch_plan);
 impl Server {
     /// Says what a dispatch would come to, without running it: refused and why, answered from the cache, joined to one that
     /// is under way, or run; with the permissions, limits and budget it would have, how long the queue is, and what
-    /// dispatches to this agent usually take and cost. Takes the same arguments as `dispatch`.
+    /// dispatches to this agent usually take and cost. Takes the same arguments as `dispatch` and `dispatch_session`; those about
+    /// the length of the answer change nothing here.
     #[tool(
         title = "Plan a dispatch",
         output_schema = schema::of::<PlanDocument>(),
@@ -27,11 +28,12 @@ impl Server {
     )]
     async fn dispatch_plan(
         &self,
-        Parameters(asked): Parameters<DispatchArguments>,
+        Parameters(asked): Parameters<SessionArguments>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let raw = asked.question.in_session(String::new());
-        let request = match DispatchRequest::new(raw, Sharing::CacheAndJoin) {
+        let sharing = if asked.session_id.is_empty() { Sharing::CacheAndJoin } else { Sharing::Never };
+        let raw = asked.asked.question.in_session(asked.session_id);
+        let request = match DispatchRequest::new(raw, sharing) {
             Ok(request) => request,
             Err(problems) => return refusal(&Report::from(problems)),
         };

@@ -22,10 +22,16 @@ use crate::retention::{DAYS_KEPT, Retention};
 /// How long after its start a server looks whether old jobs are to be removed: the client's first questions come before.
 const SETTLED: Duration = Duration::from_secs(2);
 
-/// Removes old jobs in the background, if the settings say so and nobody did within the last day.
+/// How often it looks again: a server may live for days.
+const AGAIN: Duration = Duration::from_secs(6 * 3600);
+
+/// Removes old jobs in the background, whenever the settings say so and nobody did within the last day.
 pub(super) async fn keep_tidy(frontend: Arc<Frontend>) {
     tokio::time::sleep(SETTLED).await;
-    frontend.gc_once_a_day().await;
+    loop {
+        frontend.gc_once_a_day().await;
+        tokio::time::sleep(AGAIN).await;
+    }
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -148,7 +154,10 @@ impl Server {
         let agent = Some(asked.agent.trim().to_owned()).filter(|agent| !agent.is_empty());
         let limit = u32::try_from(asked.limit.clamp(1, 1000)).unwrap_or(1);
         match self.frontend.sessions(agent, limit).await {
-            Ok(views) => answer(&SessionsDocument::of(&views, self.frontend.config().ok().as_deref())),
+            Ok(views) => {
+                let config = self.frontend.config().ok();
+                self.look(move |_| SessionsDocument::of(&views, config.as_deref())).await
+            }
             Err(error) => refusal(&Report::from(error)),
         }
     }

@@ -355,7 +355,7 @@ fn a_job_is_waited_for_and_stopped_from_another_process() {
     let job = start(&world, "never end");
     world.appears("hanging");
     let cancelled = world.run(&["cancel", &job[..12], "--json"]).ok().json();
-    let want = json!({"job_id": job, "outcome": "cancelled_running", "status": "cancelled"});
+    let want = json!({"job_id": job, "outcome": "cancelled_running", "status": "running"});
     assert_eq!(without(cancelled, &["message"]), want);
     world.run(&["wait", &job]).exits(1);
     let ended = world.run(&["job", &job, "--json"]).ok().json();

@@ -1,6 +1,6 @@
 //! Who may run at once: bounds over everybody, per agent, per conversation; first come, first served; no deadlock.
 
-use std::fs;
+use std::fs::{self, File};
 
 use agent_dispatch::daemon::protocol::{CancelEffect, Reply, Request};
 use agent_dispatch::dispatch::Frontend;
@@ -160,9 +160,15 @@ fn places_are_kept_while_one_daemon_follows_another() {
         let worker = scene.worker_of(first).unwrap();
         for slow_to_return in [false, true] {
             for killed in [false, true] {
-                if slow_to_return {
+                while slow_to_return {
                     worker.signal(Signal::STOP);
                     holds("its worker is stopped", || worker.is_stopped()).await;
+                    // It may have been about to look for a daemon, with the lock of whoever starts one: then nobody could.
+                    let lock = File::create(scene.environment().state.start_lock()).unwrap();
+                    if lock.try_lock().is_ok() {
+                        break;
+                    }
+                    worker.signal(Signal::CONT);
                 }
                 if killed {
                     scene.daemons()[0].kill();
@@ -172,7 +178,6 @@ fn places_are_kept_while_one_daemon_follows_another() {
                 let queued = async || (status(&frontend).await.queued == 1).then_some(());
                 until("it is in the queue again", queued).await;
                 worker.signal(Signal::CONT);
-                // Stopped before it is back, it could hold the lock of whoever starts the daemon.
                 let both_back = async || (status(&frontend).await.connections == 3).then_some(());
                 until("both workers are back", both_back).await;
             }

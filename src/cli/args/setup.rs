@@ -64,5 +64,6 @@ It may be run again at any time, for example after the program was moved.";
 
 /// What stands below the options of `doctor`.
 pub(super) const DOCTOR_HELP: &str = "\
-Nothing is changed and nothing is started, except with --live. \
+Nothing is changed, and nothing is dispatched except with --live. `claude` is asked about itself, which starts this server \
+for a moment. \
 Exits with 1 when something is broken: warnings do not count, unless --strict is given.";

@@ -13,19 +13,14 @@ use crate::audit::{Code, Record};
 use crate::cli::args::ShowPart;
 use crate::cli::audit::output::{self, Row};
 use crate::cli::jobs::{self, ANSWER_LINES, asked_by};
-use crate::cli::render::{
-    Cell, Screen, Tone, duration, field, harmless, indented, note, print_json, print_text, when,
-};
+use crate::cli::render::{Cell, Screen, Tone, duration, field, indented, note, print_json, print_text, when};
 use crate::daemon::ClientError;
 use crate::daemon::protocol::{JobView, Reply, Request};
 use crate::dispatch::Frontend;
 use crate::document::{JobDocument, Measure, audit};
 use crate::error::{Kind, Report};
 use crate::job::State;
-use crate::model::{CallEnd, JobId, Timestamp, ToolCall, ToolUse};
-
-/// Signs that mean nothing to a shell; a text with any other is quoted.
-const PLAIN_IN_SHELL: &str = "/._-+,@:=%";
+use crate::model::{CallEnd, JobId, Timestamp, ToolCall, ToolUse, shell};
 
 /// Shows a dispatch with all its records, one record, or a part of a dispatch.
 pub(super) async fn show(
@@ -50,7 +45,7 @@ pub(super) async fn show(
         } else if part.result {
             dispatch.result(frontend, screen, as_json).await
         } else {
-            dispatch.resume(frontend).await
+            dispatch.resume(frontend, screen).await
         };
         return shown.map(|()| ExitCode::SUCCESS);
     }
@@ -195,7 +190,7 @@ impl Dispatch {
         print_text(&screen.text(jobs::said(&answer)))
     }
 
-    async fn resume(&self, frontend: &Frontend) -> Result<(), Report> {
+    async fn resume(&self, frontend: &Frontend, screen: Screen) -> Result<(), Report> {
         let run = if self.job == self.id {
             None
         } else {
@@ -208,7 +203,8 @@ impl Dispatch {
         let (Some(directory), Some(session)) = (text("directory"), text("session")) else {
             return Err(self.gone("a conversation"));
         };
-        print_text(&format!("cd {} && claude --resume {}\n", quoted(directory), quoted(session)))
+        let (directory, session) = (shell::quoted(directory), shell::quoted(session));
+        print_text(&screen.text(&format!("cd {directory} && claude --resume {session}")))
     }
 }
 
@@ -240,15 +236,6 @@ const DEPTH_MAX: usize = 8;
 
 /// Most dispatches of a tree that are shown.
 const TREE_MAX: usize = 1000;
-
-/// Returns a text as the shell takes it for one word.
-fn quoted(text: &str) -> String {
-    let is_plain = |char: char| char.is_ascii_alphanumeric() || PLAIN_IN_SHELL.contains(char);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", harmless(text).replace('\'', "'\\''"))
-}
 
 /// Returns the records that a person means, the newest first, and the job they are about.
 async fn look_up(frontend: &Frontend, what: &str) -> Result<(Vec<AuditEntry>, Option<JobView>), Report> {

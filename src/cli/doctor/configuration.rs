@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::doctor::finding::Finding;
-use crate::cli::shell;
 use crate::config::{Config, ConfigError, Problem};
 use crate::model::Agent;
+use crate::model::shell;
 use crate::project::Health;
 
 const FILE: &str = "configuration";

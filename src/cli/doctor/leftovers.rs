@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::doctor::finding::Finding;
 use crate::cli::render::size;
-use crate::cli::shell;
 use crate::model::JobId;
+use crate::model::shell;
 
 const SESSIONS: &str = "sessions";
 const LEFTOVERS: &str = "leftovers";

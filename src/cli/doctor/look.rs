@@ -32,7 +32,7 @@ const FOLDER_AGE_MS: u64 = 60_000;
 /// Most living jobs that are asked for; more do not run at once.
 const LIVING_MAX: u32 = 1000;
 
-/// Looks at everything, without starting or changing anything, and returns what the checks say of it.
+/// Looks at everything, without changing anything or starting more than questions to `claude`, and returns what the checks say of it.
 pub(super) async fn look(frontend: &Frontend) -> Vec<Finding> {
     let config = frontend.config();
     let default = Settings::default();

@@ -9,7 +9,7 @@ use crate::cli::args::Scope;
 use crate::cli::doctor::claude::Answer;
 use crate::cli::doctor::finding::Finding;
 use crate::cli::registration::{self, Connection, Flaw};
-use crate::cli::shell;
+use crate::model::shell;
 
 const SECTION: &str = "registration";
 

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use crate::audit::chain::Head;
 use crate::cli::doctor::finding::Finding;
 use crate::cli::render::{duration, size};
-use crate::cli::shell;
 use crate::daemon::ClientError;
 use crate::daemon::place::{PlaceError, SOCKET_PATH_BYTES_MAX};
 use crate::daemon::protocol::DaemonStatus;
+use crate::model::shell;
 use crate::model::{Timestamp, with_causes};
 
 const STATE: &str = "state";

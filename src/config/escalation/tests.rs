@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::config::escalation::{shell_word, widened};
+use crate::config::escalation::widened;
 use crate::config::{Config, parse};
 
 fn config(agent: &str, settings: &str) -> Config {
@@ -136,19 +136,5 @@ fn of_settings_only_what_gives_agents_more_is_refused() {
         let expected: Vec<String> =
             expected.iter().map(|typed| format!("agent-dispatch settings {typed}")).collect();
         assert_eq!(commands, expected, "{before} -> {after}");
-    }
-}
-
-#[test]
-fn what_is_typed_is_what_a_shell_passes_on() {
-    for (word, typed) in [
-        ("/a/b-c.d", "/a/b-c.d"),
-        ("Bash(git log:*)", "'Bash(git log:*)'"),
-        ("it's $HOME", r"'it'\''s $HOME'"),
-        ("", "''"),
-        ("~/x", "'~/x'"),
-        ("a\nb", "'a\nb'"),
-    ] {
-        assert_eq!(shell_word(word), typed);
     }
 }

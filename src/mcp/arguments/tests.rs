@@ -33,6 +33,17 @@ fn numbers_and_flags_may_come_as_text() {
 }
 
 #[test]
+fn a_choice_may_be_written_in_capitals_or_left_open() {
+    for (given, want) in [
+        (json!({"agent": "a", "mode": " Any "}), json!({"agent": "a", "mode": "any"})),
+        (json!({"agent": "a", "mode": ""}), json!({"agent": "a"})),
+        (json!({"agent": "Any", "mode": null}), json!({"agent": "Any"})),
+    ] {
+        assert_eq!(fit("tool", object(given), &schema()).unwrap(), object(want));
+    }
+}
+
+#[test]
 fn what_has_the_wrong_type_is_named() {
     for (name, odd, want) in [
         ("timeout_seconds", json!("soon"), "`timeout_seconds` is \"soon\", not a whole number"),

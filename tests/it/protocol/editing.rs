@@ -122,9 +122,9 @@ fn what_cannot_be_written_is_named_and_nothing_is() {
         ("add_agent", json!({"name": "x", "directory": "~nobody/x"}), "no_directory", "~nobody/x` is not"),
         (
             "add_agent",
-            json!({"name": "x", "directory": there, "timeout": -1}),
+            json!({"name": "x", "directory": there, "timeout": -2}),
             "invalid_field",
-            "`timeout` is -1",
+            "`timeout` is -2",
         ),
         (
             "add_agent",

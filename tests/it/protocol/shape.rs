@@ -1,4 +1,4 @@
-//! Whether a value fits a schema, for schemas of the plain kind: `type`, `properties`, `required`, `items`, `enum`.
+//! Whether a value fits a schema, for schemas of the plain kind: `type`, `properties`, `required`, `items`, `enum`, `anyOf`.
 
 use serde_json::{Value, json};
 
@@ -20,6 +20,10 @@ fn look(schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
         Some("number") => value.is_number(),
         Some(other) => panic!("an unknown type: {other}"),
     };
+    let choices = schema["anyOf"].as_array();
+    if choices.is_some_and(|choices| choices.iter().all(|choice| !misfits(choice, value).is_empty())) {
+        found.push(format!("{at}: {value:.100} fits none of {}", schema["anyOf"]));
+    }
     if !fits {
         found.push(format!("{at}: {value:.100} is no {}", schema["type"]));
     }
@@ -54,15 +58,22 @@ fn misfits_are_found() {
             "a": {"type": "integer"},
             "b": {"type": "array", "items": {"type": "string", "enum": ["x", "y"]}},
             "c": {},
+            "d": {"anyOf": [{"type": "string"}, {"type": "object", "properties": {"e": {"type": "integer"}}}]},
         },
         "required": ["a"],
     });
-    assert_eq!(misfits(&schema, &json!({"a": 1, "b": ["x"], "c": null})), Vec::<String>::new());
+    for value in
+        [json!({"a": 1, "b": ["x"], "c": null}), json!({"a": 1, "d": "x"}), json!({"a": 1, "d": {"e": 1}})]
+    {
+        assert_eq!(misfits(&schema, &value), Vec::<String>::new());
+    }
     for (value, count) in [
         (json!([]), 2),
         (json!({"a": 1.5}), 1),
         (json!({"a": 1, "b": ["z", 1]}), 3),
+        (json!({"a": 1, "f": 0}), 1),
         (json!({"a": 1, "d": 0}), 1),
+        (json!({"a": 1, "d": {"e": "x"}}), 1),
     ] {
         assert_eq!(misfits(&schema, &value).len(), count, "{value}: {:?}", misfits(&schema, &value));
     }

@@ -121,3 +121,34 @@ fn an_agent_is_shown_as_it_would_run_and_with_what_is_not_its_own() {
     let detail = client.document("inspect_agent", &json!({"name": "worker"}));
     assert_eq!((&detail["allowed_tools"], &detail["inherited"]), (&json!([]), &json!(["permission_mode"])));
 }
+
+#[test]
+fn a_plan_may_be_about_going_on_with_a_conversation() {
+    let home = Home::new();
+    let client = &mut home.client();
+    let begun = client.document("dispatch_session", &json!({"agent": "worker", "task": "fake: say begun"}));
+    let again = json!({"agent": "worker", "task": "fake: say more", "session_id": begun["session_id"]});
+    let plan = client.document("dispatch_plan", &again);
+    assert_eq!((&plan["verdict"], &plan["resumed"]), (&json!("run"), &json!(true)), "{plan}");
+    let proposed = json!({
+        "ref": {"type": "ref/prompt", "name": "delegate"}, "argument": {"name": "session_id", "value": ""},
+    });
+    let id = client.request("completion/complete", &proposed);
+    assert_eq!(client.result(id)["completion"]["values"], json!([begun["session_id"]]));
+    // A conversation of an agent that works elsewhere now cannot be gone on with.
+    client.document("update_agent", &json!({"name": "worker", "directory": home.path("other")}));
+    let id = client.request("completion/complete", &proposed);
+    assert_eq!(client.result(id)["completion"]["values"], json!([]));
+}
+
+#[test]
+fn a_server_cleans_up_when_the_settings_say_so() {
+    let home = Home::with_settings("  job_retention_days: 7\n");
+    home.client().document("dispatch", &json!({"agent": "worker", "task": "fake: say hi"}));
+    let _client = home.client();
+    let log = home.path(".local/state/agent-dispatch/daemon.log");
+    let cleaned = crate::real::until(crate::client::SOON, || {
+        std::fs::read_to_string(&log).is_ok_and(|log| log.contains("cleaned up")).then_some(())
+    });
+    assert!(cleaned.is_some(), "nobody cleaned up; stderr: {}", home.stderr());
+}

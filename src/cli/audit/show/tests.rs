@@ -48,16 +48,3 @@ fn a_record_that_cannot_be_read_is_shown_all_the_same() {
     let text = told(&bad, false, Timestamp::from_millis(0));
     assert!(text.ends_with("    not\n    json\n"), "{text}");
 }
-
-#[test]
-fn a_path_is_one_word_for_the_shell() {
-    for (text, want) in [
-        ("/srv/infra-1", "/srv/infra-1"),
-        ("/projects/my project", "'/projects/my project'"),
-        ("it's", "'it'\\''s'"),
-        ("$(reboot)", "'$(reboot)'"),
-        ("", "''"),
-    ] {
-        assert_eq!(quoted(text), want, "{text}");
-    }
-}

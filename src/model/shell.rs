@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// Returns `word` so that a shell takes it for one word, as it is.
-pub(super) fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {
         return word.to_owned();
@@ -12,12 +12,12 @@ pub(super) fn quoted(word: &str) -> String {
 }
 
 /// Returns a path as one word.
-pub(super) fn path(path: &Path) -> String {
+pub fn path(path: &Path) -> String {
     quoted(&path.to_string_lossy())
 }
 
 /// Returns a whole command.
-pub(super) fn command(words: &[&str]) -> String {
+pub fn command(words: &[&str]) -> String {
     words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ")
 }
 

@@ -14,3 +14,17 @@ fn a_shell_gives_back_every_word() {
     assert_eq!(String::from_utf8(said.stdout).unwrap(), words.map(|word| format!("{word}|")).concat());
     assert!(command.starts_with("printf '%s|' plain '' 'two words' "), "{command}");
 }
+
+#[test]
+fn only_what_a_shell_would_touch_is_quoted() {
+    for (word, typed) in [
+        ("/a/b-c.d", "/a/b-c.d"),
+        ("Bash(git log:*)", "'Bash(git log:*)'"),
+        ("it's $HOME", r"'it'\''s $HOME'"),
+        ("", "''"),
+        ("~/x", "'~/x'"),
+        ("a\nb", "'a\nb'"),
+    ] {
+        assert_eq!(quoted(word), typed);
+    }
+}
