@@ -8,9 +8,11 @@ mod denied;
 mod heard;
 mod lenient;
 mod line;
+mod overrun;
 mod status_line;
 mod stream;
 mod timeline;
 
 pub use heard::{Note, Progress};
+pub use overrun::Overrun;
 pub use stream::Stream;

@@ -14,6 +14,7 @@ pub mod chain;
 pub mod checkpoint;
 pub mod export;
 pub mod key;
+pub mod line;
 pub mod ocsf;
 pub mod query;
 pub mod redact;
@@ -68,11 +69,13 @@ pub enum Code {
     Retention,
     /// A check of the trail found a fault.
     VerifyFailed,
+    /// A session asked for a change of the configuration that it may not make; nothing was changed.
+    ConfigRefused,
 }
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Requested,
         Self::Refused,
         Self::Hit,
@@ -90,6 +93,7 @@ impl Code {
         Self::Quarantined,
         Self::Retention,
         Self::VerifyFailed,
+        Self::ConfigRefused,
     ];
 
     /// Returns the text used in records.
@@ -112,6 +116,7 @@ impl Code {
             Self::Quarantined => "quarantined",
             Self::Retention => "retention",
             Self::VerifyFailed => "verify_failed",
+            Self::ConfigRefused => "config_refused",
         }
     }
 }
@@ -224,9 +229,15 @@ pub struct End {
     /// Tools denied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub denied_tools: Vec<String>,
+    /// Whether it is not known what was denied: the run was stopped before it said so. Then none are listed.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub denied_unknown: bool,
     /// Digest of the answer, in hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_digest: Option<String>,
+    /// Digest of the JSON value in it that was asked for, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parsed_digest: Option<String>,
     /// Size of the answer, in bytes.
     #[serde(default)]
     pub answer_bytes: u64,

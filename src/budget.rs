@@ -78,6 +78,13 @@ pub fn admit(spent: f64, reserved: f64, asked: Option<f64>, limit: f64) -> Resul
     if fits { Ok(()) } else { Err(over) }
 }
 
+/// Returns what a run counts for under the caps, in US dollars: what it cost. When that is not known, because it was stopped or
+/// died before it told, it counts for all that it was allowed, if it got as far as a conversation and had a cap of its own.
+pub fn charge(cost: Option<f64>, cap: Option<f64>, conversed: bool) -> f64 {
+    let charged = cost.or_else(|| cap.filter(|_| conversed)).unwrap_or(0.0);
+    if charged.is_finite() { charged.max(0.0) } else { 0.0 }
+}
+
 /// Returns an amount as people write it: `$1.50`, and `$0.0042` where cents would hide it.
 pub fn usd(amount: f64) -> String {
     if amount == 0.0 || amount.abs() >= 0.1 {

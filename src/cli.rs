@@ -102,8 +102,8 @@ fn run(command: Command, environment: Environment) -> Result<ExitCode, Report> {
             wait(agents::update(&frontend, name, directory.as_deref(), fields)).map(done)
         }
         Command::Remove { name } => wait(agents::remove(&frontend, name)).map(done),
-        Command::List { json } => agents::list(&frontend, screen, json).map(done),
-        Command::Describe { name, json } => agents::describe(&frontend, &name, json).map(done),
+        Command::List { json } => wait(agents::list(&frontend, screen, json)).map(done),
+        Command::Describe { name, json } => wait(agents::describe(&frontend, &name, json)).map(done),
         Command::Group { command } => wait(groups::run(&frontend, screen, command)).map(done),
         Command::Settings { command: None, json } => settings::list(&frontend, screen, json).map(done),
         Command::Settings { command: Some(command), .. } => {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::audit::redact::one_line;
 use crate::config::paths::{self, Environment};
 use crate::config::{Config, ConfigError, Source};
 use crate::daemon::protocol::{JobView, Outlook, ProgressView, Reply, Request, WaitEnd, WaitRequest};
@@ -14,7 +15,9 @@ use crate::daemon::{Client, ClientError};
 use crate::job::{Admission, JobRecord, OpenRequest, Proposal};
 use crate::model::request::BadField;
 use crate::model::trace::TRACE_VARIABLE;
-use crate::model::{Answer, Asker, Caller, DispatchRequest, JobId, SessionId, Settings, with_causes};
+use crate::model::{
+    Answer, Asker, Caller, DispatchRequest, JobId, Portion, SessionId, Settings, with_causes,
+};
 use crate::plan::{Planned, Refusal};
 use crate::project;
 use crate::runner::{FolderError, RunFolder, launch};
@@ -51,6 +54,9 @@ pub struct Frontend {
     remembered: usual::Remembered,
 }
 
+/// Longest name of a caller, in characters.
+const NAME_CHARS: usize = 200;
+
 /// How long to wait for the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
@@ -60,6 +66,21 @@ pub enum Patience {
     AtMost(Duration),
     /// Not at all: the job runs by itself.
     None,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Awaited {
+    /// How long.
+    pub patience: Patience,
+    /// How much of the answer.
+    pub portion: Portion,
+}
+
+impl From<Patience> for Awaited {
+    fn from(patience: Patience) -> Self {
+        Self { patience, portion: Portion::WHOLE }
+    }
 }
 
 /// What a dispatch came to, so far.
@@ -76,7 +97,7 @@ pub enum Dispatched {
 pub struct Ended {
     /// The job that gave the answer.
     pub job: JobRecord,
-    /// The answer.
+    /// The answer, as much of it as was asked for.
     pub answer: Answer,
     /// Where it came from.
     pub served: Served,
@@ -114,8 +135,13 @@ pub enum DispatchError {
     #[error(transparent)]
     Client(#[from] ClientError),
     /// It was refused, and that is recorded.
-    #[error(transparent)]
-    Refused(Refusal),
+    #[error("{refusal}")]
+    Refused {
+        /// Under which id.
+        job: JobId,
+        /// Why.
+        refusal: Refusal,
+    },
     /// The run folder cannot be written.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -174,21 +200,23 @@ impl Frontend {
         settings.claude_path.clone().or_else(search)
     }
 
-    /// Returns who asks: `asker` as the connection says, `declared` as the request says.
+    /// Returns who asks: `asker` as the connection says, `declared` as the request says; with nothing in the names that could
+    /// do harm where they are shown.
     pub fn caller(&self, asker: impl Into<Asker>, declared: &str) -> Caller {
         let environment = &self.environment;
         let project = environment.text("CLAUDE_PROJECT_DIR").map(str::to_owned);
         let Asker { client, tool_use, traceparent } = asker.into();
         let inherited = || environment.text(TRACE_VARIABLE)?.parse().ok();
+        let declared = one_line(declared, NAME_CHARS);
         Caller {
-            client,
-            session: environment.text("CLAUDE_CODE_SESSION_ID").map(str::to_owned),
+            client: one_line(&client, NAME_CHARS),
+            session: environment.text("CLAUDE_CODE_SESSION_ID").map(|id| one_line(id, NAME_CHARS)),
             directory: project.or_else(|| environment.directory.to_str().map(str::to_owned)),
             pid: std::process::id(),
-            declared: (!declared.is_empty()).then(|| declared.to_owned()),
+            declared: (!declared.is_empty()).then_some(declared),
             parent: environment.run,
             depth: environment.depth,
-            tool_use,
+            tool_use: tool_use.map(|id| one_line(&id, NAME_CHARS)),
             user: Some(paths::user()),
             traceparent: traceparent.or_else(inherited),
         }
@@ -199,16 +227,17 @@ impl Frontend {
         &self,
         request: &DispatchRequest,
         client: impl Into<Asker>,
-        patience: Patience,
+        awaited: impl Into<Awaited>,
         on_progress: &mut OnProgress<'_>,
         cancelled: impl Future<Output = ()> + Send,
     ) -> Result<Dispatched, DispatchError> {
         let config = self.config()?;
+        let Awaited { patience, portion } = awaited.into();
         let (open, planned) = self.prepare(&config, request, client, patience);
         let job = open.job;
-        let (mut connection, admission) = self.open(open).await?;
+        let (mut connection, admission) = self.open(open, portion).await?;
         let (waited_for, served) = match admission {
-            Admission::Refused(refusal) => return Err(DispatchError::Refused(refusal)),
+            Admission::Refused(refusal) => return Err(DispatchError::Refused { job, refusal }),
             Admission::Hit(job, answer) => {
                 self.client.keep(connection);
                 return Ok(Dispatched::Ended(Box::new(Ended { job: *job, answer, served: Served::Cache })));
@@ -237,6 +266,7 @@ impl Frontend {
             attach: true,
             detach_at_timeout: true,
             inside: self.environment.run,
+            answer: Some(portion),
         };
         let waited = self.wait_on(connection, &wait, on_progress, cancelled).await?;
         let view = waited.views.into_iter().next().ok_or(ClientError::Confused)?;
@@ -245,7 +275,7 @@ impl Frontend {
             WaitEnd::Ended => {
                 let answer = match waited.answer {
                     Some(answer) => answer,
-                    None => self.answer(view.record.id).await?,
+                    None => self.part(view.record.id, portion).await?.unwrap_or_default(),
                 };
                 Ok(Dispatched::Ended(Box::new(Ended { job: view.record, answer, served })))
             }
@@ -272,8 +302,13 @@ impl Frontend {
 
     /// Returns a job's answer; empty when it gave none.
     pub async fn answer(&self, job: JobId) -> Result<Answer, ClientError> {
-        match self.client.ask(&Request::Answer(job)).await? {
-            Reply::Answer(answer) => Ok(answer.unwrap_or_default()),
+        Ok(self.part(job, Portion::WHOLE).await?.unwrap_or_default())
+    }
+
+    /// Returns a part of a job's answer, if there is one.
+    pub async fn part(&self, job: JobId, portion: Portion) -> Result<Option<Answer>, ClientError> {
+        match self.client.ask(&Request::Answer(job, portion)).await? {
+            Reply::Answer(answer) => Ok(answer),
             _ => Err(ClientError::Confused),
         }
     }
@@ -287,8 +322,12 @@ impl Frontend {
     }
 
     /// Lets the store decide. Sent again after a broken connection, it is decided the same.
-    async fn open(&self, open: OpenRequest) -> Result<(Connection, Admission), ClientError> {
-        let request = Request::Open(Box::new(open));
+    async fn open(
+        &self,
+        open: OpenRequest,
+        portion: Portion,
+    ) -> Result<(Connection, Admission), ClientError> {
+        let request = Request::Open(Box::new(open), portion);
         let mut broken = None;
         for _ in 0..4 {
             let mut connection = self.client.connection().await?;

@@ -8,7 +8,7 @@ use crate::daemon::protocol::JobView;
 use crate::dispatch::{DispatchError, Dispatched, Ended, Outcome, Served};
 use crate::error::Report;
 use crate::job::{JobRecord, State};
-use crate::model::{Answer, FailureClass, Retry, RunResult};
+use crate::model::{Answer, FailureClass, Portion, Retry, RunResult};
 
 pub(super) mod agents;
 pub(super) mod audit;
@@ -29,11 +29,12 @@ pub(super) use jobs::{ANSWER_CHARS_MAX, CancelDocument, JobDocument, JobsDocumen
 pub(super) struct DispatchDocument {
     /// The agent that was asked.
     pub(super) agent: String,
-    /// The job that carries it out; also a reference for `fetch_result`. Absent when nothing ran.
+    /// The job that carries it out; also a reference for `fetch_result`. Of one that was refused, the id under which
+    /// `audit_show` has that.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub(super) job_id: String,
-    /// `done`, `failed`, `cancelled` or `interrupted`; `pending` or `running` while it goes on by itself; `refused` for one of
-    /// several that was not let in.
+    /// `done`, `failed`, `cancelled` or `interrupted`; `pending` or `running` while it goes on by itself; `refused` when it
+    /// was not let in.
     pub(super) status: String,
     /// Whether the agent answered without an error; absent while it runs.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,9 +58,12 @@ pub(super) struct DispatchDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error: Option<String>,
     /// Why: `permission`, `timeout`, `stalled`, `recursion`, `not_found`, `budget`, `usage_limit`, `auth`, `overloaded`,
-    /// `cancelled`, `interrupted`, `refused` or `cli_error`.
+    /// `cancelled`, `interrupted`, `refused`, `queue_full` or `cli_error`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error_type: Option<String>,
+    /// The same, or what else stood in the way: a stable word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) code: Option<String>,
     /// Whether trying again can help: `now`, `never`, or `after` and a time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) retry: Option<String>,
@@ -69,6 +73,9 @@ pub(super) struct DispatchDocument {
     /// Tools that were asked for and denied.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) denied_tools: Vec<String>,
+    /// Present when it is not known which were denied: it was stopped before it said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) denied_unknown: Option<bool>,
     /// Files that are different in the agent's repository, the first fifty; whatever changed them meanwhile.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) files_changed: Vec<String>,
@@ -90,7 +97,7 @@ pub(super) struct DispatchDocument {
     /// The agent's own verdict: done, partial or blocked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) outcome: Option<String>,
-    /// Present when the answer is only what had been said before the run was stopped.
+    /// Present when the answer is not all that was asked for: cut short, or not in the form that was wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) partial: Option<bool>,
     /// Present when the answer came from the cache.
@@ -120,7 +127,7 @@ pub(super) struct DispatchDocument {
     /// The beginning of the answer, when a reference was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) summary: Option<String>,
-    /// What to do now, while it runs.
+    /// What to do now: while it runs, or for what was left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) message: Option<String>,
 }
@@ -152,6 +159,28 @@ pub(super) enum Extent {
 /// Longest summary, in characters.
 pub(super) const SUMMARY_CHARS_MAX: i64 = 100_000;
 
+/// Longest parsed value that some call brings beside any text, however long, in characters.
+const VALUE_CHARS_ALWAYS: usize = ANSWER_CHARS_MAX / 2;
+
+impl Extent {
+    /// Returns what of an answer has to be known to return this much of it.
+    pub(super) const fn portion(self) -> Portion {
+        let (offset, chars, parsed) = match self {
+            Self::Whole { chars_max } => (0, chars_max, chars_max),
+            Self::Part { offset: 0, chars } => (0, chars, chars),
+            // The value belongs to the beginning.
+            Self::Part { offset, chars } => {
+                return Portion { offset: offset as u64, chars: chars as u64, parsed_chars: 0 };
+            }
+            Self::Reference { summary_chars, chars_max } => (0, summary_chars, chars_max),
+        };
+        // One more than is returned tells that it is too long, and whether another call could bring it.
+        let most = if parsed > VALUE_CHARS_ALWAYS { parsed } else { VALUE_CHARS_ALWAYS };
+        let parsed_chars = (most as u64).saturating_add(1);
+        Portion { offset: offset as u64, chars: chars as u64, parsed_chars }
+    }
+}
+
 impl DispatchDocument {
     /// Returns a dispatch that has ended.
     pub(super) fn ended(ended: &Ended, extent: Extent) -> Self {
@@ -175,19 +204,24 @@ impl DispatchDocument {
             Ok(dispatched) => return Self::dispatched(dispatched, extent),
             Err(error) => error,
         };
-        let refusal = match error {
-            DispatchError::Refused(refusal) => Some(refusal),
-            _ => None,
-        };
         let report = Report::from(error);
-        Self {
+        let failed = Self {
             agent: agent.to_owned(),
-            status: if refusal.is_some() { "refused" } else { "failed" }.to_owned(),
+            status: "failed".to_owned(),
             success: Some(false),
             error: Some(report.message),
-            error_type: Some(refusal.map_or(FailureClass::CliError, |refusal| refusal.class).to_string()),
+            error_type: Some(FailureClass::CliError.to_string()),
+            code: Some(report.code.to_owned()),
             hint: Some(report.hints.join(" ")),
             ..Self::default()
+        };
+        let DispatchError::Refused { job, refusal } = error else { return failed };
+        Self {
+            status: "refused".to_owned(),
+            job_id: job.to_string(),
+            error_type: Some(refusal.class.to_string()),
+            retry: Some(said(Retry::Never)),
+            ..failed
         }
     }
 
@@ -207,7 +241,7 @@ impl DispatchDocument {
         }
     }
 
-    /// Returns a job that has ended, with its answer.
+    /// Returns a job that has ended, with its answer: all of it, or at least the portion that `extent` takes.
     pub(super) fn of(job: &JobRecord, answer: &Answer, extent: Extent) -> Self {
         let id = job.id.to_string();
         let mut document =
@@ -221,12 +255,13 @@ impl DispatchDocument {
             document.error_type = Some("cancelled".to_owned());
             document.error = job.error();
         }
+        document.code.clone_from(&document.error_type);
         let size = job.answer_size.map_or(0, |(_, chars)| chars);
         match extent {
             Extent::Whole { chars_max } => document.part(answer, size, &id, 0, chars_max),
             Extent::Part { offset, chars } => document.part(answer, size, &id, offset, chars),
             Extent::Reference { summary_chars, chars_max } => {
-                document.parsed(answer, &id, chars_max);
+                document.parsed(answer, &id, chars_max.saturating_sub(summary_chars));
                 document.reference = Some(id.clone());
                 document.size = Some(size);
                 document.summary_chars = Some(size.min(summary_chars as u64));
@@ -237,33 +272,43 @@ impl DispatchDocument {
         document
     }
 
-    /// Takes `chars` characters of the answer from `offset` on.
+    /// Takes `chars` characters of an answer that is there from `offset` on; where it begins, the parsed value is among them,
+    /// unless that needs more than half of them and more than the text leaves.
     fn part(&mut self, answer: &Answer, size: u64, id: &str, offset: usize, chars: usize) {
-        let rest = answer.text.get(head(&answer.text, offset).len()..).unwrap_or_default();
-        let part = head(rest, chars);
-        if part.len() < answer.text.len() {
+        let left = chars.saturating_sub(usize::try_from(size).unwrap_or(usize::MAX));
+        let value = if offset == 0 { self.parsed(answer, id, left.max(chars / 2)) } else { 0 };
+        let part = head(&answer.text, chars - value);
+        let length = part.chars().count() as u64;
+        if length < size {
+            let end = length.saturating_add(offset as u64);
             self.truncated = Some(true);
             self.reference = Some(id.to_owned());
             self.size = Some(size);
-            self.next_offset = (part.len() < rest.len()).then_some((offset + chars) as u64);
-        } else {
-            self.parsed(answer, id, chars);
+            self.next_offset = (end < size).then_some(end);
         }
         self.result = Some(part.to_owned());
     }
 
-    /// Takes the parsed value, unless it is longer than the answer may be.
-    fn parsed(&mut self, answer: &Answer, id: &str, chars_max: usize) {
-        let Some(json) = answer.parsed.as_deref() else { return };
-        if head(json, chars_max).len() == json.len() {
+    /// Takes the parsed value, unless it is longer than this. Returns how long it is, as far as it was taken.
+    fn parsed(&mut self, answer: &Answer, id: &str, chars_max: usize) -> usize {
+        let Some(json) = answer.parsed.as_deref() else { return 0 };
+        let length = json.chars().count();
+        if length <= chars_max {
             self.parsed_result = serde_json::from_str(json).ok();
-        } else {
-            self.reference = Some(id.to_owned());
-            self.message = Some(format!(
-                "`parsed_result` is longer than {chars_max} characters and left out: read it with \
-                 fetch_result(ref=\"{id}\", max_chars={ANSWER_CHARS_MAX})"
-            ));
+            return length;
         }
+        let rest = if length <= VALUE_CHARS_ALWAYS {
+            self.reference = Some(id.to_owned());
+            format!("read it with fetch_result(ref=\"{id}\", max_chars={ANSWER_CHARS_MAX})")
+        } else {
+            format!("it is among what `agent-dispatch job {id} --json` prints on the command line")
+        };
+        let message = format!("`parsed_result` has more than {chars_max} characters and is left out");
+        let text = answer.text.trim();
+        let same =
+            if !text.is_empty() && json.starts_with(text) { ", `result` says the same as text" } else { "" };
+        self.message = Some(format!("{message}{same}: {rest}."));
+        0
     }
 
     fn facts(&mut self, result: &RunResult) {
@@ -273,12 +318,9 @@ impl DispatchDocument {
         self.num_turns = result.num_turns;
         self.error.clone_from(&result.error);
         self.error_type = result.class.map(|class| class.as_str().to_owned());
-        self.retry = result.retry.map(|retry| match retry {
-            Retry::Now => "now".to_owned(),
-            Retry::Never => "never".to_owned(),
-            Retry::After(time) => format!("after {time}"),
-        });
+        self.retry = result.retry.map(said);
         self.denied_tools.clone_from(&result.denied_tools);
+        self.denied_unknown = result.denied_unknown.then_some(true);
         if let Some(changes) = &result.changes {
             self.files_changed.clone_from(&changes.files);
             self.files_changed_count =
@@ -290,6 +332,14 @@ impl DispatchDocument {
         self.budget_exceeded = result.budget_exceeded.then_some(true);
         self.outcome = result.outcome.map(|outcome| outcome.as_str().to_owned());
         self.partial = result.partial.then_some(true);
+    }
+}
+
+fn said(retry: Retry) -> String {
+    match retry {
+        Retry::Now => "now".to_owned(),
+        Retry::Never => "never".to_owned(),
+        Retry::After(time) => format!("after {time}"),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::daemon::place::PlaceError;
 use crate::daemon::protocol::WireFault;
 use crate::dispatch::{ChangeError, DispatchError};
 use crate::model::request::BadField;
-use crate::model::{FailureClass, with_causes};
+use crate::model::with_causes;
 use crate::plan::Refusal;
 
 /// Whose move it is.
@@ -55,12 +55,25 @@ pub struct Report {
     pub message: String,
     /// What to do next; each names a command or a call.
     pub hints: Vec<String>,
+    /// What a model does instead, when the hints name commands: it has tools, and may have no command line.
+    pub call: Option<String>,
 }
 
 impl Report {
     /// Returns a report with one hint.
     pub fn new(kind: Kind, code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { kind, code, message: message.into(), hints: vec![hint.into()] }
+        Self { kind, code, message: message.into(), hints: vec![hint.into()], call: None }
+    }
+
+    /// Says what a model does instead of typing the command that the hint names.
+    pub fn or_call(mut self, call: impl Into<String>) -> Self {
+        self.call = Some(call.into());
+        self
+    }
+
+    /// Returns what a model is told to do next.
+    pub fn advice(&self) -> String {
+        self.call.clone().unwrap_or_else(|| self.hints.join(" "))
     }
 
     /// Returns the exit code of the command line.
@@ -89,13 +102,7 @@ impl From<Vec<BadField>> for Report {
 
 impl From<&Refusal> for Report {
     fn from(refusal: &Refusal) -> Self {
-        let code = match refusal.class {
-            FailureClass::NotFound => "not_found",
-            FailureClass::Recursion => "recursion",
-            FailureClass::Budget => "budget",
-            FailureClass::CliError => "cli_error",
-            other => other.as_str(),
-        };
+        let code = refusal.class.as_str();
         Self::new(Kind::Refused, code, refusal.message.clone(), refusal.hint.clone())
     }
 }
@@ -104,6 +111,7 @@ impl From<&ConfigError> for Report {
     fn from(error: &ConfigError) -> Self {
         let hint = "Fix the file (nothing was changed), then check it with: agent-dispatch list";
         Self::new(Kind::Config, "config", with_causes(error), hint)
+            .or_call("Fix the named lines of the file (nothing was changed), then check it with list_agents.")
     }
 }
 
@@ -117,8 +125,13 @@ impl From<&EditError> for Report {
             EditError::NoDirectory { .. } | EditError::RelativeDirectory { .. } => {
                 (Kind::Usage, "no_directory", "Create the directory first, or name the project's own one.")
             }
-            EditError::Duplicate { .. } => {
-                (Kind::Usage, "duplicate", "See what it is with: agent-dispatch list")
+            EditError::Duplicate { subject } => {
+                let [change, remove] = ["update", "remove"].map(|act| subject.command(act));
+                let hint = format!(
+                    "Change it with: agent-dispatch {change}; or take it out first with: agent-dispatch {remove}"
+                );
+                return Self::new(Kind::Usage, "duplicate", with_causes(error), hint)
+                    .or_call("Change it with the tool that updates it, or take it out first.");
             }
             EditError::Unknown { what: "group", .. } => {
                 (Kind::NotFound, "not_found", "List the groups with: agent-dispatch group list")
@@ -137,13 +150,15 @@ impl From<&EditError> for Report {
                     "See what can be changed with: agent-dispatch {} --help",
                     subject.command("update")
                 );
-                return Self::new(Kind::Usage, "nothing_to_change", with_causes(error), hint);
+                return Self::new(Kind::Usage, "nothing_to_change", with_causes(error), hint)
+                    .or_call("Give at least one of the tool's other arguments.");
             }
-            EditError::Denied { command, .. } => {
+            EditError::Denied { asked, .. } => {
+                let command = asked.subject.command(asked.verb);
                 let hint = format!("Only a person may do that, with: agent-dispatch {command} ...");
                 return Self::new(Kind::Refused, "config_denied", with_causes(error), hint);
             }
-            EditError::Escalates { widened } => {
+            EditError::Escalates { widened, .. } => {
                 let commands: Vec<&str> = widened.iter().map(|widening| widening.command.as_str()).collect();
                 let hint =
                     format!("Only a person may do that. Ask the user to type: {}", commands.join(" && "));
@@ -161,7 +176,17 @@ impl From<&EditError> for Report {
                 "Nothing was changed; check space and permissions of that directory.",
             ),
         };
-        Self::new(kind, code, with_causes(error), hint)
+        let report = Self::new(kind, code, with_causes(error), hint);
+        match error {
+            EditError::Unknown { what: "group" | "member", .. } => {
+                report.or_call("list_groups shows the groups and their members.")
+            }
+            EditError::Unknown { what: "setting", .. } => {
+                report.or_call("agents.example.yaml explains every setting.")
+            }
+            EditError::Unknown { .. } => report.or_call("list_agents shows the agents."),
+            _ => report,
+        }
     }
 }
 
@@ -170,6 +195,11 @@ impl From<ChangeError> for Report {
         let message = with_causes(&error);
         match error {
             ChangeError::Edit(error) => Self::from(&error),
+            ChangeError::ForReview { .. } => {
+                let hint = "Name the state directory in which dispatches are recorded, or none for the usual one: \
+                            AGENT_DISPATCH_STATE_DIR=DIRECTORY agent-dispatch ...";
+                Self::new(Kind::Failed, "conflict", message, hint)
+            }
             ChangeError::NotMade(source) | ChangeError::NotRecorded { source, .. } => {
                 Self { message, ..Self::from(source) }
             }
@@ -221,7 +251,16 @@ impl From<&ClientError> for Report {
                 (Kind::Unavailable, "version", "Replace the older daemon: agent-dispatch daemon stop".to_owned())
             }
         };
-        Self::new(kind, code, with_causes(error), hint)
+        let report = Self::new(kind, code, with_causes(error), hint);
+        match error {
+            ClientError::Fault(WireFault::NotFound(_)) => {
+                report.or_call("It may have been removed. List what there is with dispatch_jobs.")
+            }
+            ClientError::Fault(WireFault::Conflict(_)) => {
+                report.or_call("See how it stands with dispatch_status.")
+            }
+            _ => report,
+        }
     }
 }
 
@@ -236,7 +275,7 @@ impl From<&DispatchError> for Report {
         match error {
             DispatchError::Config(error) => Self::from(&**error),
             DispatchError::Client(error) => Self::from(error),
-            DispatchError::Refused(refusal) => Self::from(refusal),
+            DispatchError::Refused { refusal, .. } => Self::from(refusal),
             DispatchError::Invalid(problems) => Self::from(problems.clone()),
             DispatchError::Folder(_) | DispatchError::Launch { .. } => Self::new(
                 Kind::Unavailable,

@@ -47,6 +47,9 @@ impl State {
         Self::Interrupted,
     ];
 
+    /// The states of a job that has not ended.
+    pub const LIVE: [Self; 3] = [Self::Pending, Self::Running, Self::Cancelling];
+
     /// Returns whether nothing can happen to it any more.
     pub const fn is_terminal(self) -> bool {
         match self {

@@ -21,6 +21,6 @@ pub use clock::Timestamp;
 pub use ending::{Ending, Exit, StopReason};
 pub use id::{AgentName, Digest, JobId, SessionId};
 pub use request::{DispatchRequest, ResponseFormat};
-pub use result::{Answer, FailureClass, Findings, Outcome, Retry, RunResult, ToolUse, Usage};
+pub use result::{Answer, FailureClass, Findings, Outcome, Portion, Retry, RunResult, ToolUse, Usage};
 pub use session::Session;
 pub use trace::TraceParent;

@@ -1,4 +1,5 @@
-//! What a directory is: its instructions, its tools and databases, its MCP servers, its commit, and one line about it.
+//! What a directory is: its instructions, its tools and databases, its MCP servers, and one line about it; and what is
+//! checked out there.
 //!
 //! Everything here is read from files that others write: bounded, never blocking, and nothing is ever run.
 
@@ -12,6 +13,7 @@ mod memo;
 mod preview;
 mod program;
 pub mod regular;
+mod top;
 mod trust;
 mod watch;
 
@@ -21,6 +23,7 @@ pub use preview::{PREVIEW_LINES_MAX, Preview, preview};
 pub use program::find_program;
 pub use trust::{allow_rules, is_trusted};
 
+use top::Top;
 use watch::Watch;
 
 /// Whether a session can run in a directory.
@@ -55,8 +58,6 @@ pub struct Facts {
     pub stacks: Vec<&'static str>,
     /// How its databases are kept.
     pub dbs: Vec<&'static str>,
-    /// What is checked out there; nothing outside a repository.
-    pub git: Option<GitHead>,
     /// One line about it.
     pub description: String,
 }
@@ -108,7 +109,6 @@ impl Facts {
             mcp_servers: Vec::new(),
             stacks: Vec::new(),
             dbs: Vec::new(),
-            git: None,
             description: String::new(),
         }
     }
@@ -125,35 +125,18 @@ pub fn inspect(directory: &Path) -> Result<Facts, ProjectError> {
 }
 
 fn look(directory: &Path, watch: &mut Watch) -> Result<Facts, ProjectError> {
-    watch.note(directory);
-    check(directory)?;
-    let is_file = |name: &str| directory.join(name).is_file();
+    let top = &mut Top::list(directory, watch)?;
+    let settings = detect::settings(top);
     let mut facts = Facts::unhealthy(directory, Health::Healthy);
-    facts.has_claude_md = is_file("CLAUDE.md");
-    facts.has_readme = is_file("README.md");
-    facts.has_mcp_config = is_file(".mcp.json");
-    facts.has_allow_rules = detect::has_allow_rules(directory, watch);
-    facts.mcp_servers = detect::mcp_servers(directory, watch);
-    facts.stacks = detect::stacks(directory);
-    facts.dbs = detect::databases(directory);
-    facts.git = git::head(directory, watch);
-    facts.description = describe::description(&facts, watch);
+    facts.has_claude_md = top.has_file("CLAUDE.md");
+    facts.has_readme = top.has_file("README.md");
+    facts.has_mcp_config = top.has_file(".mcp.json");
+    facts.has_allow_rules = detect::has_allow_rules(&settings);
+    facts.mcp_servers = detect::mcp_servers(top, &settings);
+    facts.stacks = detect::stacks(top);
+    facts.dbs = detect::databases(top);
+    facts.description = describe::description(&facts, top);
     Ok(facts)
-}
-
-/// Checks that a session can run in `directory`.
-fn check(directory: &Path) -> Result<(), ProjectError> {
-    let owned = || directory.to_owned();
-    match std::fs::metadata(directory) {
-        Ok(metadata) if metadata.is_dir() => {}
-        Ok(_) => return Err(ProjectError::NotADirectory { directory: owned() }),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Err(ProjectError::Missing { directory: owned() });
-        }
-        Err(source) => return Err(ProjectError::Unreadable { directory: owned(), source }),
-    }
-    let entered = rustix::fs::access(directory, rustix::fs::Access::READ_OK | rustix::fs::Access::EXEC_OK);
-    entered.map_err(|source| ProjectError::Unreadable { directory: owned(), source: source.into() })
 }
 
 #[cfg(test)]

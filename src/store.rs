@@ -10,13 +10,15 @@
 //! * [`head`] keeps the end of the audit chain in a file outside the engine, the only witness of a lost tail; [`verify`]
 //!   compares the two, and everything else that must agree.
 //!
-//! What a change may do stands in [`txn`]; keys in [`keys`]; the bytes of values in [`schema`].
+//! What a change may do stands in [`txn`]; keys in [`keys`]; the bytes of values in [`schema`]. Records of the trail are found
+//! by [`pages`], and a long trail is read in `parts`, side by side.
 
 pub mod admit;
 pub mod body;
 pub mod cached;
 pub mod chunks;
 pub mod committer;
+mod compared;
 pub mod database;
 pub mod durability;
 pub mod gc;
@@ -26,6 +28,8 @@ pub mod key;
 pub mod keys;
 pub mod ledger;
 mod opening;
+pub mod pages;
+mod parts;
 pub mod reader;
 pub mod repair;
 pub mod retire;
@@ -102,16 +106,17 @@ impl Store {
         let reader = Reader::new(opened.database.clone());
         let stored = reader.head().map_err(unreadable)?;
         let comparison = head::compare(stored, |seq| reader.hash_of(seq), outside);
-        if comparison == Comparison::Ahead {
-            // From now on the file is behind only if somebody put it back.
-            head_file
-                .record(stored, Timestamp::now())
-                .map_err(|source| OpenError::Io { path: heads.to_owned(), source })?;
-        }
         let closed = reader.closed();
         let quarantined = opened.quarantined;
         let found = opening::Found { comparison, stored, outside, closed, forgotten, quarantined };
         let (start, gap) = found.judge();
+        if comparison == Comparison::Ahead && gap.is_none() {
+            // From now on the file is behind only if somebody put it back. One that was is left as it was found until that
+            // is on record, and the record adds its line.
+            head_file
+                .record(stored, Timestamp::now())
+                .map_err(|source| OpenError::Io { path: heads.to_owned(), source })?;
+        }
         let mut notes = opened.repaired;
         if opened.database.blobs_present() {
             notes.push(
@@ -151,7 +156,8 @@ impl Store {
     pub async fn record(&self, id: JobId, body: String) -> Result<(), CommitError> {
         let told: Record =
             serde_json::from_str(&body).map_err(|bad| Fault::Invalid(format!("not a record: {bad}")))?;
-        let allowed = matches!(told.event, Code::ConfigChanged | Code::CacheCleared | Code::Gc);
+        // What a clean-up has removed is excused by its record: only the daemon, which does it, says so.
+        let allowed = matches!(told.event, Code::ConfigChanged | Code::ConfigRefused);
         if !allowed {
             return Err(
                 Fault::Invalid(format!("`{}` is not for front ends to record", told.event.as_str())).into()

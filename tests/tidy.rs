@@ -114,7 +114,7 @@ const CAPABILITIES: &[(&str, &[&str])] = &[
     ("unsafe {", &["runner/process.rs", "store/durability.rs"]),
     ("std::env::", &["config/paths.rs"]),
     ("SystemTime::now", &["model/clock.rs"]),
-    ("thread::Builder", &["store/committer.rs", "store/verify.rs", "runner/launch.rs", "config/edit.rs"]),
+    ("thread::Builder", &["store/committer.rs", "store/parts.rs", "runner/launch.rs", "config/edit.rs"]),
     ("thread::spawn", &["store/committer.rs", "runner/launch.rs", "config/edit.rs"]),
 ];
 

@@ -6,6 +6,7 @@
 use serde_json::{Map, Value};
 
 use crate::answer::heard::{Limit, amount_at, is_aborted, text_at};
+use crate::answer::overrun::{self, Overrun};
 use crate::audit::redact::{one_line, unsplit, unsplit_end};
 use crate::budget::usd;
 use crate::model::{Ending, Exit, FailureClass, Retry, SessionId, StopReason, Timestamp};
@@ -41,9 +42,6 @@ const ERROR_CHARS: usize = 500;
 /// How long an overloaded or rate-limited service is left alone when it does not say for how long, in milliseconds.
 const OVERLOADED_MS: u64 = 30_000;
 const RATE_LIMITED_MS: u64 = 60_000;
-
-/// Longest time a call may ask for, in seconds.
-const TIMEOUT_SECONDS_MAX: u64 = 7200;
 
 impl Facts<'_> {
     /// Judges a result line that reports an error.
@@ -112,13 +110,7 @@ impl Facts<'_> {
 
     /// Returns how to go on with the conversation, if there is one that can be gone on with.
     pub(super) fn resume(&self) -> Option<String> {
-        let agent = self.agent;
-        self.session.map(|session| {
-            format!(
-                "dispatch_session(agent=\"{agent}\", session_id=\"{session}\", task=\"go on\") \
-                 or `agent-dispatch dispatch {agent} --session {session} \"go on\"`"
-            )
-        })
+        self.session.map(|session| overrun::resume(self.agent, session))
     }
 
     /// Returns how to grant what was denied.
@@ -132,32 +124,22 @@ impl Facts<'_> {
 
     /// Returns a remedy, and how to keep what was done so far.
     fn or_go_on(&self, remedy: &str) -> String {
-        match self.resume() {
-            Some(resume) => format!("{remedy}; or go on where it stopped with {resume}"),
-            None => remedy.to_owned(),
-        }
+        overrun::or_go_on(remedy, self.agent, self.session)
     }
 
     const fn kept(&self) -> &'static str {
-        if self.text_kept { "what it had written is kept; " } else { "" }
+        overrun::kept(self.text_kept)
     }
 
     fn stopped(&self, reason: &StopReason) -> Verdict {
-        let (agent, kept) = (self.agent, self.kept());
+        let kept = self.kept();
         match reason {
             StopReason::TimedOut => {
                 let seconds = self.timeout_ms / 1000;
                 let error = format!("stopped after {seconds} s, the time it had");
-                let more = seconds.saturating_mul(2).clamp(1, TIMEOUT_SECONDS_MAX);
-                let hint = if seconds < more {
-                    format!(
-                        "{kept}give it more time with timeout_seconds={more} in the call or \
-                         `agent-dispatch update {agent} --timeout {more}`"
-                    )
-                } else {
-                    format!("{kept}split the task")
-                };
-                verdict(FailureClass::Timeout, error, self.or_go_on(&hint), Retry::Never)
+                let (agent, session, text_kept) = (self.agent, self.session, self.text_kept);
+                let hint = Overrun { agent, session, seconds, text_kept }.hint(None);
+                verdict(FailureClass::Timeout, error, hint, Retry::Never)
             }
             StopReason::Stalled => {
                 let seconds = self.ending.elapsed_ms / 1000;

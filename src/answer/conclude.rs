@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::answer::classify::{Facts, Verdict, no_structured_output, wrong_structured_output};
 use crate::answer::heard::{Heard, amount_at, is_error, text_at};
-use crate::answer::{denied, lenient, status_line};
+use crate::answer::{lenient, status_line};
 use crate::audit::redact::{one_line, unsplit};
 use crate::budget::usd;
 use crate::model::{Answer, Ending, Outcome, RunResult, StopReason, Timestamp, Usage};
@@ -23,8 +23,7 @@ pub(super) struct Circumstances<'a> {
 
 /// Returns what came of the run.
 pub(super) fn conclude(mut heard: Heard, around: &Circumstances<'_>) -> (RunResult, Answer) {
-    let line = heard.result.take();
-    let denied = line.as_ref().map(denied::denied_tools).unwrap_or_default();
+    let mut line = heard.result.take();
     let text = match &line {
         Some(line) if !is_error(line) => String::new(),
         // The budget ended it after an answer or before one: what the last message says is the best there is.
@@ -40,16 +39,16 @@ pub(super) fn conclude(mut heard: Heard, around: &Circumstances<'_>) -> (RunResu
         ending: around.ending,
         api_error: heard.api_error.as_deref(),
         limit: heard.limit.as_ref(),
-        denied: &denied,
+        denied: heard.denials.names(),
         text_kept: !text.is_empty(),
     };
-    let (result, answer) = match &line {
+    let (result, answer) = match &mut line {
         Some(line) if !is_error(line) => succeeded(line, &heard, &facts, around),
         Some(line) => failed(facts.reported(line), text),
         None => failed(facts.unreported(), text),
     };
     let lacking = heard.servers_lacking.join(", ");
-    let mut result = with_telemetry(result, line.as_ref(), heard, denied, around);
+    let mut result = with_telemetry(result, line.as_ref(), heard, around);
     if !lacking.is_empty() {
         let told = format!("MCP servers did not connect, so their tools were missing: {lacking}");
         result.hint = joined(&result.hint.into_iter().chain([told]).collect::<Vec<_>>());
@@ -65,14 +64,15 @@ fn failed(verdict: Verdict, text: String) -> (RunResult, Answer) {
     (result, Answer { text, parsed: None })
 }
 
+/// Takes the answer out of the line: it may be long.
 fn succeeded(
-    line: &Map<String, Value>,
+    line: &mut Map<String, Value>,
     heard: &Heard,
     facts: &Facts<'_>,
     around: &Circumstances<'_>,
 ) -> (RunResult, Answer) {
-    let mut text = match line.get("result") {
-        Some(Value::String(text)) => text.clone(),
+    let mut text = match line.remove("result") {
+        Some(Value::String(text)) => text,
         Some(Value::Null) | None => String::new(),
         Some(other) => other.to_string(),
     };
@@ -100,7 +100,6 @@ fn succeeded(
     let mut empty = None;
     if text.trim().is_empty() {
         text = heard.said();
-        // Not whole, so that it is not served again from the cache.
         result.partial = true;
         empty = Some(if text.is_empty() {
             "the agent ended without a word"
@@ -109,12 +108,14 @@ fn succeeded(
         });
     }
     let (outcome, rest) = status_line::lift(&text);
+    let kept = rest.len();
     result.outcome = outcome;
-    let text = rest.to_owned();
+    text.truncate(kept);
     let parsed = matches!(around.expects, Expects::Json).then(|| lenient::json_value(&text)).flatten();
     let mut told = hints(&result, line, facts, around);
     told.extend(empty.map(str::to_owned));
     if matches!(around.expects, Expects::Json) && parsed.is_none() {
+        result.partial = true;
         told.push("the answer is not the one JSON value that was asked for".to_owned());
     }
     result.hint = joined(&told);
@@ -178,18 +179,20 @@ fn with_telemetry(
     mut result: RunResult,
     line: Option<&Map<String, Value>>,
     heard: Heard,
-    denied: Vec<String>,
     around: &Circumstances<'_>,
 ) -> RunResult {
     let empty = Map::new();
     let line = line.unwrap_or(&empty);
+    // Whoever has more patience gets the whole of it: what was cut short is not served again.
+    result.partial |= result.success && around.ending.stopped.is_some();
     let budget_stop = result.class == Some(crate::model::FailureClass::Budget);
     result.budget_exceeded = budget_stop || overspent(line, around.budget).is_some();
     result.duration_ms = whole(line, "duration_ms").unwrap_or(around.ending.elapsed_ms);
     result.num_turns = whole(line, "num_turns").and_then(|turns| u32::try_from(turns).ok());
     result.cost_usd = amount_at(line, "total_cost_usd");
     result.usage = usage(line);
-    result.denied_tools = denied;
+    result.denied_tools = heard.denials.names().to_vec();
+    result.denied_unknown = heard.denials.is_unknown(heard.timeline.any_failed());
     result.session = heard.session;
     result.model = heard.answer_model.or_else(|| main_model(line)).or(heard.init_model);
     result.tools = heard.timeline.into_tools();

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use serde_json::{Map, Value};
 
+use crate::answer::denied::Denials;
 use crate::answer::timeline::{Called, Timeline};
 use crate::audit::redact::{one_line, unsplit};
 use crate::model::changes::may_write;
@@ -60,6 +61,7 @@ pub(super) struct Heard {
     /// The result line; the last answer counts, and without one the last error.
     pub(super) result: Option<Map<String, Value>>,
     pub(super) timeline: Timeline,
+    pub(super) denials: Denials,
     /// What the last message that `claude` made up itself calls the error it reports.
     pub(super) api_error: Option<String>,
     pub(super) limit: Option<Limit>,
@@ -76,10 +78,11 @@ impl Heard {
         self.take_session(&line, notes);
         match text_at(&line, "type") {
             Some("system") => self.system(&line, notes),
-            Some("assistant") => self.assistant(&line, at_ms, notes),
+            Some("assistant") => self.assistant(line, at_ms, notes),
             Some("user") => self.user(&line, at_ms, notes),
             Some("rate_limit_event") => self.rate_limit(&line, notes),
             Some("result") => {
+                self.denials.listed(&line);
                 self.cost_usd = amount_at(&line, "total_cost_usd").or(self.cost_usd);
                 // An answer stays one: an error that a signal brings after it takes nothing back.
                 if self.result.as_ref().is_none_or(is_error) || !is_error(&line) {
@@ -139,39 +142,48 @@ impl Heard {
                 let most = number("max_retries").unwrap_or_default();
                 self.progress(&format!("retrying: {error} ({attempt}/{most})"), notes);
             }
+            Some("permission_denied") => {
+                self.denials.told(line);
+                self.progress(
+                    &format!("{} was denied", text_at(line, "tool_name").unwrap_or("a tool")),
+                    notes,
+                );
+            }
             Some("model_fallback") => self.progress("going on with the fallback model", notes),
             Some(_) | None => {}
         }
     }
 
-    fn assistant(&mut self, line: &Map<String, Value>, at_ms: u64, notes: &mut Vec<Note>) {
-        let Some(message) = line.get("message").and_then(Value::as_object) else { return };
+    fn assistant(&mut self, mut line: Map<String, Value>, at_ms: u64, notes: &mut Vec<Note>) {
+        let Some(Value::Object(mut message)) = line.remove("message") else { return };
         // A message of a subagent: its tools count, its words are not the agent's.
         let inner = line.get("parent_tool_use_id").is_some_and(|id| !id.is_null());
-        let parent = text_at(line, "parent_tool_use_id");
-        let model = text_at(message, "model");
+        let parent = text_at(&line, "parent_tool_use_id");
+        let model = text_at(&message, "model");
         let made_up = model == Some("<synthetic>");
         if made_up {
-            self.api_error = text_at(line, "error").map(str::to_owned);
+            self.api_error = text_at(&line, "error").map(str::to_owned);
         } else if !inner {
             self.api_error = None;
             self.answer_model = model.map(|model| one_line(model, 100)).or(self.answer_model.take());
-            let id = text_at(message, "id").unwrap_or_default();
+            let id = text_at(&message, "id").unwrap_or_default();
             // One message comes in several lines, one for each block.
             if id.is_empty() || id != self.message {
                 id.clone_into(&mut self.message);
                 self.turns = self.turns.saturating_add(1);
             }
         }
-        for block in message.get("content").and_then(Value::as_array).into_iter().flatten() {
-            let Some(block) = block.as_object() else { continue };
+        for block in message.get_mut("content").and_then(Value::as_array_mut).into_iter().flatten() {
+            let Some(block) = block.as_object_mut() else { continue };
             match text_at(block, "type") {
                 Some("text") => {
-                    let text = text_at(block, "text").unwrap_or_default();
-                    if !made_up && !inner {
+                    self.progress(text_at(block, "text").unwrap_or_default(), notes);
+                    if let Some(Value::String(text)) = block.remove("text")
+                        && !made_up
+                        && !inner
+                    {
                         self.say(text);
                     }
-                    self.progress(text, notes);
                 }
                 Some("tool_use") => {
                     let name = text_at(block, "name").unwrap_or_default();
@@ -222,12 +234,12 @@ impl Heard {
         }
     }
 
-    fn say(&mut self, text: &str) {
+    fn say(&mut self, text: String) {
         if text.trim().is_empty() {
             return;
         }
         self.texts_bytes += text.len();
-        self.texts.push_back((self.turns, text.to_owned()));
+        self.texts.push_back((self.turns, text));
         while self.texts_bytes > EARLIER_TEXT_BYTES_MAX {
             // The last message stays whole, whatever its size: it may be the answer.
             let Some((message, oldest)) = self.texts.front() else { break };

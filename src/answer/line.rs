@@ -9,8 +9,10 @@ pub(super) fn parse(bytes: &[u8]) -> Option<Map<String, Value>> {
     if bytes.first() != Some(&b'{') {
         return None;
     }
-    let text = String::from_utf8_lossy(bytes);
-    serde_json::from_str(&text).or_else(|_| serde_json::from_str(&mend_surrogates(&text))).ok()
+    serde_json::from_slice(bytes).ok().or_else(|| {
+        let text = String::from_utf8_lossy(bytes);
+        serde_json::from_str(&text).or_else(|_| serde_json::from_str(&mend_surrogates(&text))).ok()
+    })
 }
 
 /// Replaces escapes of half a character (`\ud83d` without its other half) by that of U+FFFD. JavaScript writes them when it

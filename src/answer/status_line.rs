@@ -4,8 +4,8 @@ use crate::model::Outcome;
 
 const DECORATION: [char; 4] = [' ', '*', '_', '`'];
 
-/// Returns the verdict in the last line that is not blank, and the answer without that line. A line that says more than the
-/// verdict (a reason) stays in the answer. A heading or a list item is no verdict.
+/// Returns the verdict in the last line that is not blank, and the answer without that line: its beginning. A line that says
+/// more than the verdict (a reason) stays in the answer. A heading or a list item is no verdict.
 pub(super) fn lift(answer: &str) -> (Option<Outcome>, &str) {
     let trimmed = answer.trim_end();
     let start = trimmed.rfind('\n').map_or(0, |at| at + 1);

@@ -2,7 +2,7 @@
 
 use crate::answer::conclude::{Circumstances, conclude};
 use crate::answer::heard::{Heard, Note, is_aborted, is_error};
-use crate::answer::{denied, line};
+use crate::answer::line;
 use crate::model::{Answer, Ending, RunResult, Timestamp, ToolCall};
 use crate::plan::Expects;
 
@@ -39,7 +39,12 @@ impl Stream {
     /// Takes bytes as they come, any split, `at_ms` milliseconds after the spawn; returns what complete lines tell.
     pub fn feed(&mut self, bytes: &[u8], at_ms: u64) -> Vec<Note> {
         let mut notes = Vec::new();
-        // Lines end with a line feed and nothing else: answers hold U+2028 and carriage returns.
+        // Lines end with a line feed and nothing else: answers hold U+2028 and carriage returns. That a part of a long line
+        // has none is found in many bytes at a time.
+        if !bytes.contains(&b'\n') {
+            self.extend_line(bytes);
+            return notes;
+        }
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.extend_line(piece);
             if piece.ends_with(b"\n") {
@@ -66,7 +71,7 @@ impl Stream {
 
     /// Returns the tools that were used so far, one after the other, with secrets in what they were called on.
     pub fn calls(&self) -> Vec<ToolCall> {
-        self.heard.timeline.calls(&self.heard.result.as_ref().map(denied::denied_calls).unwrap_or_default())
+        self.heard.timeline.calls(self.heard.denials.calls())
     }
 
     /// Returns what came of the run. The verdict is that of the result line; without one, of whoever stopped the run;

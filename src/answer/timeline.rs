@@ -22,6 +22,7 @@ pub(super) struct Timeline {
     pending: BTreeMap<String, Pending>,
     /// The first calls, with their ids.
     calls: Vec<(String, ToolCall)>,
+    any_failed: bool,
 }
 
 #[derive(Debug)]
@@ -81,6 +82,7 @@ impl Timeline {
     /// Takes note of a result. Returns the tool that gave it, as it is counted.
     pub(super) fn returned(&mut self, id: &str, failed: bool, at_ms: u64) -> Option<String> {
         let Pending { name, since, place } = self.pending.remove(id)?;
+        self.any_failed |= failed;
         let millis = at_ms.saturating_sub(since);
         let tool = self.tools.entry(name.clone()).or_default();
         tool.millis = tool.millis.saturating_add(millis);
@@ -92,15 +94,20 @@ impl Timeline {
     }
 
     /// Returns the first calls, in order, `denied` holding the ids of those that were not permitted.
-    pub(super) fn calls(&self, denied: &BTreeSet<&str>) -> Vec<ToolCall> {
+    pub(super) fn calls(&self, denied: &BTreeSet<String>) -> Vec<ToolCall> {
         let told = self.calls.iter().map(|(id, call)| {
             let mut call = call.clone();
-            if denied.contains(id.as_str()) {
+            if denied.contains(id) {
                 call.end = CallEnd::Denied;
             }
             call
         });
         told.collect()
+    }
+
+    /// Returns whether any call gave an error.
+    pub(super) const fn any_failed(&self) -> bool {
+        self.any_failed
     }
 
     /// Returns the tools used.

@@ -218,7 +218,7 @@ pub enum FaultKind {
     #[error("is stored, but no record says that it was requested")]
     JobUnrecorded,
     /// Its job says something else.
-    #[error("does not say the same of its job's state as the stored job does")]
+    #[error("does not say the same of its job as the stored job does")]
     JobDiffers,
     /// It follows the record that the store names as the last one.
     #[error("is stored, but the store names an earlier one as the last")]

@@ -1,5 +1,5 @@
 //! A record as an event of the Open Cybersecurity Schema Framework, version 1.9: class API Activity (6003) with the profile
-//! `ai_operation`.
+//! `ai_operation`, and with `trace` where it is part of one.
 //!
 //! Only attributes that the schema has; everything else of the record stands under `unmapped`, with its place in the chain.
 //! The profile `record_integrity` is not used: its fingerprint is one of the event itself in a canonical form, and ours is
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::audit::chain::Link;
 use crate::audit::export::time_of;
-use crate::model::Timestamp;
+use crate::model::{Timestamp, TraceParent};
 
 /// The version of the schema: the first one with `ai_agent`.
 const SCHEMA: &str = "1.9.0";
@@ -37,6 +37,8 @@ pub fn event(link: &Link, program: &str) -> Value {
     let client = rest.text("/caller/client");
     let time = time_of(&link.body).map(Timestamp::as_millis);
     let duration = rest.take("/end/duration_ms");
+    let trace = trace(&rest, time, duration.as_ref().and_then(Value::as_u64));
+    let profiles: Vec<_> = ["ai_operation"].into_iter().chain(trace.as_ref().map(|_| "trace")).collect();
     let event = json!({
         "category_uid": CATEGORY,
         "category_name": "Application Activity",
@@ -60,7 +62,7 @@ pub fn event(link: &Link, program: &str) -> Value {
         "metadata": {
             "version": SCHEMA,
             "product": {"name": "agent-dispatch", "vendor_name": "agent-dispatch", "version": program},
-            "profiles": ["ai_operation"],
+            "profiles": profiles,
             "log_name": "audit",
             "event_code": code,
             "uid": link.hash.to_string(),
@@ -86,6 +88,7 @@ pub fn event(link: &Link, program: &str) -> Value {
             "instance_uid": conversation,
             "ai_model": rest.take("/end/model").map(|name| json!({"model_name": name, "ai_provider": "Anthropic"})),
         })),
+        "trace": trace,
         "message_context": message_context(&mut rest, conversation.as_ref()),
         "unmapped": rest.left(link),
     });
@@ -110,6 +113,25 @@ fn message_context(rest: &mut Rest, conversation: Option<&String>) -> Option<Val
     }))
 }
 
+/// Returns the trace that the record is part of: that of the run, else that of whoever asked. A span has a beginning and an end
+/// in the schema, so there is one where a run has ended.
+fn trace(rest: &Rest, end: Option<u64>, took: Option<u64>) -> Option<Value> {
+    let read = |place: &str| rest.0.pointer(place)?.as_str()?.parse::<TraceParent>().ok();
+    let (run, asked) = (read("/trace"), read("/caller/traceparent"));
+    let number = |span: TraceParent| format!("{:016x}", u64::from_be_bytes(span.span_id()));
+    let span = run.zip(end).zip(took).map(|((run, end), took)| {
+        let parent = asked.filter(|asked| asked.is_beside(&run)).map(number);
+        json!({
+            "uid": number(run),
+            "parent_uid": parent,
+            "start_time": end.saturating_sub(took),
+            "end_time": end,
+        })
+    });
+    run.or(asked)
+        .map(|one| json!({"uid": format!("{:032x}", u128::from_be_bytes(one.trace_id())), "span": span}))
+}
+
 /// Returns what was done: a dispatch is created, read from the cache, or moved on.
 fn activity(code: &str) -> (u32, &'static str) {
     let [create, read, update, delete, other] = ACTIVITIES;
@@ -117,7 +139,7 @@ fn activity(code: &str) -> (u32, &'static str) {
         "requested" | "refused" => create,
         "hit" | "joined" => read,
         "started" | "finished" | "cancel_requested" | "cancelled" | "interrupted" | "recovered"
-        | "config_changed" => update,
+        | "config_changed" | "config_refused" => update,
         "cache_cleared" | "gc" | "retention" => delete,
         _ => other,
     }
@@ -126,7 +148,8 @@ fn activity(code: &str) -> (u32, &'static str) {
 /// Returns how it went: a run as it ended, everything else by what it is.
 fn status(code: &str, success: Option<bool>) -> (u32, &'static str) {
     match (success, code) {
-        (Some(false), _) | (None, "refused" | "interrupted" | "gap" | "quarantined" | "verify_failed") => {
+        (Some(false), _)
+        | (None, "refused" | "config_refused" | "interrupted" | "gap" | "quarantined" | "verify_failed") => {
             (2, "Failure")
         }
         (None, "cancelled") => (99, "cancelled"),

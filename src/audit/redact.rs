@@ -7,12 +7,12 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use crate::audit::AuditKey;
+use crate::audit::{AuditKey, cut};
 
 mod line;
 mod shapes;
 
-pub use line::one_line;
+pub use line::{is_hidden, one_line};
 use shapes::MARK;
 
 /// How much more of a text is looked at than is kept, in characters, so that a secret at the end is seen whole.
@@ -56,9 +56,10 @@ fn marked<'t>(text: &'t str, key: Option<&AuditKey>) -> Cow<'t, str> {
 }
 
 /// Returns the beginning of a text without secrets, on one line of at most `chars` characters. More is looked at than is
-/// shown; not all of it, because a text may have ten megabytes.
+/// shown; not all of it, because a text may have ten megabytes. What is shown is what is searched: with the escapes of a terminal
+/// before it, a secret has another shape.
 pub fn first_words(text: &str, chars: usize, key: &AuditKey) -> String {
-    one_line(&redact(beginning(text, chars.saturating_add(BEYOND_CHARS)), key), chars)
+    cut(&redact(&one_line(text, chars.saturating_add(BEYOND_CHARS)), key), chars)
 }
 
 /// Returns the beginning of a text on one line of about `chars` characters, with its secrets: for the daemon, which takes

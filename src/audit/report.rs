@@ -1,4 +1,4 @@
-//! What a page about a period shows: counted from audit records in one pass, from the newest to the oldest.
+//! What a page about a period shows: counted from audit records in one pass.
 //!
 //! Whatever the size of the trail, what comes out is small: times are put together in columns, names and dispatches are
 //! ranked and the rest is added up.
@@ -13,7 +13,7 @@ mod counting;
 mod trees;
 
 pub use columns::{Column, Step};
-pub use counting::{Counter, Line};
+pub use counting::Counter;
 pub use trees::{Node, Tree};
 
 /// Where the bins of the durations end, in milliseconds; the last bin is everything longer.

@@ -1,14 +1,15 @@
 //! What dispatches came to, in numbers: counted from audit records, one after the other.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::audit::Code;
+use crate::audit::line::Line;
 use crate::audit::query::AuditFilter;
-use crate::audit::typical::Sample;
-use crate::model::{Outcome, Timestamp};
+use crate::model::JobId;
 
 /// Which dispatches to count, and how to sort them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -35,97 +36,19 @@ pub enum By {
     Error,
 }
 
-/// What a record says that counts. Everything else in it is passed over.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Line {
-    /// When.
-    pub time: Timestamp,
-    event: Code,
-    #[serde(default)]
-    agent: Option<String>,
-    #[serde(default)]
-    answered_by: Option<String>,
-    #[serde(default)]
-    caller: Option<LineCaller>,
-    #[serde(default)]
-    reason: Option<String>,
-    #[serde(default)]
-    end: Option<LineEnd>,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-struct LineCaller {
-    client: String,
-    #[serde(default)]
-    declared: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-struct LineEnd {
-    success: bool,
-    #[serde(default)]
-    error_type: Option<String>,
-    #[serde(default)]
-    outcome: Option<String>,
-    #[serde(default)]
-    cost_usd: Option<f64>,
-    #[serde(default)]
-    duration_ms: u64,
-    #[serde(default)]
-    model: Option<String>,
-}
-
-impl Line {
-    /// Returns the line of this JSON text; nothing when it does not count, or cannot be read. What does not count is told
-    /// by its beginning, which every record of ours has: most records are passed over at once.
-    pub fn read(body: &str) -> Option<Self> {
-        let begun = body.strip_prefix("{\"time\":\"").and_then(|rest| rest.split_once("\",\"event\":\""));
-        let event = begun.and_then(|(_, rest)| rest.split_once('"')).map(|(event, _)| event);
-        if event.is_some_and(|event| !COUNTED.iter().any(|code| code.as_str() == event)) {
-            return None;
-        }
-        serde_json::from_str::<Self>(body).ok().filter(|line| COUNTED.contains(&line.event))
-    }
-
-    /// Returns what it cost, if it is about a run that ended.
-    pub fn cost_usd(&self) -> Option<f64> {
-        self.end.as_ref()?.cost_usd.filter(|cost| (0.0..COST_USD_MAX).contains(cost))
-    }
-
-    /// Returns the run that ended by itself, if it is about one, as a sample of what is usual.
-    pub fn sample(&self) -> Option<Sample> {
-        let end = self.end.as_ref().filter(|_| self.event == Code::Finished)?;
-        let verdict = |it: &Outcome| Some(it.as_str()) == end.outcome.as_deref();
-        Some(Sample {
-            millis: end.duration_ms,
-            cost_usd: end.cost_usd,
-            success: end.success,
-            outcome: Outcome::ALL.into_iter().find(verdict),
-        })
-    }
-
-    /// Returns what it is counted under.
-    fn key(&self, by: By) -> String {
-        let end = self.end.as_ref();
-        let known = match by {
-            By::Agent => self.agent.clone(),
-            By::Caller => self.caller.as_ref().map(|caller| {
-                caller
-                    .declared
-                    .clone()
-                    .unwrap_or_else(|| caller.client.split([' ', '/']).next().unwrap_or_default().to_owned())
-            }),
-            By::Model => end.and_then(|end| end.model.clone()),
-            By::Day => self.time.local().get(..10).map(str::to_owned),
-            By::Error => Some(why(self).unwrap_or("none").to_owned()),
+impl By {
+    /// Returns what a dispatch is counted under.
+    fn key<'l>(self, line: &'l Line<'_>) -> Cow<'l, str> {
+        let known = match self {
+            Self::Agent => line.agent(),
+            Self::Caller => line.caller().map(|(name, _)| name),
+            Self::Model => line.end.as_ref().and_then(|end| end.model.as_deref()),
+            Self::Day => return line.time.local().chars().take(10).collect(),
+            Self::Error => Some(line.failure().unwrap_or("none")),
         };
-        known.unwrap_or_else(|| "unknown".to_owned())
+        known.unwrap_or("unknown").into()
     }
 }
-
-/// The events that say how a dispatch ended, or that it needed no run.
-const COUNTED: [Code; 6] =
-    [Code::Hit, Code::Joined, Code::Refused, Code::Finished, Code::Cancelled, Code::Interrupted];
 
 /// The numbers of some dispatches. Each that has ended is either `ok` or `failed`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -177,8 +100,10 @@ pub struct Counter {
     by: By,
     total: Tally,
     parts: BTreeMap<String, Tally>,
-    /// How often the answer of a run was given again, by the run and by what that is counted under.
-    again: BTreeMap<String, BTreeMap<String, u32>>,
+    /// What runs cost.
+    costs: Vec<(JobId, f64)>,
+    /// The runs whose answers were given again, each with what that is counted under.
+    again: Vec<(JobId, String)>,
 }
 
 /// What has been seen so far of some dispatches.
@@ -189,10 +114,6 @@ struct Tally {
     costs: Vec<f64>,
 }
 
-/// Longer runs and larger sums are mistakes of whoever wrote them down.
-pub(super) const DURATION_MS_MAX: u64 = 1_000_000_000;
-pub(super) const COST_USD_MAX: f64 = 1_000_000.0;
-
 impl Counter {
     /// Returns a counter of nothing yet.
     pub fn by(by: By) -> Self {
@@ -200,27 +121,45 @@ impl Counter {
     }
 
     /// Counts what a record tells of.
-    pub fn count(&mut self, line: &Line) {
+    pub fn count(&mut self, line: &Line<'_>) {
         self.total.add(line);
-        let key = line.key(self.by);
+        self.costs.extend(line.cost_usd().and_then(|cost| Some((line.dispatch()?, cost))));
         // Those that name no agent are in the total alone.
-        if self.by == By::Agent && line.agent.is_none() {
+        if self.by == By::Agent && line.agent().is_none() {
             return;
         }
-        if let Some(run) = &line.answered_by {
-            *self.again.entry(run.clone()).or_default().entry(key.clone()).or_default() += 1;
+        let key = self.by.key(line);
+        self.again.extend(line.answered_by().map(|run| (run, key.clone().into_owned())));
+        match self.parts.get_mut(&*key) {
+            Some(part) => part.add(line),
+            None => self.parts.entry(key.into_owned()).or_default().add(line),
         }
-        self.parts.entry(key).or_default().add(line);
     }
 
-    /// Adds what was saved by giving answers again that had cost something: `cost` says what a run cost.
-    pub fn save<E>(&mut self, mut cost: impl FnMut(&str) -> Result<Option<f64>, E>) -> Result<(), E> {
-        for (run, times) in std::mem::take(&mut self.again) {
-            let Some(cost) = cost(&run)? else { continue };
-            for (key, count) in times {
-                let saved = cost * f64::from(count);
+    /// Returns what both have counted.
+    #[must_use]
+    pub fn with(mut self, other: Self) -> Self {
+        self.total.add_all(other.total);
+        for (key, part) in other.parts {
+            self.parts.entry(key).or_default().add_all(part);
+        }
+        self.costs.extend(other.costs);
+        self.again.extend(other.again);
+        self
+    }
+
+    /// Adds what was saved by giving answers again that had cost something: `cost` says what a run cost that was not counted.
+    pub fn save<E>(&mut self, mut cost: impl FnMut(JobId) -> Result<Option<f64>, E>) -> Result<(), E> {
+        self.costs.sort_unstable_by_key(|(run, _)| *run);
+        self.again.sort_unstable();
+        for same in self.again.chunk_by(|(one, _), (other, _)| one == other) {
+            let Some((run, _)) = same.first() else { continue };
+            let at = self.costs.binary_search_by_key(run, |(run, _)| *run);
+            let known = at.ok().and_then(|at| self.costs.get(at)).map(|(_, cost)| *cost);
+            let Some(saved) = known.map_or_else(|| cost(*run), |known| Ok(Some(known)))? else { continue };
+            for (_, key) in same {
                 self.total.numbers.saved_usd += saved;
-                self.parts.entry(key).or_default().numbers.saved_usd += saved;
+                self.parts.entry(key.clone()).or_default().numbers.saved_usd += saved;
             }
         }
         Ok(())
@@ -241,7 +180,7 @@ impl Counter {
 }
 
 impl Tally {
-    fn add(&mut self, line: &Line) {
+    fn add(&mut self, line: &Line<'_>) {
         let numbers = &mut self.numbers;
         match line.event {
             Code::Hit => numbers.cached_hits += 1,
@@ -250,26 +189,38 @@ impl Tally {
         }
     }
 
-    fn add_ended(&mut self, line: &Line) {
+    fn add_ended(&mut self, line: &Line<'_>) {
         let numbers = &mut self.numbers;
         numbers.dispatches += 1;
-        let end = line.end.as_ref();
-        match why(line) {
+        match line.failure() {
             None => numbers.ok += 1,
             Some(class) => {
                 numbers.failed += 1;
-                *numbers.errors.entry(class.to_owned()).or_default() += 1;
+                add(&mut numbers.errors, class, 1);
             }
         }
-        let Some(end) = end else { return };
-        if let Some(outcome) = &end.outcome {
-            *numbers.outcomes.entry(outcome.clone()).or_default() += 1;
+        if let Some(outcome) = line.end.as_ref().and_then(|end| end.outcome.as_deref()) {
+            add(&mut numbers.outcomes, outcome, 1);
         }
-        self.durations.extend(Some(end.duration_ms).filter(|millis| *millis < DURATION_MS_MAX));
+        self.durations.extend(line.millis());
         if let Some(cost) = line.cost_usd() {
             numbers.cost_usd += cost;
             self.costs.push(cost);
         }
+    }
+
+    fn add_all(&mut self, mut other: Self) {
+        let (ours, more) = (&mut self.numbers, other.numbers);
+        ours.dispatches += more.dispatches;
+        ours.cached_hits += more.cached_hits;
+        ours.joined += more.joined;
+        ours.ok += more.ok;
+        ours.failed += more.failed;
+        ours.cost_usd += more.cost_usd;
+        more.outcomes.iter().for_each(|(outcome, count)| add(&mut ours.outcomes, outcome, *count));
+        more.errors.iter().for_each(|(class, count)| add(&mut ours.errors, class, *count));
+        self.durations.append(&mut other.durations);
+        self.costs.append(&mut other.costs);
     }
 
     fn finish(mut self) -> Numbers {
@@ -287,11 +238,12 @@ impl Tally {
     }
 }
 
-/// Returns why the dispatch failed, in one word; nothing when it did not.
-fn why(line: &Line) -> Option<&str> {
-    let end = line.end.as_ref();
-    let error_type = end.and_then(|end| end.error_type.as_deref());
-    failure_class(line.event, end.is_some_and(|end| end.success), error_type, line.reason.as_deref())
+/// Adds to one of several counts. Nothing is copied when it is there already.
+fn add(counts: &mut BTreeMap<String, u64>, name: &str, more: u64) {
+    match counts.get_mut(name) {
+        Some(count) => *count += more,
+        None => drop(counts.insert(name.to_owned(), more)),
+    }
 }
 
 /// Returns why a dispatch failed, in one word; nothing when the event is no failure.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::audit::stats::{COST_USD_MAX, DURATION_MS_MAX, percentile};
+use crate::audit::Code;
+use crate::audit::line::{COST_USD_MAX, DURATION_MS_MAX, Line};
+use crate::audit::stats::percentile;
 use crate::model::Outcome;
 
 /// Fewer dispatches than this say nothing.
@@ -21,6 +23,20 @@ pub struct Sample {
     pub success: bool,
     /// The agent's own verdict.
     pub outcome: Option<Outcome>,
+}
+
+impl Sample {
+    /// Returns the run that ended by itself, if a record tells of one.
+    pub fn of(line: &Line<'_>) -> Option<Self> {
+        let end = line.end.as_ref().filter(|_| line.event == Code::Finished)?;
+        let verdict = |it: &Outcome| Some(it.as_str()) == end.outcome.as_deref();
+        Some(Self {
+            millis: end.duration_ms,
+            cost_usd: end.cost_usd,
+            success: end.success,
+            outcome: Outcome::ALL.into_iter().find(verdict),
+        })
+    }
 }
 
 /// What dispatches to an agent usually take.

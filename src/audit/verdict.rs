@@ -30,6 +30,29 @@ pub struct VerifyReport {
     pub jobs: u64,
 }
 
+/// What is stored of a job, and is not what was recorded at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Differing {
+    /// The answer.
+    Answer,
+    /// The list of tool calls.
+    Calls,
+    /// What the job says of its success, its cost, its outcome and the size of its answer.
+    Facts,
+}
+
+impl Differing {
+    /// Returns it in words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Answer => "the stored answer",
+            Self::Calls => "the stored list of tool calls",
+            Self::Facts => "what the stored job says of its end",
+        }
+    }
+}
+
 /// What a check comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -57,6 +80,11 @@ impl VerifyReport {
     /// Returns the fault that is named: the first one that is more than a loss, if there is one.
     pub fn first_fault(&self) -> Option<&Fault> {
         self.faults.iter().find(|fault| !fault.kind.is_loss()).or(self.faults.first())
+    }
+
+    /// Returns why the trail is not whole, in words; nothing when it is.
+    pub fn why(&self) -> Option<String> {
+        self.first_fault().map(ToString::to_string).or_else(|| self.notes.first().cloned())
     }
 }
 

@@ -39,6 +39,23 @@ fn the_refusal_names_every_amount() {
 }
 
 #[test]
+fn a_run_whose_cost_is_not_known_counts_for_all_that_it_was_allowed() {
+    let rows = [
+        (Some(0.3), Some(5.0), true, 0.3),
+        (Some(0.0), Some(5.0), true, 0.0),
+        (None, Some(5.0), true, 5.0),
+        // It never got as far as asking the model anything.
+        (None, Some(5.0), false, 0.0),
+        (None, None, true, 0.0),
+        (Some(-1.0), Some(5.0), true, 0.0),
+        (Some(f64::NAN), Some(5.0), true, 0.0),
+    ];
+    for (cost, cap, conversed, charged) in rows {
+        assert_eq!(usd(charge(cost, cap, conversed)), usd(charged), "{cost:?} {cap:?} {conversed}");
+    }
+}
+
+#[test]
 fn amounts_are_written_so_that_small_ones_stay_visible() {
     for (amount, text) in
         [(0.0, "$0.00"), (1.5, "$1.50"), (0.05, "$0.05"), (0.001, "$0.001"), (0.0042, "$0.0042")]

@@ -7,11 +7,13 @@ use std::path::Path;
 use crate::audit::{self, redact::one_line};
 use crate::budget::usd;
 use crate::cli::args::{Budget, FieldArguments};
+use crate::cli::plan;
 use crate::cli::render::{Cell, Screen, Tone, fact, indented, note, print_json, print_text};
 use crate::config::Config;
 use crate::config::edit::{AgentsFile, Change, EditError, Edited, Editor, Fields, words as listed};
 use crate::dispatch::Frontend;
 use crate::document::agents::{AgentDetail, AgentDocument, AgentsDocument, HealthDocument, unknown};
+use crate::document::plan::TypicalDocument;
 use crate::error::Report;
 use crate::model::{Agent, BudgetLimit, Settings};
 
@@ -70,9 +72,10 @@ pub(super) async fn edit(
 }
 
 /// Lists the agents.
-pub(super) fn list(frontend: &Frontend, screen: Screen, as_json: bool) -> Result<(), Report> {
+pub(super) async fn list(frontend: &Frontend, screen: Screen, as_json: bool) -> Result<(), Report> {
     let config = frontend.config().map_err(|error| Report::from(&*error))?;
-    let agents = AgentsDocument::of(&config, &frontend.projects).agents;
+    let usual = frontend.usual(&config, &config.agents).await;
+    let agents = AgentsDocument::of(&config, &frontend.projects).with_usual(&usual).agents;
     if as_json {
         return print_json(&agents);
     }
@@ -83,20 +86,28 @@ pub(super) fn list(frontend: &Frontend, screen: Screen, as_json: bool) -> Result
         ));
         return Ok(());
     }
+    let known = agents.iter().any(|agent| agent.typical.is_some());
     let rows = agents.iter().map(|agent| {
         let broken = config.broken.contains_key(&agent.name);
         let (word, tone) = health(&agent.health, broken);
         let said = if broken { agent.problem.as_deref().unwrap_or_default() } else { &agent.description };
         let profile = config.agent(&agent.name).map(profile).unwrap_or_default();
-        vec![
+        let usually = agent.typical.as_ref().map(usually).unwrap_or_default();
+        let mut row = vec![
             Cell::new(&agent.name),
             Cell::new(word).toned(tone),
             Cell::new(&agent.directory),
             Cell::new(profile),
-            Cell::new(said),
-        ]
+        ];
+        row.extend(known.then(|| Cell::new(usually)));
+        row.push(Cell::new(said));
+        row
     });
-    print_text(&screen.table(&["AGENT", "HEALTH", "DIRECTORY", "PROFILE", "DESCRIPTION"], rows.collect()))?;
+    let mut headings = vec!["AGENT", "HEALTH", "DIRECTORY", "PROFILE", "DESCRIPTION"];
+    if known {
+        headings.insert(4, "USUALLY");
+    }
+    print_text(&screen.table(&headings, rows.collect()))?;
     complain(&config, "");
     Ok(())
 }
@@ -138,12 +149,20 @@ fn profile(agent: &Agent) -> String {
 /// Longest profile in a list, in characters.
 const PROFILE_CHARS: usize = 60;
 
+/// Returns what a dispatch usually takes and costs, in a few words.
+fn usually(typical: &TypicalDocument) -> String {
+    let cost = typical.median_cost_usd.map(|cost| format!(", {}", usd(cost))).unwrap_or_default();
+    format!("{} s{cost}", typical.median_seconds)
+}
+
 /// Shows one agent.
-pub(super) fn describe(frontend: &Frontend, name: &str, as_json: bool) -> Result<(), Report> {
+pub(super) async fn describe(frontend: &Frontend, name: &str, as_json: bool) -> Result<(), Report> {
     let config = frontend.config().map_err(|error| Report::from(&*error))?;
     let Some(agent) = config.agent(name) else { return Err(unknown(&config, name)) };
+    let usual = frontend.usual(&config, [agent]).await;
     let facts = frontend.projects.facts(&agent.directory);
-    let detail = AgentDetail::of(&config, agent, &facts, &frontend.environment, PREVIEW_LINES);
+    let detail =
+        AgentDetail::of(&config, agent, &facts, &frontend.environment, PREVIEW_LINES).with_usual(&usual);
     if as_json {
         return print_json(&detail);
     }
@@ -164,6 +183,9 @@ fn told(detail: &AgentDetail, agent: &Agent, settings: &Settings) -> String {
     say("description", description);
     let inherited = |own: bool| if own { "" } else { " (from the settings)" };
     say("timeout", &format!("{} s{}", detail.timeout, inherited(agent.timeout.is_some())));
+    for (label, said) in summary.typical.iter().flat_map(plan::usually) {
+        say(label, &said);
+    }
     say("model", detail.model.as_deref().unwrap_or("claude's own default"));
     let cap = detail.max_budget_usd.map_or("no cap".to_owned(), |cap| format!("{} a dispatch", usd(cap)));
     say("budget", &format!("{cap}{}", inherited(agent.max_budget != BudgetLimit::Inherit)));
@@ -172,7 +194,7 @@ fn told(detail: &AgentDetail, agent: &Agent, settings: &Settings) -> String {
     }
     let usual =
         || settings.default_permission_mode.as_ref().map(|mode| format!("{mode} (from the settings)"));
-    let mode = summary.permission_mode.clone().or_else(usual);
+    let mode = agent.permission_mode.clone().or_else(usual);
     say("permissions", mode.as_deref().unwrap_or("claude's own default"));
     let usual = &settings.default_allowed_tools;
     say("may use", &tools_in_force(agent.allowed_tools.as_deref(), usual, "claude's own default"));

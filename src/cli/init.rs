@@ -146,6 +146,7 @@ impl<'a> Claude<'a> {
                     "Install it with: npm install -g @anthropic-ai/claude-code".to_owned(),
                     format!("Then run this again, or type: {}", typed(frontend, wanted)),
                 ],
+                call: None,
             }),
         }
     }

@@ -82,6 +82,7 @@ pub(super) async fn wait(
         attach: false,
         detach_at_timeout: false,
         inside: frontend.environment.run,
+        answer: None,
     };
     let label = if wait.jobs.len() == 1 { "job".to_owned() } else { format!("{} jobs", wait.jobs.len()) };
     let (line, shown) = progress::line(&frontend.environment, true);
@@ -347,10 +348,15 @@ fn facts(view: &JobView, now: Timestamp) -> String {
         say("model", result.model.clone());
         let tools = result.tools.iter().map(|(name, used)| format!("{name} x{}", used.count));
         say("tools", Some(tools.collect::<Vec<_>>().join(", ")));
-        say("denied", Some(result.denied_tools.join(", ")));
+        say("denied", Some(denied(&result.denied_tools, result.denied_unknown)));
         say("changed", result.changes.as_ref().map(changed));
     }
     text
+}
+
+/// Returns which tools were denied, or that it is not known.
+pub(super) fn denied(tools: &[String], unknown: bool) -> String {
+    if unknown { "not known: it was stopped before it said so".to_owned() } else { tools.join(", ") }
 }
 
 /// Returns what is different in a repository, in one line.

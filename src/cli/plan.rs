@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::budget::usd;
 use crate::cli::render::{fact, print_json, print_text};
 use crate::dispatch::Frontend;
-use crate::document::plan::PlanDocument;
+use crate::document::plan::{PlanDocument, TypicalDocument};
 use crate::error::{Kind, Report};
 use crate::model::{DispatchRequest, Timestamp};
 
@@ -57,24 +57,27 @@ fn told(plan: &PlanDocument) -> String {
         let left = format!("{} left of {} ({whose})", usd(budget.left_usd), usd(budget.limit_usd));
         say(&format!("this {}", budget.period), Some(left));
     }
-    if let Some(typical) = &plan.typical {
-        let cost = typical.median_cost_usd.map(|cost| format!(", {}", usd(cost))).unwrap_or_default();
-        let failed = typical.failed.map(|failed| format!(", {failed} failed")).unwrap_or_default();
-        say(
-            "usually",
-            Some(format!(
-                "{} s{cost}; nine of ten within {} s (of the last {}{failed})",
-                typical.median_seconds,
-                typical.p90_seconds,
-                typical.dispatches.unwrap_or_default()
-            )),
-        );
-        say("better limit", typical.suggested_timeout_seconds.map(|seconds| format!("{seconds} s")));
+    for (label, said) in plan.typical.iter().flat_map(usually) {
+        say(label, Some(said));
     }
     for note in &plan.notes {
         say("note", Some(note.clone()));
     }
     text
+}
+
+/// Returns what dispatches usually take, and a limit that would leave room where there is none, each with its label.
+pub(super) fn usually(typical: &TypicalDocument) -> Vec<(&'static str, String)> {
+    let cost = typical.median_cost_usd.map(|cost| format!(", {}", usd(cost))).unwrap_or_default();
+    let failed = typical.failed.map(|failed| format!(", {failed} failed")).unwrap_or_default();
+    let usual = format!(
+        "{} s{cost}; nine of ten within {} s (of the last {}{failed})",
+        typical.median_seconds,
+        typical.p90_seconds,
+        typical.dispatches.unwrap_or_default()
+    );
+    let limit = typical.suggested_timeout_seconds.map(|seconds| ("better limit", format!("{seconds} s")));
+    [("usually", usual)].into_iter().chain(limit).collect()
 }
 
 fn verdict(plan: &PlanDocument) -> String {

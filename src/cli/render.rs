@@ -74,10 +74,15 @@ impl Screen {
 
 /// Prints `text`. A reader that has seen enough and closed the pipe is no error.
 pub(super) fn print_text(text: &str) -> Result<(), Report> {
+    print_part(text).map(drop)
+}
+
+/// Prints a part of what may go on for long. Returns whether there still is somebody who reads it.
+pub(super) fn print_part(text: &str) -> Result<bool, Report> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         Err(error) => Err(Report::new(
             Kind::Failed,
             "output",

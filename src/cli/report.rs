@@ -75,11 +75,9 @@ async fn overview(frontend: &Frontend, period: Period) -> Result<Overview, Repor
 }
 
 async fn verify(frontend: &Frontend) -> Result<VerifyReport, Report> {
-    let asked = frontend.client.ask(&Request::Verify);
-    match progress::during(&frontend.environment, "checking", asked).await? {
-        Reply::Verified(report) => Ok(report),
-        _ => Err(ClientError::Confused.into()),
-    }
+    let mut silently = |_, _| ();
+    let checked = progress::during(&frontend.environment, "checking", frontend.check(None, &mut silently));
+    Ok(checked.await?)
 }
 
 /// Writes a file for its owner alone, in one step: a browser never sees half of it, and one that was there before stays

@@ -3,33 +3,38 @@
 use std::process::ExitCode;
 
 use serde_json::json;
+use tokio::sync::Notify;
 
 use crate::cli::dispatching::{beside, verdict};
 use crate::cli::jobs;
 use crate::cli::progress::Steps;
-use crate::cli::render::{harmless, note, print_text};
+use crate::cli::render::{harmless, json_line, note, print_part, print_text};
 use crate::daemon::ClientError;
 use crate::daemon::protocol::{ProgressView, WaitRequest};
 use crate::dispatch::{Frontend, Served};
 use crate::document::summary::JobSummary;
-use crate::error::{Kind, Report};
+use crate::error::Report;
 
-/// Follows a job to its end. Whoever follows does not keep it alive.
+/// Follows a job to its end, or for as long as somebody reads. Whoever follows does not keep it alive.
 pub(super) async fn follow(frontend: &Frontend, id: &str, as_json: bool) -> Result<ExitCode, Report> {
     let view = jobs::find(frontend, id).await?;
     let mut steps = Steps::default();
-    let mut failed = None;
+    let (mut printed, gone) = (Ok(true), Notify::new());
     let mut tell = |view: &ProgressView| {
-        let Some(text) = steps.next(view) else { return };
-        let line = if as_json { json!({"step": text}).to_string() } else { text };
-        failed = failed.take().or(print_text(&format!("{}\n", harmless(&line))).err());
+        let Some(text) = steps.next(view).filter(|_| printed == Ok(true)) else { return };
+        let line =
+            if as_json { json_line(&json!({"step": text})) } else { Ok(format!("{}\n", harmless(&text))) };
+        printed = line.and_then(|line| print_part(&line));
+        if printed != Ok(true) {
+            gone.notify_one();
+        }
     };
     // What had happened before is kept, up to a bound.
     for text in &view.progress {
         tell(&ProgressView { text: text.clone(), ..ProgressView::default() });
     }
     let view = if view.record.state.is_terminal() {
-        view
+        Some(view)
     } else {
         let wait = WaitRequest {
             jobs: vec![view.record.id],
@@ -38,25 +43,21 @@ pub(super) async fn follow(frontend: &Frontend, id: &str, as_json: bool) -> Resu
             attach: false,
             detach_at_timeout: false,
             inside: frontend.environment.run,
+            answer: None,
         };
         let mut step = |_, view: &ProgressView| tell(view);
-        // An interrupt ends this process, and with it nothing but the looking.
-        let (views, _) = frontend.wait(&wait, &mut step, std::future::pending()).await?;
-        views.into_iter().next().ok_or(ClientError::Confused)?
+        tokio::select! {
+            // An interrupt ends this process, and with it nothing but the looking.
+            waited = frontend.wait(&wait, &mut step, std::future::pending()) => waited?.0.into_iter().next(),
+            () = gone.notified() => None,
+        }
     };
-    if let Some(report) = failed {
-        return Err(report);
+    if !printed? {
+        return Ok(ExitCode::SUCCESS);
     }
+    let view = view.ok_or(ClientError::Confused)?;
     if as_json {
-        let line = serde_json::to_string(&JobSummary::of(&view)).map_err(|error| {
-            Report::new(
-                Kind::Failed,
-                "output",
-                format!("cannot be written as JSON: {error}"),
-                "Leave out --json.",
-            )
-        })?;
-        print_text(&format!("{}\n", harmless(&line)))?;
+        print_text(&json_line(&JobSummary::of(&view))?)?;
     } else {
         note(&beside(&view.record, Served::Run));
     }

@@ -18,7 +18,7 @@ mod rewrite;
 mod settings;
 mod steps;
 
-pub use error::EditError;
+pub use error::{Asked, EditError};
 pub use fields::{Change, Fields, GroupFields, MemberChange, words};
 pub use settings::setting_value;
 
@@ -207,8 +207,7 @@ impl AgentsFile {
         // The file must be right as far as it is not about single agents: an edit cannot make sense of it otherwise.
         let before = parse(path, home, opened.bytes())?;
         if *editor == Editor::Session && escalation::is_denied(&before.settings) {
-            let command = edit.subject.command(edit.act.verb());
-            return Err(EditError::Denied { path: path.clone(), command });
+            return Err(EditError::Denied { path: path.clone(), asked: edit.asked() });
         }
         let (mark, text) = opened.text()?;
         let refused = |reason: String| EditError::Unsafe { path: path.clone(), reason };
@@ -224,7 +223,7 @@ impl AgentsFile {
         if *editor == Editor::Session {
             let widened = escalation::widened(&before, &after);
             if !widened.is_empty() {
-                return Err(EditError::Escalates { widened });
+                return Err(EditError::Escalates { asked: edit.asked(), widened });
             }
         }
         opened.replace(&locked, &format!("{mark}{new}"))?;
@@ -242,12 +241,18 @@ impl Edit {
         Self { members, ..Self::new(Subject::Group(name.to_owned()), act, fields.changes()) }
     }
 
+    /// Returns the keys that are set or cleared.
+    fn keys(&self) -> Vec<String> {
+        let members = (!self.members.is_empty()).then(|| "members".to_owned());
+        self.fields.iter().map(|(key, _)| key.clone()).chain(members).collect()
+    }
+
+    fn asked(&self) -> Asked {
+        Asked { subject: self.subject.clone(), verb: self.act.verb(), keys: self.keys() }
+    }
+
     fn done(&self, text: &str, new: &str) -> Edited {
-        let mut changed: Vec<String> = Vec::new();
-        if self.act == Act::Update {
-            changed.extend(self.fields.iter().map(|(key, _)| key.clone()));
-            changed.extend((!self.members.is_empty()).then(|| "members".to_owned()));
-        }
+        let changed = if self.act == Act::Update { self.keys() } else { Vec::new() };
         let shown = |text: &str| match &self.subject {
             Subject::Agent(name) | Subject::Group(name) => {
                 rewrite::shown(text, &rewrite::way([self.subject.section(), name.as_str()]))

@@ -10,6 +10,7 @@ use tracing::warn;
 use crate::audit::chain::Head;
 use crate::audit::verdict::VerifyReport;
 use crate::daemon::protocol::{Reply, WireFault};
+use crate::daemon::review::apart;
 use crate::daemon::serve::Daemon;
 use crate::daemon::session::Talk;
 use crate::daemon::wire::WireError;
@@ -35,7 +36,7 @@ impl Talk<'_> {
 }
 
 /// Checks the trail, from an anchor on if there is one. A fault is recorded.
-pub(super) async fn check(
+async fn check(
     daemon: &Arc<Daemon>,
     anchor: Option<Head>,
     steps: Arc<Steps>,
@@ -43,9 +44,7 @@ pub(super) async fn check(
     let witnessed = daemon.store.witnessed().await;
     let store = daemon.store.clone();
     // Reading a long trail takes seconds: not on the thread that serves everybody else.
-    let checked = tokio::task::spawn_blocking(move || store.verify(anchor, witnessed, &steps)).await;
-    let report = checked.map_err(|panicked| WireFault::Store(panicked.to_string()))?;
-    let report = report.map_err(|error| WireFault::Store(error.to_string()))?;
+    let report = apart(store, move |store| store.verify(anchor, witnessed, &steps)).await?;
     // That an anchor does not fit may be the anchor's own fault.
     let found = report.first_fault().filter(|fault| !fault.kind.is_of_anchor());
     if let Some(found) = found

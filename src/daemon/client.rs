@@ -1,7 +1,8 @@
 //! The way to the daemon: connect, and start it when it is not there.
 //!
-//! Every request may be sent again after a broken connection: opening carries an idempotency id, the others change
-//! nothing the second time.
+//! Every request may be sent again after a broken connection. Opening and recording carry an idempotency id, and are done once.
+//! The others bring about a state of things that is there already the second time; a clean-up and a clearing of the cache then
+//! find nothing more to remove, say so, and are on record twice.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions, TryLockError};

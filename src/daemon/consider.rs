@@ -4,9 +4,21 @@ use std::sync::Arc;
 
 use crate::daemon::protocol::{Outlook, WireFault};
 use crate::daemon::review::apart;
+use crate::daemon::serve::Daemon;
 use crate::daemon::session::{Talk, fault};
 use crate::job::OpenRequest;
-use crate::store::admit;
+use crate::model::JobId;
+use crate::store::admit::{self, Around};
+
+/// Returns what a decision at this depth depends on, as it is now.
+pub(super) fn around<'a>(
+    daemon: &Daemon,
+    depth: u32,
+    may_join: &'a (dyn Fn(&[JobId], JobId) -> bool + 'a),
+) -> Around<'a> {
+    let (under_way, awaited) = daemon.hub.under_way(depth);
+    Around { may_join, under_way, spare: daemon.spare_connections().saturating_sub(awaited) }
+}
 
 impl Talk<'_> {
     /// Considers a dispatch. The decision is made by the writer, like a real one, and changes nothing.
@@ -17,7 +29,8 @@ impl Talk<'_> {
         let typical = apart(daemon.store.clone(), move |store| store.typical(&agent)).await?;
         let guard = Arc::clone(daemon);
         let considered = daemon.store.commit(move |txn| {
-            admit::consider(txn, &request, &|line, running| guard.hub.may_join(line, running))
+            let may_join = |line: &[JobId], running| guard.hub.may_join(line, running);
+            admit::consider(txn, &request, &around(&guard, request.caller.depth, &may_join))
         });
         let (verdict, caps) = considered.await.map_err(fault)?;
         Ok(Outlook { verdict, caps, crowd, typical })

@@ -36,6 +36,7 @@ struct State {
 struct Live {
     /// Connections of callers that wait.
     waiters: BTreeMap<ConnectionId, Waiter>,
+    depth: u32,
     attached: bool,
     on_disconnect: OnDisconnect,
     worker: Option<Worker>,
@@ -94,6 +95,7 @@ impl Hub {
         let mut state = self.state();
         state.live.entry(job.id).or_insert_with(|| Live {
             waiters: BTreeMap::new(),
+            depth: job.caller.depth,
             attached: job.attached,
             on_disconnect: job.on_disconnect,
             worker: None,
@@ -284,6 +286,13 @@ impl Hub {
     /// Returns how full the places at this depth are, and those of this agent.
     pub fn crowd(&self, depth: u32, agent: &str) -> Crowd {
         self.state().permits.crowd(depth, agent)
+    }
+
+    /// Returns how many jobs live at this depth, and how many at any depth whose worker is still to connect.
+    pub fn under_way(&self, depth: u32) -> (usize, usize) {
+        let state = self.state();
+        let count = |counts: &dyn Fn(&Live) -> bool| state.live.values().filter(|live| counts(live)).count();
+        (count(&|live| live.depth == depth), count(&|live| live.worker.is_none()))
     }
 
     /// Returns how many jobs live, and how many of them wait for a place.

@@ -13,11 +13,11 @@ use crate::audit::query::{AuditEntry, AuditFilter, Page, Search};
 use crate::audit::report::{Overview, Period};
 use crate::audit::stats::{Stats, StatsFilter};
 use crate::audit::typical::Typical;
-use crate::audit::verdict::VerifyReport;
+use crate::audit::verdict::{Differing, VerifyReport};
 use crate::budget::Cap;
 use crate::daemon::permits::Crowd;
 use crate::job::{Admission, Considered, JobFilter, JobRecord, OpenRequest, ProcessId, RequestTexts};
-use crate::model::{Answer, Findings, JobId, Session, SessionId, Timestamp, ToolCall};
+use crate::model::{Answer, Findings, JobId, Portion, Session, SessionId, Timestamp, ToolCall};
 
 pub mod trail;
 pub mod upkeep;
@@ -27,8 +27,9 @@ pub mod upkeep;
 pub enum Request {
     /// How it is.
     Status,
-    /// Decide a dispatch. The connection counts as a waiting caller of the job from then on, if the request says so.
-    Open(Box<OpenRequest>),
+    /// Decide a dispatch. The connection counts as a waiting caller of the job from then on, if the request says so. Of an
+    /// answer from the cache this part comes back.
+    Open(Box<OpenRequest>, Portion),
     /// Wait for jobs to end.
     Wait(WaitRequest),
     /// The caller on this connection no longer wants the job: it is stopped if nobody else waits for it.
@@ -53,14 +54,12 @@ pub enum Request {
     Job(JobId),
     /// Several jobs.
     Jobs(JobFilter),
-    /// A job's answer.
-    Answer(JobId),
+    /// A job's answer, or a part of it.
+    Answer(JobId, Portion),
     /// What a job was asked.
     Texts(JobId),
     /// Audit records.
     Audit(AuditFilter),
-    /// Check the whole audit trail.
-    Verify,
     /// Record an event that is not about a dispatch.
     Record {
         /// Idempotency id.
@@ -94,6 +93,8 @@ pub enum Request {
     Calls(JobId),
     /// Where in the audit trail this exact value passed.
     Hash(Vec<u8>),
+    /// What is stored of an ended job and is not what was recorded.
+    Compare(JobId),
 }
 
 /// What the daemon answers. Variants are only ever added at the end.
@@ -131,7 +132,7 @@ pub enum Reply {
     Session(Option<Session>),
     /// Dispatches, oldest first; not all when there are many.
     Found(Vec<JobId>),
-    /// The wait of an attached caller for one job is over, and the job has ended: the job, and its answer.
+    /// The wait for one job is over, and it has ended: the job, and the part of its answer that was asked for.
     Collected(Box<JobView>, Answer),
     /// What was cleaned up, or is kept.
     Upkeep(upkeep::Told),
@@ -158,6 +159,8 @@ pub enum Reply {
     Calls(Vec<ToolCall>),
     /// Where a value passed.
     Hashed(Traces),
+    /// What is another than was recorded; nothing when all is as it was.
+    Compared(Vec<Differing>),
 }
 
 /// Where in the audit trail a value passed.
@@ -245,6 +248,8 @@ pub struct WaitRequest {
     pub detach_at_timeout: bool,
     /// The job inside which the caller runs: it waits for these.
     pub inside: Option<JobId>,
+    /// The part of the answer that comes along when there is only one job, and it has ended.
+    pub answer: Option<Portion>,
 }
 
 /// Why a wait ended.

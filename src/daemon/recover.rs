@@ -218,12 +218,14 @@ async fn lose(daemon: &Arc<Daemon>, job: JobId, found: Option<Findings>) -> Resu
     let lost = daemon.store.commit(move |txn| {
         let record = ledger::job(txn, job)?;
         let source = if found.is_some() { Source::RunFolder } else { Source::Daemon };
+        let unheard = found.is_none() && record.started.is_some();
         let mut findings = found.unwrap_or_else(|| {
             let message = "the process that watched over the run died before an answer came";
             (RunResult::failed(FailureClass::Interrupted, message, 0), Answer::default()).into()
         });
         let result = &mut findings.result;
         result.class = Some(FailureClass::Interrupted);
+        result.denied_unknown |= unheard;
         if record.started.is_some() {
             result.session.get_or_insert_with(|| record.session.clone());
             result.hint = Some(format!(

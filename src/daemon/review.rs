@@ -9,6 +9,7 @@ use crate::audit::query::{Page, Place, Search};
 use crate::audit::typical::Typical;
 use crate::daemon::protocol::{Reply, Request, WireFault};
 use crate::daemon::session::Talk;
+use crate::daemon::upkeep::aside;
 use crate::daemon::wire::WireError;
 use crate::store::{ReadError, Store};
 
@@ -69,10 +70,5 @@ pub(super) async fn apart<T: Send + 'static>(
     store: Store,
     read: impl FnOnce(&Store) -> Result<T, ReadError> + Send + 'static,
 ) -> Result<T, WireFault> {
-    match tokio::task::spawn_blocking(move || read(&store)).await {
-        Ok(Ok(found)) => Ok(found),
-        Ok(Err(ReadError::Invalid(why))) => Err(WireFault::Conflict(why)),
-        Ok(Err(error)) => Err(WireFault::Store(error.to_string())),
-        Err(panicked) => Err(WireFault::Store(panicked.to_string())),
-    }
+    aside(move || read(&store)).await
 }

@@ -35,6 +35,10 @@ const DESCRIPTORS_WANTED: u64 = 8192;
 /// Those that are not for connections: the store's, the runtime's, and some to spare.
 const DESCRIPTORS_KEPT: u64 = 124;
 
+/// Connections that are kept for commands: whoever waits for a dispatch, or runs one, leaves them to those who want to know how
+/// it is, or to stop it. Where there are few, a quarter of all.
+const COMMANDS_KEPT: u32 = 64;
+
 /// How long requests under way get to finish when the daemon stops.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -333,6 +337,13 @@ impl Daemon {
     /// Something changed that may begin or end the time in which nobody needs the daemon.
     pub fn touch(&self) {
         self.changed.notify_one();
+    }
+
+    /// Returns how many more may connect to wait for a dispatch, or to run one.
+    pub(super) fn spare_connections(&self) -> usize {
+        let kept = COMMANDS_KEPT.min(self.connections_max / 4);
+        let taken = self.connections.load(Ordering::Relaxed).saturating_add(kept);
+        self.connections_max.saturating_sub(taken) as usize
     }
 
     /// Makes the daemon go.

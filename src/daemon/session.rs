@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, warn};
 
+use crate::daemon::consider::around;
 use crate::daemon::handshake::{self, HELLO_BYTES, Intent};
 use crate::daemon::hub::{Abandoned, ConnectionId, Signal};
 use crate::daemon::protocol::{
@@ -18,9 +19,9 @@ use crate::daemon::review::apart;
 use crate::daemon::serve::Daemon;
 use crate::daemon::wire::{Connection, WireError};
 use crate::daemon::workers::pump;
-use crate::daemon::{checking, recover, review, trail, upkeep};
+use crate::daemon::{recover, review, trail, upkeep};
 use crate::job::{Admission, JobRecord, OpenRequest, State};
-use crate::model::{JobId, OnDisconnect};
+use crate::model::{JobId, OnDisconnect, Portion};
 use crate::store::ledger;
 use crate::store::{CommitError, Fault, admit};
 
@@ -140,7 +141,7 @@ impl Talk<'_> {
                     Some(reply) => reply,
                     None => return Ok(()),
                 },
-                Request::Open(request) => self.open(*request).await,
+                Request::Open(request, portion) => self.open(*request, portion).await,
                 Request::Check(anchor) => self.check(anchor).await?,
                 other => self.answer(other).await.unwrap_or_else(Reply::Fault),
             };
@@ -165,12 +166,13 @@ impl Talk<'_> {
         }
     }
 
-    async fn open(&mut self, request: OpenRequest) -> Reply {
+    async fn open(&mut self, request: OpenRequest, portion: Portion) -> Reply {
         let guard = Arc::clone(self.daemon);
         let (number, job, attached) = (self.number, request.job, request.attached);
         let inside = request.caller.parent;
         let decided = self.daemon.store.commit(move |txn| {
-            let admission = admit::admit(txn, &request, &|line, running| guard.hub.may_join(line, running))?;
+            let may_join = |line: &[JobId], running| guard.hub.may_join(line, running);
+            let admission = admit::admit(txn, &request, &around(&guard, request.caller.depth, &may_join))?;
             // On the writer's thread, so that no cancellation comes between a join and the caller being counted.
             let of = match &admission {
                 Admission::Opened => {
@@ -195,7 +197,10 @@ impl Talk<'_> {
             Ok(admission)
         });
         match decided.await {
-            Ok(admission) => {
+            Ok(mut admission) => {
+                if let Admission::Hit(_, answer) = &mut admission {
+                    answer.keep(portion);
+                }
                 if admission == Admission::Opened {
                     recover::expect_worker(self.daemon, job, LAUNCH_BUDGET);
                 }
@@ -207,6 +212,10 @@ impl Talk<'_> {
 
     /// Streams progress until the wait is over. Nothing when the caller has gone.
     async fn wait(&mut self, wait: WaitRequest) -> Result<Option<Reply>, WireError> {
+        if !wait.attach && self.daemon.spare_connections() == 0 {
+            let why = "the daemon has as many callers as it can serve; look again later without waiting";
+            return Ok(Some(Reply::Fault(WireFault::Conflict(why.to_owned()))));
+        }
         for job in &wait.jobs {
             match self.daemon.store.job(*job) {
                 Ok(None) => {
@@ -263,11 +272,11 @@ impl Talk<'_> {
         ))
     }
 
-    /// Returns the job of a caller that lives for its answer, with the answer: it would ask for it next.
+    /// Returns the one job that was waited for, with as much of its answer as the caller would ask for next.
     fn collected(&self, wait: &WaitRequest) -> Option<Reply> {
-        let [job] = *wait.jobs.as_slice() else { return None };
-        let view = view(self.daemon, job).ok().flatten().filter(|_| wait.attach)?;
-        let answer = self.daemon.store.answer(job).ok()?;
+        let ([job], Some(portion)) = (wait.jobs.as_slice(), wait.answer) else { return None };
+        let view = view(self.daemon, *job).ok().flatten()?;
+        let answer = self.daemon.store.answer(*job, portion).ok()?;
         Some(Reply::Collected(Box::new(view), answer.unwrap_or_default()))
     }
 
@@ -301,10 +310,10 @@ impl Talk<'_> {
             Request::Status => Reply::Status(status(self.daemon).map_err(read)?),
             Request::Job(job) => Reply::Job(view(self.daemon, job).map_err(read)?.map(Box::new)),
             Request::Jobs(filter) => {
-                let records = store.jobs(&filter).map_err(read)?;
+                let records = apart(store.clone(), move |store| store.jobs(&filter)).await?;
                 Reply::Jobs(records.into_iter().map(|record| with_progress(self.daemon, record)).collect())
             }
-            Request::Answer(job) => Reply::Answer(store.answer(job).map_err(read)?),
+            Request::Answer(job, portion) => Reply::Answer(store.answer(job, portion).map_err(read)?),
             Request::Calls(job) => Reply::Calls(store.calls(job).map_err(read)?.unwrap_or_default()),
             Request::Texts(job) => Reply::Texts(store.texts(job).map_err(read)?),
             Request::Session(id) => Reply::Session(store.session(&id).map_err(read)?),
@@ -319,18 +328,20 @@ impl Talk<'_> {
                 let (mac, entries) = apart(store.clone(), move |store| store.passed(&value)).await?;
                 Reply::Hashed(Traces { mac: mac.to_string(), entries })
             }
+            Request::Compare(job) => {
+                Reply::Compared(apart(store.clone(), move |store| store.differing(job)).await?)
+            }
             Request::Stats(filter) => {
                 let stats = apart(store.clone(), move |store| store.stats(&filter)).await?;
                 Reply::Stats(Box::new(stats))
             }
             Request::Overview(period) => {
-                let overview = apart(store.clone(), move |store| store.overview(period)).await?;
+                let overview = apart(store.clone(), move |store| store.overview(&period)).await?;
                 Reply::Overview(Box::new(overview))
             }
             Request::Typical(agents) => {
                 Reply::Typical(apart(store.clone(), move |store| review::typical(store, agents)).await?)
             }
-            Request::Verify => Reply::Verified(checking::check(self.daemon, None, Arc::default()).await?),
             Request::Record { id, body } => {
                 store.record(id, body).await.map_err(fault)?;
                 Reply::Done
@@ -347,7 +358,7 @@ impl Talk<'_> {
                 Reply::Done
             }
             Request::Consider(request) => Reply::Considered(Box::new(self.consider(*request).await?)),
-            Request::Open(_)
+            Request::Open(..)
             | Request::Wait(_)
             | Request::Worker(_)
             | Request::Check(_)

@@ -39,8 +39,11 @@ pub(super) async fn aside<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, ReadError> + Send + 'static,
 ) -> Result<T, WireFault> {
     let read = tokio::task::spawn_blocking(read).await;
-    let read = read.map_err(|panicked| WireFault::Store(panicked.to_string()))?;
-    read.map_err(|error| WireFault::Store(error.to_string()))
+    read.map_err(|panicked| WireFault::Store(panicked.to_string()))?.map_err(|error| match error {
+        ReadError::NotFound(what) => WireFault::NotFound(what),
+        ReadError::Conflict(why) | ReadError::Invalid(why) => WireFault::Conflict(why),
+        other => WireFault::Store(other.to_string()),
+    })
 }
 
 async fn clean_up(daemon: &Arc<Daemon>, request: GcRequest) -> Result<GcReport, WireFault> {
@@ -78,9 +81,7 @@ async fn clean_up(daemon: &Arc<Daemon>, request: GcRequest) -> Result<GcReport, 
 async fn retire(daemon: &Arc<Daemon>, request: RetireRequest) -> Result<Option<OldEnd>, WireFault> {
     let rule = Rule::new(request.retention, None, Timestamp::now());
     let reader = daemon.store.reader();
-    let found = tokio::task::spawn_blocking(move || reader.old_end(&rule)).await;
-    let found = found.map_err(|panicked| WireFault::Store(panicked.to_string()))?;
-    let found = found.map_err(|error| fault(CommitError::Refused(error)))?;
+    let found = aside(move || reader.old_end(&rule)).await?;
     if request.dry_run {
         return Ok(found);
     }
@@ -211,35 +212,19 @@ fn remove_folders(runs: &Path, jobs: &[JobId]) -> u64 {
 async fn cache_stats(daemon: &Arc<Daemon>, ttl_ms: u64) -> Result<Counters, WireFault> {
     let rule = Rule::new(Retention::Unended, Some(ttl_ms), Timestamp::now());
     let reader = daemon.store.reader();
-    let entries = aside(move || reader.stale_entries(&rule, |_| false)).await?;
-    let stale = gc::Garbage { entries, ..gc::Garbage::default() };
-    for part in stale.parts() {
-        daemon.store.commit(move |txn| gc::remove(txn, part, &rule)).await.map_err(fault)?;
-    }
-    daemon.store.commit(|txn| cached::counters(txn)).await.map_err(fault)
+    aside(move || reader.cache_counters(&rule)).await
 }
 
 async fn cache_clear(daemon: &Arc<Daemon>, caller: Caller) -> Result<u64, WireFault> {
     let mut cleared = 0;
     loop {
         let caller = caller.clone();
-        let step = daemon.store.commit(move |txn| {
-            let (count, all) = cached::clear(txn)?;
-            let total = cleared + count;
-            if all {
-                let mut record = Record::new(txn.now(), Code::CacheCleared);
-                record.caller = Some(caller);
-                record.reason = Some(format!("removed {total} cached answers"));
-                record.details = BTreeMap::from([("cache_entries".to_owned(), total.to_string())]);
-                txn.append(record)?;
-            }
-            Ok((total, all))
-        });
-        let (total, all) = step.await.map_err(fault)?;
+        let step = daemon.store.commit(move |txn| cached::clear(txn, &caller));
+        let (count, all) = step.await.map_err(fault)?;
+        cleared += count;
         if all {
-            return Ok(total);
+            return Ok(cleared);
         }
-        cleared = total;
     }
 }
 

@@ -16,6 +16,9 @@ use crate::store::schema;
 /// room for their facts.
 pub const FRAME_BYTES_MAX: usize = 24 << 20;
 
+/// Bytes of the length before each message.
+const LENGTH_BYTES: usize = size_of::<u32>();
+
 /// One end of a connection whose handshake is done.
 #[derive(Debug)]
 pub struct Connection {
@@ -34,12 +37,15 @@ impl Connection {
 
     /// Writes one message. Not cancel-safe: half a frame breaks the connection.
     pub async fn send<T: Serialize>(&mut self, message: &T) -> Result<(), WireError> {
-        let body = schema::encode_message(message).map_err(WireError::Garbled)?;
-        if body.len() > FRAME_BYTES_MAX {
-            return Err(WireError::TooLong(body.len()));
+        let mut frame = vec![0; LENGTH_BYTES];
+        schema::encode_message(message, &mut frame).map_err(WireError::Garbled)?;
+        let body = frame.len() - LENGTH_BYTES;
+        if body > FRAME_BYTES_MAX {
+            return Err(WireError::TooLong(body));
         }
-        let length = u32::try_from(body.len()).unwrap_or(u32::MAX).to_le_bytes();
-        self.writer.write_all(&[&length[..], &body].concat()).await?;
+        let length = u32::try_from(body).unwrap_or(u32::MAX).to_le_bytes();
+        frame.iter_mut().zip(length).for_each(|(slot, byte)| *slot = byte);
+        self.writer.write_all(&frame).await?;
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use crate::daemon::serve::Daemon;
 use crate::daemon::wire::Connection;
 use crate::job::{JobRecord, OpenRequest, Places, Proposal, RequestTexts, State};
 use crate::model::agent::{AuditContent, ProfileInForce};
-use crate::model::{Caller, Digest, JobId, OnDisconnect, SessionId, SpendLimit};
+use crate::model::{Caller, Digest, JobId, OnDisconnect, Portion, SessionId, SpendLimit};
 use crate::runner::identify;
 use crate::store::{Durability, Fault, Store, Txn};
 
@@ -58,7 +58,8 @@ impl Bench {
     /// Opens a job that runs by itself.
     pub(super) async fn open(&self) -> JobId {
         let job = JobId::generate();
-        let asked = self.connect().await.ask(&Request::Open(Box::new(request(job)))).await.unwrap();
+        let asked =
+            self.connect().await.ask(&Request::Open(Box::new(request(job)), Portion::WHOLE)).await.unwrap();
         assert!(matches!(asked, Reply::Admission(_)), "{asked:?}");
         job
     }

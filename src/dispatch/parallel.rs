@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::daemon::protocol::ProgressView;
-use crate::dispatch::{DispatchError, Dispatched, Frontend, Patience};
+use crate::dispatch::{Awaited, DispatchError, Dispatched, Frontend, Patience};
 use crate::model::{Asker, DispatchRequest};
 
 /// How one of several came out.
@@ -42,11 +42,12 @@ impl Frontend {
         &self,
         requests: &[DispatchRequest],
         client: impl Into<Asker>,
-        patience: Patience,
+        awaited: impl Into<Awaited>,
         on_standing: &mut OnStanding<'_>,
         cancelled: impl Future<Output = ()> + Send,
     ) -> Result<Vec<Outcome>, DispatchError> {
         let (config, client) = (self.config()?, &client.into());
+        let Awaited { patience, portion } = awaited.into();
         // All of them wait in the daemon's queue, which alone says what runs. Only beyond what fills it twice over are
         // they held back here, so that one call does not take all of the daemon's connections.
         let room = Semaphore::new((2 * config.settings.max_concurrency as usize).max(100));
@@ -69,8 +70,8 @@ impl Frontend {
             let mut step = |_, view: &ProgressView| {
                 tell(&|standing| standing.step = Some((number, view.clone())));
             };
-            let outcome =
-                self.dispatch(request, client, patience.left(began), &mut step, stop.cancelled()).await;
+            let awaited = Awaited { patience: patience.left(began), portion };
+            let outcome = self.dispatch(request, client, awaited, &mut step, stop.cancelled()).await;
             tell(&|standing| {
                 standing.done += 1;
                 standing.step = standing.step.take().filter(|(of, _)| *of != number);

@@ -55,12 +55,7 @@ impl Frontend {
             .then_some(CachePolicy { ttl_ms: u64::from(cache.ttl) * 1000, entries_max: cache.max_size });
         let proposal = planned.as_ref().map_err(Clone::clone).map(|planned| Proposal {
             directory: planned.plan.directory.clone(),
-            git_head: self
-                .projects
-                .facts(&planned.plan.directory)
-                .git
-                .as_ref()
-                .and_then(|git| git.commit.clone()),
+            git_head: (*self.projects.head(&planned.plan.directory)).clone().and_then(|head| head.commit),
             session: planned.plan.session.clone(),
             resumed: planned.plan.resumed,
             profile: planned.plan.profile.clone(),

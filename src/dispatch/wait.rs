@@ -19,7 +19,7 @@ const RETRY_EVERY: Duration = Duration::from_millis(20);
 pub(super) struct Waited {
     pub(super) views: Vec<JobView>,
     pub(super) end: WaitEnd,
-    /// The answer of the one job, when it came along.
+    /// What was asked for of the answer of the one job, when it came along.
     pub(super) answer: Option<Answer>,
 }
 

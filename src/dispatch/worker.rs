@@ -13,7 +13,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::warn;
 
-use crate::answer::Note;
+use crate::answer::{Note, Overrun};
+use crate::audit::typical::Typical;
 use crate::config::paths::Environment;
 use crate::daemon::protocol::{Order, ProgressView, Reply, Report, Request, WorkerHello};
 use crate::daemon::wire::Connection;
@@ -30,6 +31,9 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 
 /// How long a finished worker keeps trying to reach a daemon. After that its run folder tells.
 const REPORT_BUDGET: Duration = Duration::from_secs(120);
+
+/// How long the daemon may take to say what is usual: advice is good without it, too.
+const ADVICE_BUDGET: Duration = Duration::from_millis(500);
 
 /// How long between two tries: little at first, more and more when they come to nothing.
 const RETRY_AT_FIRST: Duration = Duration::from_millis(50);
@@ -190,11 +194,25 @@ async fn run(
             if let Some(witness) = &witness {
                 report.result.changes = witness.end(&report).await;
             }
+            if report.result.class == Some(FailureClass::Timeout) {
+                report.result.hint = Some(more_time(plan, &report.result, link.usual(plan).await.as_ref()));
+            }
             let runner::RunReport { result, answer, calls, .. } = report;
             (Findings { result, answer, calls }, Some(afterlife))
         }
         Err(error) => ((spawn_failure(&error, plan), Answer::default()).into(), None),
     }
+}
+
+/// Returns what to do about a run whose time was over.
+fn more_time(plan: &RunPlan, result: &RunResult, usual: Option<&Typical>) -> String {
+    let overrun = Overrun {
+        agent: plan.agent.as_str(),
+        session: result.session.as_ref(),
+        seconds: plan.timeout().as_secs(),
+        text_kept: result.partial,
+    };
+    overrun.hint(usual)
 }
 
 fn spawn_failure(error: &SpawnError, plan: &RunPlan) -> RunResult {
@@ -286,6 +304,15 @@ impl Link {
         // A daemon that cannot be reached, or that does not know us, is tried again: the run goes on meanwhile.
         let _tried_again = self.connect().await;
         None
+    }
+
+    /// Asks what dispatches to the agent usually take, on a connection of its own: this one is for orders and reports.
+    async fn usual(&self, plan: &RunPlan) -> Option<Typical> {
+        let request = Request::Typical(vec![plan.agent.to_string()]);
+        match timeout(ADVICE_BUDGET, self.client.ask_if_running(&request)).await {
+            Ok(Ok(Some(Reply::Typical(mut known)))) => known.remove(plan.agent.as_str()),
+            _ => None,
+        }
     }
 
     /// Tells the daemon something that may get lost. One that does not take it in is left.

@@ -10,7 +10,7 @@ use crate::config::paths::Environment;
 use crate::config::{Config, Problem};
 use crate::document::plan::TypicalDocument;
 use crate::error::{Kind, Report};
-use crate::model::{Agent, BudgetLimit, EnvProfile, SpendLimit};
+use crate::model::{Agent, BudgetLimit, EnvProfile, Settings, SpendLimit};
 use crate::plan::UnknownAgent;
 use crate::project::{self, Facts, Health, Memo};
 
@@ -145,6 +145,9 @@ pub(crate) struct AgentDetail {
     /// Present when there are more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) readme_truncated: Option<bool>,
+    /// Which of `timeout`, `max_budget_usd`, `permission_mode`, `allowed_tools` and `disallowed_tools` are not its own but those
+    /// of the settings.
+    pub(crate) inherited: Vec<String>,
     /// Notes on its configuration.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) notes: BTreeMap<String, String>,
@@ -232,16 +235,17 @@ impl AgentDetail {
                         settings is ignored there. Run `claude` in it once, or list the tools in `allowed_tools`.";
             notes.insert("trust".to_owned(), note.to_owned());
         }
-        let prefix = format!("agents.{}.", agent.name);
-        for warning in config.warnings.iter().filter(|warning| warning.key.starts_with(&prefix)) {
-            notes.insert(warning.key.clone(), warning.message.clone());
-        }
+        let checkout = facts.is_healthy().then(|| project::checkout(&facts.directory)).flatten();
+        let (git_head, git_branch) = checkout.map(|it| (it.head.commit, it.head.branch)).unwrap_or_default();
+        notes.append(&mut warnings(config, agent.name.as_str()));
         let mut summary = AgentDocument::of(agent, facts);
         for found in [&mut summary.mcp_servers, &mut summary.stacks, &mut summary.dbs] {
             found.get_or_insert_default();
         }
+        let inherited = inherited(&mut summary, agent, settings);
         Self {
             summary,
+            inherited,
             timeout: agent.timeout.unwrap_or(settings.default_timeout),
             model: agent.model.clone(),
             max_budget_usd: match agent.max_budget {
@@ -265,8 +269,8 @@ impl AgentDetail {
                 .filter(|name| facts.directory.join(name).is_file())
                 .map(ToString::to_string)
                 .collect(),
-            git_head: facts.git.as_ref().and_then(|git| git.commit.clone()),
-            git_branch: facts.git.as_ref().and_then(|git| git.branch.clone()),
+            git_head,
+            git_branch,
             trusted,
             claude_md_preview,
             claude_md_truncated,
@@ -275,6 +279,38 @@ impl AgentDetail {
             notes,
         }
     }
+}
+
+/// Returns what the configuration warns of in one agent, by the names of the keys.
+pub(crate) fn warnings(config: &Config, agent: &str) -> BTreeMap<String, String> {
+    let prefix = format!("agents.{agent}.");
+    let own = config.warnings.iter().filter(|warning| warning.key.starts_with(&prefix));
+    own.map(|warning| (warning.key.clone(), warning.message.clone())).collect()
+}
+
+/// Takes from the settings what is in force where the agent itself says nothing. Returns which of its limits and permissions
+/// are from there.
+fn inherited(summary: &mut AgentDocument, agent: &Agent, settings: &Settings) -> Vec<String> {
+    fn taken<T>(own: &mut Option<T>, usual: Option<T>) -> bool {
+        let is_taken = own.is_none() && usual.is_some();
+        if is_taken {
+            *own = usual;
+        }
+        is_taken
+    }
+    let mode = settings.default_permission_mode.clone().filter(|mode| !mode.is_empty());
+    let no_cap_of_its_own = agent.max_budget == BudgetLimit::Inherit;
+    let each = [
+        ("timeout", agent.timeout.is_none()),
+        ("max_budget_usd", no_cap_of_its_own && settings.default_max_budget_usd.is_some()),
+        ("permission_mode", taken(&mut summary.permission_mode, mode)),
+        ("allowed_tools", taken(&mut summary.allowed_tools, some(settings.default_allowed_tools.clone()))),
+        (
+            "disallowed_tools",
+            taken(&mut summary.disallowed_tools, some(settings.default_disallowed_tools.clone())),
+        ),
+    ];
+    each.into_iter().filter(|(_, is)| *is).map(|(name, _)| name.to_owned()).collect()
 }
 
 /// Says that there is no such agent, or why it cannot be used.
@@ -286,12 +322,20 @@ pub(crate) fn unknown(config: &Config, name: &str) -> Report {
     let shown: String = name.chars().take(100).flat_map(char::escape_debug).collect();
     let known = config.names();
     let nearest = name.parse().ok().and_then(|name| UnknownAgent::among(&name, known.clone()).nearest);
+    let message = format!("there is no agent `{shown}`");
     let hint = match (nearest, known.is_empty()) {
         (Some(nearest), _) => format!("Did you mean `{nearest}`? Known agents: {}.", known.join(", ")),
         (None, false) => format!("Known agents: {}.", known.join(", ")),
-        (None, true) => "Add one on the command line: agent-dispatch add NAME DIRECTORY".to_owned(),
+        (None, true) => return without_any(message, "not_found"),
     };
-    Report::new(Kind::NotFound, "not_found", format!("there is no agent `{shown}`"), hint)
+    Report::new(Kind::NotFound, "not_found", message, hint)
+}
+
+/// Says that there are no agents at all, and how to add one.
+pub(crate) fn without_any(message: String, code: &'static str) -> Report {
+    Report::new(Kind::NotFound, code, message, "Add one with: agent-dispatch add NAME DIRECTORY").or_call(
+        "Add one with add_agent(name, directory), or ask the user to: agent-dispatch add NAME DIRECTORY",
+    )
 }
 
 impl AgentDocument {

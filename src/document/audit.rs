@@ -34,7 +34,7 @@ impl Question {
     pub(crate) fn filter(self, now: Timestamp) -> Result<AuditFilter, Report> {
         let time = |text: Option<String>| {
             let parsed = text.map(|text| Timestamp::parse(&text, now)).transpose();
-            parsed.map_err(|bad| wrong("invalid_time", bad.to_string(), "See: agent-dispatch audit --help"))
+            parsed.map_err(|bad| wrong("invalid_time", bad.to_string(), "Say it in one of those ways."))
         };
         let mut filter = self.filter;
         filter.since = time(self.since)?;
@@ -80,6 +80,9 @@ fn wrong(code: &'static str, message: String, hint: &str) -> Report {
 
 fn known(what: &str, given: &[String], names: &[&str]) -> Result<(), Report> {
     let Some(unknown) = given.iter().find(|one| !names.contains(&one.as_str())) else { return Ok(()) };
+    // A job that is being stopped is a running one, too.
+    let mut names = names.to_vec();
+    names.dedup();
     let message = format!("`{}` is no {what}", one_line(unknown, 60));
     Err(wrong("invalid_value", message, &format!("Use one of: {}.", names.join(", "))))
 }

@@ -44,7 +44,8 @@ pub(crate) struct TurnDocument {
     /// Its conversation, to go on with.
     #[serde(skip_serializing_if = "Option::is_none")]
     session_id: Option<String>,
-    /// The job of the turn; also a reference for `fetch_result`. Absent when nothing ran.
+    /// The job of the turn; also a reference for `fetch_result`. Of a turn that was refused, the id under which `audit_show`
+    /// has that.
     #[serde(skip_serializing_if = "String::is_empty")]
     job_id: String,
     /// Present when `message` is only the beginning: read the rest with `fetch_result(ref=job_id)`.
@@ -56,6 +57,12 @@ pub(crate) struct TurnDocument {
     /// Why: as in the results of `dispatch`.
     #[serde(skip_serializing_if = "Option::is_none")]
     error_type: Option<String>,
+    /// The same, or what else stood in the way: a stable word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    /// Whether trying again can help.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry: Option<String>,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
@@ -84,6 +91,8 @@ impl DialogueDocument {
                 truncated: told.truncated,
                 error: told.error,
                 error_type: told.error_type,
+                code: told.code,
+                retry: told.retry,
                 hint: told.hint,
             }
         });

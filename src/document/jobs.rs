@@ -78,6 +78,11 @@ impl Measure {
     /// Everything: for a person, or a program that reads a pipe.
     pub(crate) const WHOLE: Self = Self { answer_chars: usize::MAX, text_chars: usize::MAX };
 
+    /// Returns how much of its answer is returned.
+    const fn extent(self) -> Extent {
+        Extent::Whole { chars_max: self.answer_chars }
+    }
+
     /// Returns the measure of each of `jobs` jobs: one may take `answer_chars`, all together stay within what a client
     /// takes.
     pub(crate) fn each_of(jobs: usize, answer_chars: usize) -> Self {
@@ -102,8 +107,8 @@ impl JobDocument {
         if !view.record.state.is_terminal() || view.record.result.is_none() {
             return Ok(Self::new(view, &texts, None, measure));
         }
-        let answer = frontend.answer(view.record.id).await?;
-        Ok(Self::new(view, &texts, Some(&answer), measure))
+        let answer = frontend.part(view.record.id, measure.extent().portion()).await?;
+        Ok(Self::new(view, &texts, answer.as_ref(), measure))
     }
 
     /// Returns the job with what it was asked and, when it has ended, its answer.
@@ -116,8 +121,7 @@ impl JobDocument {
         let job = &view.record;
         let given = |text: &str| (!text.is_empty()).then(|| head(text, measure.text_chars).to_owned());
         let task = given(&texts.task).unwrap_or_else(|| job.task_preview.clone());
-        let extent = Extent::Whole { chars_max: measure.answer_chars };
-        let result = answer.map(|answer| DispatchDocument::of(job, answer, extent));
+        let result = answer.map(|answer| DispatchDocument::of(job, answer, measure.extent()));
         Self {
             id: job.id.to_string(),
             agent: job.agent.clone(),

@@ -51,17 +51,21 @@ impl ParallelDocument {
         aggregated: Option<(&str, &Outcome)>,
         answer_chars: usize,
     ) -> Self {
-        let count = outcomes.len() + usize::from(aggregated.is_some());
-        let chars_max = match answer_chars {
-            usize::MAX => usize::MAX,
-            some => Measure::each_of(count, some).answer_chars,
-        };
+        let chars_max = Self::chars_of_each(outcomes.len() + usize::from(aggregated.is_some()), answer_chars);
         let individual = items.iter().zip(outcomes).map(|((agent, wanted), outcome)| {
             DispatchDocument::outcome(agent, outcome, wanted.extent(chars_max))
         });
         let aggregated = aggregated
             .map(|(agent, outcome)| DispatchDocument::outcome(agent, outcome, Extent::Whole { chars_max }));
         Self { individual_results: individual.collect(), aggregated, message: None }
+    }
+
+    /// Returns how long each of so many answers may be when one alone may have so many characters.
+    pub(crate) fn chars_of_each(count: usize, answer_chars: usize) -> usize {
+        match answer_chars {
+            usize::MAX => usize::MAX,
+            some => Measure::each_of(count, some).answer_chars,
+        }
     }
 
     /// Says what to do with those that still run.
@@ -103,6 +107,7 @@ pub(crate) fn part(agent: &str, wanted: Wanted, outcome: &Outcome) -> Option<Par
     match outcome {
         Ok(Dispatched::Running(..)) => None,
         Ok(Dispatched::Ended(ended)) => {
+            // All of it is there: none of what is put together was asked for in part.
             let size = ended.answer.text.chars().count();
             let shown = match wanted {
                 Wanted::Whole => size,

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::audit::Record;
 use crate::audit::query::AuditEntry;
 use crate::audit::redact::{hide, one_line};
+use crate::model::ToolCall;
 
 /// Longest text of a record, in characters: in a list, and of one dispatch.
 const BRIEF_CHARS: usize = 200;
@@ -22,6 +23,44 @@ pub(crate) struct RecordsDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) more: Option<bool>,
 }
+
+/// A dispatch, or one record.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct ShownDocument {
+    #[serde(flatten)]
+    pub(crate) records: RecordsDocument,
+    /// With `tools`: the calls of tools that its run made, one after the other. Empty when it made none, or when its job is
+    /// not kept any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) calls: Option<Vec<CallDocument>>,
+    /// How many more calls are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) calls_left_out: Option<usize>,
+}
+
+/// One call of a tool.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub(crate) struct CallDocument {
+    /// The tool.
+    tool: String,
+    /// First words of what it was called on.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    on: String,
+    /// The call inside which it was made (a subagent's), by its place in the list, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inside: Option<u32>,
+    /// When, in milliseconds since the start of the run.
+    at_ms: u64,
+    /// Milliseconds to its result; absent when none came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duration_ms: Option<u64>,
+    /// `done`, `failed`, `denied`, or `open` when it had not ended before the run did.
+    end: String,
+}
+
+/// Most calls that are shown, and how long a text of one may be, in characters: about 20,000 in all.
+const CALLS_MAX: usize = 100;
+const CALL_CHARS: usize = 120;
 
 /// One record.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]
@@ -89,6 +128,9 @@ pub(crate) struct RecordDocument {
     /// Tools it was denied.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     denied_tools: Vec<String>,
+    /// Present when it is not known which were denied: it was stopped before it said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    denied_unknown: Option<bool>,
     /// The conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<String>,
@@ -101,6 +143,33 @@ pub(crate) struct RecordDocument {
     /// Its hash in the chain; of one dispatch only.
     #[serde(skip_serializing_if = "Option::is_none")]
     hash: Option<String>,
+}
+
+impl ShownDocument {
+    /// Returns these records, with the calls of tools if they are wanted.
+    pub(crate) fn of(records: RecordsDocument, calls: Option<&[ToolCall]>) -> Self {
+        let left_out = calls.map_or(0, |calls| calls.len().saturating_sub(CALLS_MAX));
+        let shown = calls.map(|calls| calls.iter().take(CALLS_MAX).map(CallDocument::of).collect());
+        Self { records, calls: shown, calls_left_out: (left_out > 0).then_some(left_out) }
+    }
+}
+
+impl CallDocument {
+    fn of(call: &ToolCall) -> Self {
+        Self {
+            tool: bounded(&call.name, CALL_CHARS),
+            on: bounded(&call.input, CALL_CHARS),
+            inside: call.parent,
+            at_ms: call.start_ms,
+            duration_ms: call.duration_ms,
+            end: call.end.as_str().to_owned(),
+        }
+    }
+}
+
+/// Returns a text as the model may see it: it was redacted when it was written, by the rules of then.
+fn bounded(text: &str, chars: usize) -> String {
+    one_line(&hide(text), chars)
 }
 
 impl RecordDocument {
@@ -119,8 +188,7 @@ impl RecordDocument {
         let Ok(record) = serde_json::from_str::<Record>(&entry.body) else {
             return Self { seq, hash, event: "unreadable".to_owned(), ..Self::default() };
         };
-        // It was redacted when it was written, by the rules of then.
-        let bounded = |text: String| one_line(&hide(&text), chars);
+        let bounded = |text: String| bounded(&text, chars);
         let text = |text: Option<String>| text.map(bounded);
         let end = record.end.unwrap_or_default();
         let ran = end.duration_ms > 0;
@@ -151,6 +219,7 @@ impl RecordDocument {
             model: text(end.model),
             tools: end.tools.into_iter().map(|(name, used)| (bounded(name), used.count)).collect(),
             denied_tools: end.denied_tools.into_iter().map(bounded).collect(),
+            denied_unknown: end.denied_unknown.then_some(true),
             session: record.session,
             git_head: record.git_head,
             details: record.details.into_iter().map(|(name, detail)| (name, bounded(detail))).collect(),

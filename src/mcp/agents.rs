@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::CallToolResult;
-use rmcp::{tool, tool_router};
+use rmcp::tool;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::Config;
 use crate::dispatch::Frontend;
-use crate::dispatch::usual::Usual;
-use crate::document::agents::{AgentDetail, AgentsDocument, unknown};
+use crate::document::agents::{AgentDetail, AgentsDocument, unknown, without_any};
 use crate::error::{Kind, Report};
+use crate::mcp::listing::routes;
 use crate::mcp::{Server, answer, refusal, schema};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -32,7 +31,9 @@ const fn preview_lines() -> i64 {
     40
 }
 
-#[tool_router(router = agent_tools, vis = "pub(super)")]
+routes!(agent_routes: list_agents, inspect_agent);
+
+#[cfg_attr(test, rmcp::tool_router(router = agent_tools, vis = "pub(super)"))]
 impl Server {
     /// Lists the agents that tasks can be dispatched to: name, directory, what each is for, and what its project uses.
     #[tool(
@@ -47,11 +48,9 @@ impl Server {
         };
         if config.agents.is_empty() && config.broken.is_empty() {
             let message = format!("no agents are configured in {}", config.path.display());
-            let hint = "Add one on the command line: agent-dispatch add NAME DIRECTORY";
-            return refusal(&Report::new(Kind::NotFound, "no_agents", message, hint));
+            return refusal(&without_any(message, "no_agents"));
         }
-        let names = config.agents.iter().map(|agent| agent.name.to_string()).collect();
-        let usual = self.usual(&config, names).await;
+        let usual = self.frontend.usual(&config, &config.agents).await;
         self.look(move |frontend| AgentsDocument::of(&config, &frontend.projects).with_usual(&usual)).await
     }
 
@@ -70,7 +69,7 @@ impl Server {
         let Some(agent) = config.agent(&asked.name) else { return refusal(&unknown(&config, &asked.name)) };
         let lines = usize::try_from(asked.preview_lines.clamp(0, 200)).unwrap_or(0);
         let agent = agent.clone();
-        let usual = self.usual(&config, vec![agent.name.to_string()]).await;
+        let usual = self.frontend.usual(&config, [&agent]).await;
         let detail = move |frontend: &Frontend| {
             let facts = frontend.projects.facts(&agent.directory);
             AgentDetail::of(&config, &agent, &facts, &frontend.environment, lines).with_usual(&usual)
@@ -80,11 +79,6 @@ impl Server {
 }
 
 impl Server {
-    /// Returns what dispatches to these agents usually take, where that is wanted.
-    async fn usual(&self, config: &Config, agents: Vec<String>) -> Usual {
-        if config.settings.usage_log { self.frontend.usual(agents).await } else { Usual::default() }
-    }
-
     /// Answers with a document that takes looking at directories: not on the thread that serves everybody else, for one of
     /// them may be slow, or on a network that is gone.
     pub(super) async fn look<T: Serialize + Send + 'static>(

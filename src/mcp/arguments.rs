@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::error::{Kind, Report};
 
+/// The one tool that takes several jobs as well as one.
+const TAKES_JOBS: &str = "dispatch_wait";
+
 /// Arguments that may come as a text or as a value; their tools look at them. Their schemas name the one form that clients
 /// should use, because clients stumble over unions.
 const SEVERAL_FORMS: [&str; 11] = [
@@ -22,12 +25,17 @@ const SEVERAL_FORMS: [&str; 11] = [
     "remove_members",
 ];
 
-/// Returns the arguments as the schema types them, or what is wrong with all of them.
+/// Returns the arguments of a tool or a prompt as its schema types them, or what is wrong with all of them.
 pub(super) fn fit(
+    whose: &str,
     given: Map<String, Value>,
     schema: &Map<String, Value>,
 ) -> Result<Map<String, Value>, Report> {
     let mut problems = Vec::new();
+    let takes_one =
+        whose != TAKES_JOBS && properties(schema).is_some_and(|known| known.contains_key("job_id"));
+    let one_job = given.get("job_id").filter(|id| takes_one && !id.is_string() && !id.is_null());
+    problems.extend(one_job.map(|id| format!("`job_id` is {}, not a text", shown(id))));
     let fitting = fit_within("", given, schema, &mut problems);
     if problems.is_empty() {
         return Ok(fitting);

@@ -2,19 +2,20 @@
 
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::CallToolResult;
-use rmcp::{tool, tool_router};
+use rmcp::tool;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::audit::query::AuditFilter;
+use crate::audit::query::{AuditEntry, AuditFilter};
 use crate::daemon::ClientError;
 use crate::daemon::protocol::{Reply, Request};
-use crate::document::audit::{Question, records, records_of};
-use crate::document::record::{RecordDocument, RecordsDocument};
+use crate::document::audit::{Question, records, records_of, whole};
+use crate::document::record::{RecordDocument, RecordsDocument, ShownDocument};
 use crate::error::{Kind, Report};
 use crate::mcp::jobs::id;
+use crate::mcp::listing::routes;
 use crate::mcp::{Server, answer, refusal, schema};
-use crate::model::Timestamp;
+use crate::model::{Timestamp, ToolCall};
 
 /// Most records of one answer.
 const RECORDS_MAX: i64 = 50;
@@ -52,7 +53,7 @@ struct SearchArguments {
     #[serde(default)]
     model: String,
     /// Only of this event: `requested`, `refused`, `hit`, `joined`, `started`, `finished`, `cancelled`, `interrupted`,
-    /// `config_changed` and others.
+    /// `config_changed`, `config_refused` and others.
     #[serde(default)]
     event: String,
     /// Only of runs that were denied a tool.
@@ -89,9 +90,14 @@ const fn listed() -> i64 {
 struct ShowArguments {
     /// A dispatch (its job id), or the number of a record.
     id: String,
+    /// Also list which tools the run called, one after the other: on what, when, how long, and how each call ended.
+    #[serde(default)]
+    tools: bool,
 }
 
-#[tool_router(router = audit_tools, vis = "pub(super)")]
+routes!(audit_routes: audit_search, audit_show);
+
+#[cfg_attr(test, rmcp::tool_router(router = audit_tools, vis = "pub(super)"))]
 impl Server {
     /// Searches the audit trail: who asked what of which agent, what it did, what it cost, and how it ended; the newest
     /// first. Everything that was asked is on record, also what was refused, stopped or answered from the cache.
@@ -107,15 +113,15 @@ impl Server {
         }
     }
 
-    /// Shows what is on record of one dispatch, the oldest record first, or one record. Task and answer themselves are with
-    /// the job: `dispatch_status`.
+    /// Shows what is on record of one dispatch, the oldest record first, or one record; with `tools`, also what its run did
+    /// step by step. Task and answer themselves are with the job: `dispatch_status`.
     #[tool(
         title = "Show what is on record",
-        output_schema = schema::of::<RecordsDocument>(),
+        output_schema = schema::of::<ShownDocument>(),
         annotations(read_only_hint = true, idempotent_hint = true, open_world_hint = false)
     )]
     async fn audit_show(&self, Parameters(asked): Parameters<ShowArguments>) -> CallToolResult {
-        match self.recorded(asked.id.trim()).await {
+        match self.recorded(asked.id.trim(), asked.tools).await {
             Ok(document) => answer(&document),
             Err(report) => refusal(&report),
         }
@@ -162,7 +168,7 @@ impl Server {
         })
     }
 
-    async fn recorded(&self, what: &str) -> Result<RecordsDocument, Report> {
+    async fn recorded(&self, what: &str, tools: bool) -> Result<ShownDocument, Report> {
         let is_number = what.len() < 20 && !what.starts_with('0');
         let found = match what.parse::<u64>().ok().filter(|_| is_number) {
             Some(seq) => match self.frontend.client.ask(&Request::AuditRecord(seq)).await? {
@@ -183,7 +189,21 @@ impl Server {
         let most = usize::try_from(RECORDS_MAX).unwrap_or(1);
         let more = found.len() > most;
         let records = found.iter().take(most).rev().map(RecordDocument::full).collect();
-        Ok(RecordsDocument { records, more: more.then_some(true) })
+        let calls = if tools { Some(self.calls(&found).await?) } else { None };
+        Ok(ShownDocument::of(RecordsDocument { records, more: more.then_some(true) }, calls.as_deref()))
+    }
+
+    /// Returns the calls of tools of the run that these records are about; for a dispatch that did not run itself, of the
+    /// run that answered it.
+    async fn calls(&self, records: &[AuditEntry]) -> Result<Vec<ToolCall>, Report> {
+        let said = whole(records);
+        let run =
+            ["answered_by", "dispatch"].into_iter().find_map(|name| said.get(name)?.as_str()?.parse().ok());
+        let Some(run) = run else { return Ok(Vec::new()) };
+        match self.frontend.client.ask(&Request::Calls(run)).await? {
+            Reply::Calls(calls) => Ok(calls),
+            _ => Err(ClientError::Confused.into()),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::CallToolResult;
 use rmcp::service::{RequestContext, RoleServer};
-use rmcp::{tool, tool_router};
+use rmcp::tool;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -13,6 +13,7 @@ use crate::document::dialogue::DialogueDocument;
 use crate::document::progress as lines;
 use crate::error::{Kind, Report};
 use crate::mcp::dispatching::{answers_may_be_long, failure};
+use crate::mcp::listing::routes;
 use crate::mcp::{Server, answer, progress, refusal, schema};
 use crate::model::DispatchRequest;
 use crate::model::request::{RawRequest, Sharing};
@@ -40,7 +41,9 @@ const fn rounds() -> i64 {
     3
 }
 
-#[tool_router(router = dialogue_tools, vis = "pub(super)")]
+routes!(dialogue_routes: dispatch_dialogue);
+
+#[cfg_attr(test, rmcp::tool_router(router = dialogue_tools, vis = "pub(super)"))]
 impl Server {
     /// Lets two agents settle something between their projects, such as an interface or a version: they answer each other in
     /// turns, each in its own conversation, until one declares it resolved, a turn fails, or the rounds are over. Every turn

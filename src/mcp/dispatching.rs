@@ -5,16 +5,17 @@ use std::time::Duration;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::{CallToolResult, ContentBlock, MetaObject};
 use rmcp::service::{RequestContext, RoleServer};
-use rmcp::{tool, tool_router};
+use rmcp::tool;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::audit::redact::one_line;
-use crate::dispatch::Patience;
+use crate::dispatch::{Awaited, DispatchError, Patience};
 use crate::document::parallel::Wanted;
 use crate::document::{ANSWER_CHARS_MAX, DispatchDocument, Extent, SUMMARY_CHARS_MAX};
 use crate::error::Report;
+use crate::mcp::listing::routes;
 use crate::mcp::{Server, answer, progress, refusal, schema};
 use crate::model::request::{RawRequest, Sharing};
 use crate::model::{Asker, DispatchRequest, Settings};
@@ -111,7 +112,9 @@ const fn summary_chars() -> i64 {
     500
 }
 
-#[tool_router(router = dispatch_tools, vis = "pub(super)")]
+routes!(dispatch_routes: dispatch, dispatch_session, dispatch_stream, dispatch_async);
+
+#[cfg_attr(test, rmcp::tool_router(router = dispatch_tools, vis = "pub(super)"))]
 impl Server {
     /// Runs a task as a separate Claude Code session in an agent's directory and waits for the answer. A long one comes
     /// back as `status: "running"` with a `job_id` and goes on by itself: collect it with `dispatch_wait`. Asking the same
@@ -216,10 +219,16 @@ impl Server {
         let agent = request.agent.as_str();
         let outcome = progress::telling(context, async |teller| {
             let mut step = teller.of(agent);
-            self.frontend.dispatch(request, &client, patience, &mut step, self.taken_back(&context.ct)).await
+            let cancelled = self.taken_back(&context.ct);
+            let awaited = Awaited { patience, portion: extent.portion() };
+            self.frontend.dispatch(request, &client, awaited, &mut step, cancelled).await
         });
         match outcome.await {
             Ok(dispatched) => outcome_of(&DispatchDocument::dispatched(&dispatched, extent)),
+            // A refusal is told as one among several is: with all that a failed run says, and the id of its record.
+            outcome @ Err(DispatchError::Refused { .. }) => {
+                failure(&DispatchDocument::outcome(agent, &outcome, extent))
+            }
             Err(error) => refusal(&Report::from(error)),
         }
     }

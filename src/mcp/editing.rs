@@ -1,16 +1,20 @@
 //! Tools that change agents and settings, as far as `settings.mcp_config_edits` lets a session.
 
+use std::collections::BTreeMap;
+
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::CallToolResult;
 use rmcp::service::{RequestContext, RoleServer};
-use rmcp::{tool, tool_router};
+use rmcp::tool;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::config::edit::{AgentsFile, Change, EditError, Edited, Editor, Fields, words as listed};
 use crate::config::settings::value_of;
+use crate::document::agents::{unknown, warnings};
 use crate::error::{Kind, Report};
+use crate::mcp::listing::routes;
 use crate::mcp::{Server, answer, refusal, schema};
 use crate::model::BudgetLimit;
 
@@ -128,6 +132,9 @@ struct AddedDocument {
     /// Its standing instructions.
     #[serde(skip_serializing_if = "String::is_empty")]
     instructions: String,
+    /// What the configuration warns of, by the names of the keys.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    notes: BTreeMap<String, String>,
 }
 
 /// What came of a change.
@@ -137,6 +144,9 @@ pub(super) struct UpdatedDocument {
     pub(super) updated: String,
     /// Its fields that were written or taken out.
     pub(super) fields: Vec<String>,
+    /// What the configuration warns of, by the names of the keys.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) notes: BTreeMap<String, String>,
 }
 
 /// What came of taking something out.
@@ -155,7 +165,9 @@ struct SettingsDocument {
     settings: Map<String, Value>,
 }
 
-#[tool_router(router = editing_tools, vis = "pub(super)")]
+routes!(editing_routes: add_agent, remove_agent, update_agent, update_settings);
+
+#[cfg_attr(test, rmcp::tool_router(router = editing_tools, vis = "pub(super)"))]
 impl Server {
     /// Makes a directory an agent that tasks can be dispatched to. Its description is read from the directory when none is
     /// given.
@@ -184,12 +196,13 @@ impl Server {
             Err(error) => return refusal(&Report::from(&*error)),
         };
         let Some(agent) = config.agent(&name).cloned() else {
-            return refusal(&crate::document::agents::unknown(&config, &name));
+            return refusal(&unknown(&config, &name));
         };
         let facts = self.frontend.projects.facts(&agent.directory);
         let description =
             if agent.description.is_empty() { facts.description.clone() } else { agent.description };
         answer(&AddedDocument {
+            notes: warnings(&config, &name),
             added: name,
             directory: agent.directory.display().to_string(),
             description,
@@ -239,7 +252,13 @@ impl Server {
             Err(report) => return refusal(&report),
         };
         match self.edit(&context, move |file| file.update_agent(&name, &fields)).await {
-            Ok(edited) => answer(&UpdatedDocument::of(edited)),
+            Ok(edited) => {
+                let mut updated = UpdatedDocument::of(edited);
+                if let Ok(config) = self.frontend.config() {
+                    updated.notes = warnings(&config, &updated.updated);
+                }
+                answer(&updated)
+            }
             Err(report) => refusal(&report),
         }
     }
@@ -288,7 +307,7 @@ impl Server {
 
 impl UpdatedDocument {
     pub(super) fn of(edited: Edited) -> Self {
-        Self { updated: edited.subject.name().to_owned(), fields: edited.changed }
+        Self { updated: edited.subject.name().to_owned(), fields: edited.changed, notes: BTreeMap::new() }
     }
 }
 

@@ -3,7 +3,7 @@
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::CallToolResult;
 use rmcp::service::{RequestContext, RoleServer};
-use rmcp::{tool, tool_router};
+use rmcp::tool;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -12,6 +12,7 @@ use crate::config::edit::{GroupFields, MemberChange, words as listed};
 use crate::document::groups::{GroupDetail, GroupsDocument, no_groups, unknown};
 use crate::error::{Kind, Report};
 use crate::mcp::editing::{RemovedDocument, UpdatedDocument, empty, from_text, text, wrong};
+use crate::mcp::listing::routes;
 use crate::mcp::{Server, answer, refusal, schema};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -72,7 +73,9 @@ struct AddedDocument {
     members: Vec<String>,
 }
 
-#[tool_router(router = group_tools, vis = "pub(super)")]
+routes!(group_routes: list_groups, inspect_group, add_group, update_group, remove_group);
+
+#[cfg_attr(test, rmcp::tool_router(router = group_tools, vis = "pub(super)"))]
 impl Server {
     /// Lists groups of agents that belong together: what each is for, and what to use each member for. A group is passed as
     /// `group` when one of its members is dispatched to.

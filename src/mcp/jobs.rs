@@ -3,7 +3,7 @@
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::CallToolResult;
 use rmcp::service::{RequestContext, RoleServer};
-use rmcp::{tool, tool_router};
+use rmcp::tool;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,6 +19,7 @@ use crate::document::{
 use crate::error::{Kind, Report};
 use crate::job::{JobFilter, State};
 use crate::mcp::dispatching::answers_may_be_long;
+use crate::mcp::listing::routes;
 use crate::mcp::{Server, answer, progress, refusal, schema};
 use crate::model::JobId;
 
@@ -90,7 +91,9 @@ struct FetchArguments {
     offset: i64,
 }
 
-#[tool_router(router = job_tools, vis = "pub(super)")]
+routes!(job_routes: dispatch_status, dispatch_wait, dispatch_cancel, dispatch_jobs, fetch_result);
+
+#[cfg_attr(test, rmcp::tool_router(router = job_tools, vis = "pub(super)"))]
 impl Server {
     /// Shows one job: what was asked, where it is, its last steps, and its answer when it has ended.
     #[tool(
@@ -130,6 +133,7 @@ impl Server {
             attach: false,
             detach_at_timeout: false,
             inside: self.frontend.environment.run,
+            answer: None,
             jobs: jobs.clone(),
         };
         let label = if jobs.len() == 1 { "job".to_owned() } else { format!("{} jobs", jobs.len()) };
@@ -212,10 +216,7 @@ impl Server {
     pub(super) async fn view(&self, text: &str) -> Result<JobView, Report> {
         let job = id(text)?;
         let found = self.frontend.job(job).await.map_err(Report::from)?;
-        found.ok_or_else(|| {
-            let hint = "It may have been removed. List what there is with dispatch_jobs.";
-            Report::new(Kind::NotFound, "not_found", format!("there is no job `{job}`"), hint)
-        })
+        found.ok_or_else(|| gone(job))
     }
 
     pub(super) async fn status(&self, text: &str) -> Result<JobDocument, Report> {
@@ -260,16 +261,24 @@ impl Server {
             let document = self.document(&view, Measure::each_of(1, most)).await?;
             return Ok(answer(&document));
         }
-        let whole = self.frontend.answer(view.record.id).await.map_err(Report::from)?;
         let offset = usize::try_from(asked.offset.max(0)).unwrap_or(usize::MAX);
         let chars = match usize::try_from(asked.max_chars.max(0)).unwrap_or(usize::MAX) {
             0 => most,
             wanted => wanted.min(ANSWER_CHARS_MAX),
         };
-        let mut document = DispatchDocument::of(&view.record, &whole, Extent::Part { offset, chars });
+        let extent = Extent::Part { offset, chars };
+        let part = self.frontend.part(view.record.id, extent.portion()).await.map_err(Report::from)?;
+        let Some(part) = part else { return Err(gone(view.record.id)) };
+        let mut document = DispatchDocument::of(&view.record, &part, extent);
         document.full_size = document.truncated.and(document.size);
         Ok(answer(&document))
     }
+}
+
+/// Says that there is no such job, or that it went while it was read.
+fn gone(job: JobId) -> Report {
+    let hint = "It may have been removed. List what there is with dispatch_jobs.";
+    Report::new(Kind::NotFound, "not_found", format!("there is no job `{job}`"), hint)
 }
 
 /// Returns the states that are listed under a word; all of them under none.

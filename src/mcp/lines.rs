@@ -4,12 +4,14 @@
 //! the input ends. Here whatever carries an id is answered, half of a surrogate pair (legal in JSON, impossible in
 //! Rust's text) is read as U+FFFD, and the end of the input ends everything.
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 
 use rmcp::ErrorData;
 use rmcp::model::{
-    ClientJsonRpcMessage, ClientRequest, GetMeta as _, JsonRpcMessage, RequestId, ServerJsonRpcMessage,
+    ClientJsonRpcMessage, ClientRequest, GetMeta as _, JsonRpcMessage, ProtocolVersion, RequestId,
+    ServerJsonRpcMessage, ServerResult,
 };
 use rmcp::service::RoleServer;
 use rmcp::transport::Transport;
@@ -18,6 +20,8 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _,
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+use crate::mcp::listing;
 
 /// Longest message of a client, in bytes: the longest prompt as escaped JSON.
 const LINE_BYTES_MAX: usize = 64 << 20;
@@ -40,6 +44,10 @@ const SHAPED: [&str; 11] = [
     "tools/list",
 ];
 
+/// Stands for structured content that says the same as the text beside it, and is put in its place when the answer is
+/// written: so a long document is made JSON once, and never taken apart into values.
+pub(super) const AS_TEXT: Value = Value::Null;
+
 /// Messages over a reader and a writer.
 pub(super) struct Lines<R, W> {
     reader: BufReader<R>,
@@ -49,7 +57,7 @@ pub(super) struct Lines<R, W> {
     writer: Arc<Mutex<Option<W>>>,
     /// A complaint that is being written. Nothing is read before it is, so there is never more than one.
     complaint: Option<JoinHandle<io::Result<()>>>,
-    /// Whether a request has come. Notifications before the first one mean nothing, and rmcp would end over them.
+    /// Whether the conversation has been opened. Only requests mean something before, and rmcp would end over all else.
     opened: bool,
     at_end: CancellationToken,
 }
@@ -162,8 +170,8 @@ where
             };
             match heard {
                 Heard::Message(message) => {
-                    self.opened |= matches!(*message, JsonRpcMessage::Request(_));
-                    if self.opened {
+                    self.opened |= opens(&message);
+                    if self.opened || matches!(*message, JsonRpcMessage::Request(_)) {
                         return Some(*message);
                     }
                 }
@@ -187,12 +195,62 @@ async fn write<W>(writer: Arc<Mutex<Option<W>>>, message: ServerJsonRpcMessage) 
 where
     W: AsyncWrite + Send + Unpin,
 {
-    let mut line = serde_json::to_vec(&message)?;
-    line.push(b'\n');
+    let line = line_of(&message)?;
+    drop(message);
     let mut writer = writer.lock().await;
     let writer = writer.as_mut().ok_or(io::ErrorKind::NotConnected)?;
     writer.write_all(&line).await?;
     writer.flush().await
+}
+
+/// Returns a message as it is written: with what is JSON already in its place.
+fn line_of(message: &ServerJsonRpcMessage) -> serde_json::Result<Vec<u8>> {
+    let ready = Ready::of(message);
+    let room = ready.as_ref().map_or(0, |ready| ready.text.len() * 5 / 2);
+    let mut line = Vec::with_capacity(ENVELOPE_BYTES + room);
+    serde_json::to_writer(&mut line, message)?;
+    if let Some(Ready { before, instead_of, text }) = ready {
+        // It stands near the end; inside of texts its quotes would be escaped.
+        let place = [before, instead_of].concat();
+        if let Some(at) = line.windows(place.len()).rposition(|part| part == place.as_bytes()) {
+            let rest = line.split_off(at + place.len());
+            line.truncate(at + before.len());
+            line.extend_from_slice(text.as_bytes());
+            line.extend_from_slice(&rest);
+        }
+    }
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// Room for what a message needs beside its text, in bytes.
+const ENVELOPE_BYTES: usize = 256;
+
+/// A part of a message that is JSON already.
+struct Ready<'a> {
+    /// What stands before its place.
+    before: &'static str,
+    /// What stands there for it.
+    instead_of: &'static str,
+    text: Cow<'a, str>,
+}
+
+impl<'a> Ready<'a> {
+    fn of(message: &'a ServerJsonRpcMessage) -> Option<Self> {
+        let JsonRpcMessage::Response(response) = message else { return None };
+        match &response.result {
+            ServerResult::CallToolResult(result) if result.structured_content == Some(AS_TEXT) => {
+                let text = Cow::Borrowed(result.content.first()?.as_text()?.text.as_str());
+                Some(Self { before: "\"structuredContent\":", instead_of: "null", text })
+            }
+            ServerResult::ListToolsResult(list) => {
+                let more = if list.tools.is_empty() { "" } else { "," };
+                let text = Cow::Owned(listing::items() + more);
+                Some(Self { before: "\"tools\":[", instead_of: "", text })
+            }
+            _ => None,
+        }
+    }
 }
 
 fn understand(line: &[u8]) -> Heard {
@@ -219,6 +277,22 @@ fn understand(line: &[u8]) -> Heard {
             Heard::Wrong(serde_json::from_value(id).ok(), ErrorData::invalid_request(text, None))
         }
         (Err(_), ..) => Heard::Noise,
+    }
+}
+
+/// Returns whether rmcp takes this for the opening: a hello, or a request that carries all that a hello would have said
+/// in a version that is spoken. It answers every other request before that, and goes on waiting.
+fn opens(message: &ClientJsonRpcMessage) -> bool {
+    let JsonRpcMessage::Request(request) = message else { return false };
+    match &request.request {
+        ClientRequest::InitializeRequest(_) => true,
+        ClientRequest::PingRequest(_) | ClientRequest::DiscoverRequest(_) => false,
+        other => {
+            let meta = other.get_meta();
+            let version = meta.protocol_version();
+            meta.missing_required_keys(&ProtocolVersion::V_2026_07_28).is_empty()
+                && version.is_some_and(|version| ProtocolVersion::KNOWN_VERSIONS.contains(&version))
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::CallToolResult;
 use rmcp::service::{RequestContext, RoleServer};
-use rmcp::{tool, tool_router};
+use rmcp::tool;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -14,14 +14,17 @@ use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::daemon::protocol::ProgressView;
-use crate::dispatch::{DispatchError, Frontend, Outcome, Patience, Standing, check_names, items_max};
+use crate::dispatch::{
+    Awaited, DispatchError, Frontend, Outcome, Patience, Standing, check_names, items_max,
+};
 use crate::document::parallel::{ParallelDocument, Wanted, part};
 use crate::error::{Kind, Report};
 use crate::mcp::arguments::fit_within;
 use crate::mcp::dispatching::{Question, Wish, answers_may_be_long, failure, inline_wait};
+use crate::mcp::listing::routes;
 use crate::mcp::{Server, answer, progress, refusal, schema};
 use crate::model::request::{RawRequest, Sharing};
-use crate::model::{Asker, DispatchRequest};
+use crate::model::{Asker, DispatchRequest, Portion};
 use crate::plan::merge;
 
 /// Most problems that one message names.
@@ -57,7 +60,9 @@ pub(crate) struct Several {
     aggregate: String,
 }
 
-#[tool_router(router = parallel_tools, vis = "pub(super)")]
+routes!(parallel_routes: dispatch_parallel);
+
+#[cfg_attr(test, rmcp::tool_router(router = parallel_tools, vis = "pub(super)"))]
 impl Server {
     /// Dispatches several tasks at once, to one agent or several, and waits for all. Results come in the order of asking;
     /// identical ones run once; the failure of one does not touch the others. With `aggregate`, that agent makes one answer
@@ -145,22 +150,33 @@ impl Several {
     ) -> Result<ParallelDocument, DispatchError> {
         let (began, client) = (Instant::now(), &client.into());
         let mut cancelled = std::pin::pin!(cancelled);
+        let portion = self.portion(chars);
+        let awaited = Awaited { patience, portion };
         let outcomes =
-            frontend.parallel(&self.requests, client, patience, on_standing, cancelled.as_mut()).await?;
+            frontend.parallel(&self.requests, client, awaited, on_standing, cancelled.as_mut()).await?;
         let merged = match self.merge(&outcomes) {
             Some(request) => {
                 let total = outcomes.len();
                 let mut step = |_, view: &ProgressView| {
                     on_standing(&Standing { done: total, total, step: Some((total, view.clone())) });
                 };
-                let left = patience.left(began);
-                Some(frontend.dispatch(&request, client, left, &mut step, cancelled).await)
+                let awaited = Awaited { patience: patience.left(began), portion };
+                Some(frontend.dispatch(&request, client, awaited, &mut step, cancelled).await)
             }
             None => None,
         };
         let items: Vec<_> = self.agents().into_iter().zip(self.wanted.iter().copied()).collect();
         let aggregated = merged.as_ref().map(|outcome| (self.aggregate.as_str(), outcome));
         Ok(ParallelDocument::of(&items, &outcomes, aggregated, chars).with_running(&self.aggregate))
+    }
+
+    /// Returns what is needed of each answer: all of it, if one is to be made of them.
+    fn portion(&self, chars: usize) -> Portion {
+        if !self.aggregate.is_empty() {
+            return Portion::WHOLE;
+        }
+        let chars_max = ParallelDocument::chars_of_each(self.requests.len(), chars);
+        Wanted::Whole.extent(chars_max).portion()
     }
 
     /// Returns the request to make one answer of these; nothing when that was not asked for, or some still run.

@@ -3,16 +3,19 @@
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::CallToolResult;
 use rmcp::service::{RequestContext, RoleServer};
-use rmcp::{tool, tool_router};
+use rmcp::tool;
 
 use crate::document::plan::PlanDocument;
 use crate::error::Report;
 use crate::mcp::dispatching::DispatchArguments;
+use crate::mcp::listing::routes;
 use crate::mcp::{Server, answer, refusal, schema};
 use crate::model::request::Sharing;
 use crate::model::{DispatchRequest, Timestamp};
 
-#[tool_router(router = planning_tools, vis = "pub(super)")]
+routes!(planning_routes: dispatch_plan);
+
+#[cfg_attr(test, rmcp::tool_router(router = planning_tools, vis = "pub(super)"))]
 impl Server {
     /// Says what a dispatch would come to, without running it: refused and why, answered from the cache, joined to one that
     /// is under way, or run; with the permissions, limits and budget it would have, how long the queue is, and what

@@ -11,9 +11,10 @@ use serde_json::{Map, Value, json};
 
 use crate::audit::redact::one_line;
 use crate::config::Config;
-use crate::daemon::protocol::JobView;
+use crate::daemon::ClientError;
+use crate::daemon::protocol::{JobView, Reply, Request};
 use crate::document::agents::unknown;
-use crate::error::Report;
+use crate::error::{Kind, Report};
 use crate::job::JobFilter;
 use crate::mcp::{Server, arguments};
 use crate::model::Timestamp;
@@ -95,7 +96,7 @@ impl Server {
             let text = format!("there is no prompt `{shown}`; there are {}", names.join(", "));
             return Err(ErrorData::invalid_params(text, None));
         };
-        let given = arguments::fit(asked.arguments.unwrap_or_default(), &schema_of(entry))
+        let given = arguments::fit(entry.0, asked.arguments.unwrap_or_default(), &schema_of(entry))
             .map_err(|bad| wrong(&bad))?;
         let given = |name: &str| {
             given.get(name).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
@@ -120,7 +121,12 @@ impl Server {
         let from = Timestamp::parse(since, now)
             .map_err(|bad| ErrorData::invalid_params(format!("`since`: {bad}"), None))?;
         let filter = JobFilter { states: Vec::new(), agent: agent.map(str::to_owned), limit: JOBS };
-        let mut jobs = self.jobs_at_hand(filter).await;
+        let mut jobs = match self.frontend.ask_of_the_past(&Request::Jobs(filter)).await {
+            Ok(Some(Reply::Jobs(jobs))) => jobs,
+            Ok(None) => Vec::new(),
+            Ok(Some(_)) => return Err(wrong(&ClientError::Confused.into())),
+            Err(error) => return Err(wrong(&error.into())),
+        };
         let complete =
             jobs.len() < JOBS as usize || jobs.last().is_some_and(|view| view.record.created < from);
         jobs.retain(|view| view.record.created >= from);
@@ -130,7 +136,13 @@ impl Server {
 
 /// Returns an error of the protocol with everything in its message: clients show nothing else.
 fn wrong(report: &Report) -> ErrorData {
-    ErrorData::invalid_params(format!("{}. {}", report.message, report.hints.join(" ")), None)
+    let text = format!("{}. {}", report.message, report.advice());
+    match report.kind {
+        Kind::NotFound | Kind::Usage => ErrorData::invalid_params(text, None),
+        Kind::Failed | Kind::Config | Kind::Refused | Kind::Unavailable => {
+            ErrorData::internal_error(text, None)
+        }
+    }
 }
 
 fn delegation<'a>(config: &Config, given: impl Fn(&str) -> Option<&'a str>) -> String {

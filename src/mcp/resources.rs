@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::audit::redact::one_line;
 use crate::daemon::protocol::{JobView, Reply, Request};
 use crate::document::agents::{AgentDetail, AgentsDocument, unknown};
-use crate::document::{ANSWER_CHARS_MAX, head};
+use crate::document::{ANSWER_CHARS_MAX, Extent, head};
 use crate::error::{Kind, Report};
 use crate::job::{JobFilter, State};
 use crate::mcp::Server;
@@ -126,8 +126,8 @@ impl Server {
     /// Reads what a URI names.
     pub(super) async fn read(&self, uri: &str) -> Result<ReadResourceResult, ErrorData> {
         let read = match Address::of(uri) {
-            Some(Address::Agents) => self.read_agents(),
-            Some(Address::Agent(name)) => self.read_agent(name),
+            Some(Address::Agents) => self.read_agents().await,
+            Some(Address::Agent(name)) => self.read_agent(name).await,
             Some(Address::Job(id)) => self.status(id).await.and_then(|job| document(&job)),
             Some(Address::Answer(id)) => self.read_answer(id).await,
             None => {
@@ -140,16 +140,19 @@ impl Server {
         Ok(ReadResourceResult::new(vec![ResourceContents::text(text, uri).with_mime_type(kind)]))
     }
 
-    fn read_agents(&self) -> Result<(&'static str, String), Report> {
+    async fn read_agents(&self) -> Result<(&'static str, String), Report> {
         let config = self.frontend.config().map_err(|error| Report::from(&*error))?;
-        document(&AgentsDocument::of(&config, &self.frontend.projects))
+        let usual = self.frontend.usual(&config, &config.agents).await;
+        document(&AgentsDocument::of(&config, &self.frontend.projects).with_usual(&usual))
     }
 
-    fn read_agent(&self, name: &str) -> Result<(&'static str, String), Report> {
+    async fn read_agent(&self, name: &str) -> Result<(&'static str, String), Report> {
         let config = self.frontend.config().map_err(|error| Report::from(&*error))?;
         let agent = config.agent(name).ok_or_else(|| unknown(&config, name))?;
+        let usual = self.frontend.usual(&config, [agent]).await;
         let facts = self.frontend.projects.facts(&agent.directory);
-        document(&AgentDetail::of(&config, agent, &facts, &self.frontend.environment, PREVIEW_LINES))
+        let detail = AgentDetail::of(&config, agent, &facts, &self.frontend.environment, PREVIEW_LINES);
+        document(&detail.with_usual(&usual))
     }
 
     async fn read_answer(&self, id: &str) -> Result<(&'static str, String), Report> {
@@ -160,10 +163,9 @@ impl Server {
             let hint = format!("Wait for it with dispatch_wait(job_id=\"{id}\").");
             return Err(Report::new(Kind::NotFound, "no_answer", text, hint));
         };
-        let mut text = self.frontend.answer(job.id).await?.text;
-        let part = head(&text, ANSWER_CHARS_MAX).len();
-        if part < text.len() {
-            text.truncate(part);
+        let extent = Extent::Whole { chars_max: ANSWER_CHARS_MAX };
+        let mut text = self.frontend.part(job.id, extent.portion()).await?.unwrap_or_default().text;
+        if job.answer_size.is_some_and(|(_, chars)| chars > ANSWER_CHARS_MAX as u64) {
             let rest = format!("fetch_result(ref=\"{id}\", offset={ANSWER_CHARS_MAX})");
             let _infallible = write!(text, "\n\n[cut here; the rest: {rest}]");
         } else if text.is_empty() {
@@ -195,7 +197,7 @@ fn document<T: Serialize>(document: &T) -> Result<(&'static str, String), Report
 
 /// Returns an error of the protocol: what is asked for does not exist, or something stands in the way.
 fn failure(report: &Report, uri: &str) -> ErrorData {
-    let hint = report.hints.join(" ");
+    let hint = report.advice();
     let data = Some(json!({ "uri": uri, "code": report.code, "hint": hint }));
     // Most clients show the message and nothing else.
     let text = format!("{}. {hint}", report.message);

@@ -3,9 +3,9 @@
 //! Clients stumble over the rest: ajv-based ones warn of unknown formats on every call, Gemini-backed ones refuse type
 //! arrays (google-gemini/gemini-cli issue 21094).
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
+#[cfg(test)]
 use rmcp::handler::server::router::tool::ToolRouter;
 use serde_json::{Map, Value};
 
@@ -66,10 +66,11 @@ fn written<T: schemars::JsonSchema>() -> Map<String, Value> {
     }
 }
 
-/// Rewrites the schemas of all tools, once.
+/// Rewrites the schemas of all tools.
+#[cfg(test)]
 pub(super) fn make_plain<S>(tools: &mut ToolRouter<S>) {
     for route in tools.map.values_mut() {
-        route.attr.description = route.attr.description.as_deref().map(|text| Cow::Owned(unwrapped(text)));
+        route.attr.description = route.attr.description.as_deref().map(|text| unwrapped(text).into());
         route.attr.input_schema = Arc::new(plain(&route.attr.input_schema));
         route.attr.output_schema = route.attr.output_schema.as_deref().map(|schema| Arc::new(plain(schema)));
     }

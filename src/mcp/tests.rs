@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rmcp::handler::server::router::tool::ToolRoute;
-use rmcp::model::JsonObject;
+use rmcp::model::{JsonObject, Tool};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, DuplexStream};
 

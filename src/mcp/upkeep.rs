@@ -6,7 +6,7 @@ use std::time::Duration;
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::model::CallToolResult;
 use rmcp::service::{RequestContext, RoleServer};
-use rmcp::{tool, tool_router};
+use rmcp::tool;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -14,6 +14,7 @@ use crate::daemon::protocol::upkeep::Manner;
 use crate::dispatch::Frontend;
 use crate::document::upkeep::{CacheClearedDocument, CacheStatsDocument, GcDocument, SessionsDocument};
 use crate::error::{Kind, Report};
+use crate::mcp::listing::routes;
 use crate::mcp::{Server, answer, refusal, schema};
 use crate::model::agent::CacheSettings;
 use crate::retention::{DAYS_KEPT, Retention};
@@ -60,7 +61,9 @@ const fn listed() -> i64 {
     50
 }
 
-#[tool_router(router = upkeep_tools, vis = "pub(super)")]
+routes!(upkeep_routes: dispatch_gc, cache_stats, cache_clear, dispatch_sessions);
+
+#[cfg_attr(test, rmcp::tool_router(router = upkeep_tools, vis = "pub(super)"))]
 impl Server {
     /// Removes jobs that ended more than `max_age_days` ago, with their answers, and what else is as old: conversations
     /// not used since, expired cache entries, leftovers. Never a job that waits or runs, and nothing of the audit trail.

@@ -62,6 +62,18 @@ pub enum CallEnd {
     Denied,
 }
 
+impl CallEnd {
+    /// Returns the name used in documents.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Denied => "denied",
+        }
+    }
+}
+
 impl ToolCall {
     /// Most calls of a run that are kept.
     pub const CALLS_MAX: usize = 200;

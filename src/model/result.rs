@@ -37,6 +37,8 @@ pub enum FailureClass {
     Refused,
     /// Everything else that `claude` reports.
     CliError,
+    /// Too many wait already.
+    QueueFull,
 }
 
 impl FailureClass {
@@ -56,6 +58,7 @@ impl FailureClass {
             Self::Interrupted => "interrupted",
             Self::Refused => "refused",
             Self::CliError => "cli_error",
+            Self::QueueFull => "queue_full",
         }
     }
 }
@@ -134,6 +137,22 @@ pub struct Answer {
     pub parsed: Option<String>,
 }
 
+/// Which part of an answer is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Portion {
+    /// Where the text begins, in characters.
+    pub offset: u64,
+    /// How long it is at most, in characters.
+    pub chars: u64,
+    /// How much of the parsed value comes with it at most, in characters.
+    pub parsed_chars: u64,
+}
+
+impl Portion {
+    /// All of it.
+    pub const WHOLE: Self = Self { offset: 0, chars: u64::MAX, parsed_chars: u64::MAX };
+}
+
 impl Answer {
     /// Longest answer that is kept whole, in bytes, its text and its JSON value together.
     pub const BYTES_MAX: usize = 16 << 20;
@@ -160,6 +179,21 @@ impl Answer {
         }
         replaced
     }
+
+    /// Keeps this part of it.
+    pub fn keep(&mut self, portion: Portion) {
+        self.text.truncate(place(&self.text, portion.offset.saturating_add(portion.chars)));
+        self.text.drain(..place(&self.text, portion.offset));
+        if let Some(parsed) = &mut self.parsed {
+            parsed.truncate(place(parsed, portion.parsed_chars));
+        }
+    }
+}
+
+/// Returns where a character begins, in bytes; of one that is not there, the end.
+fn place(text: &str, char: u64) -> usize {
+    let nth = usize::try_from(char).ok().and_then(|char| text.char_indices().nth(char));
+    nth.map_or(text.len(), |(at, _)| at)
 }
 
 /// Everything that a run has left: each part of it is stored in a place of its own.
@@ -204,9 +238,12 @@ pub struct RunResult {
     pub outcome: Option<Outcome>,
     /// Tools that were asked for and denied, deduplicated, at most ten.
     pub denied_tools: Vec<String>,
+    /// Whether it is not known what was denied: the run was stopped before it said so. Then none are listed.
+    pub denied_unknown: bool,
     /// Whether it spent more than its cap.
     pub budget_exceeded: bool,
-    /// Whether the answer is only what had been said before the run was stopped.
+    /// Whether the answer is not all that was asked for: what had been said before the run was stopped, or not in the form that
+    /// was wanted. Such a one is not served again.
     pub partial: bool,
     /// The model that answered.
     pub model: Option<String>,
@@ -233,6 +270,7 @@ impl RunResult {
             num_turns: None,
             outcome: None,
             denied_tools: Vec::new(),
+            denied_unknown: false,
             budget_exceeded: false,
             partial: false,
             model: None,

@@ -43,6 +43,21 @@ impl TraceParent {
         }
     }
 
+    /// Returns the number of the trace.
+    pub const fn trace_id(&self) -> [u8; 16] {
+        self.trace
+    }
+
+    /// Returns the number of the span.
+    pub const fn span_id(&self) -> [u8; 8] {
+        self.span
+    }
+
+    /// Returns its flags.
+    pub const fn flags(&self) -> u8 {
+        self.flags
+    }
+
     /// Returns whether both are spans of one trace.
     pub fn is_beside(&self, other: &Self) -> bool {
         self.trace == other.trace

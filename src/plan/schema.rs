@@ -141,7 +141,7 @@ impl Work {
             let below = format!("{path}/{keyword}");
             match self.keyword(keyword, value, &below, depth)? {
                 Some((known, value)) if !drops_rest.contains(&keyword.as_str()) => {
-                    merge(&mut out, known, value)
+                    merge(&mut out, known, value);
                 }
                 None if SILENT.contains(&keyword.as_str()) => {}
                 Some(_) | None => self.dropped.push(format!("{}: {keyword}", place(path))),

@@ -1,12 +1,10 @@
 //! One line about a directory, put together from what its files say of it.
 
-use std::path::Path;
-
 use serde_json::Value;
 
 use crate::project::Facts;
-use crate::project::detect::{json, one_line};
-use crate::project::watch::Watch;
+use crate::project::detect::one_line;
+use crate::project::top::Top;
 
 /// Longest of the parts taken from a text, in characters.
 const PART_CHARS_MAX: usize = 300;
@@ -19,13 +17,12 @@ const README_LINES: usize = 20;
 const README_CHARS_MIN: usize = 20;
 
 /// Returns the description of a directory whose other facts are known.
-pub(super) fn description(facts: &Facts, watch: &mut Watch) -> String {
-    let directory = facts.directory.as_path();
+pub(super) fn description(facts: &Facts, top: &mut Top<'_>) -> String {
     let mut parts: Vec<String> = Vec::new();
-    let about = claude_md(directory, watch).or_else(|| readme(directory, watch));
+    let about = claude_md(top).or_else(|| readme(top));
     parts.extend(about.map(|text| one_line(&text, PART_CHARS_MAX)));
-    parts.extend(pyproject(directory, watch).map(|text| one_line(&text, PART_CHARS_MAX)));
-    parts.extend(package_json(directory, watch).map(|text| one_line(&text, PART_CHARS_MAX)));
+    parts.extend(pyproject(top).map(|text| one_line(&text, PART_CHARS_MAX)));
+    parts.extend(package_json(top).map(|text| one_line(&text, PART_CHARS_MAX)));
     let mut list = |label: &str, names: &[&str]| {
         if !names.is_empty() {
             parts.push(format!("{label}: {}", names.join(", ")));
@@ -36,15 +33,15 @@ pub(super) fn description(facts: &Facts, watch: &mut Watch) -> String {
     list("DB", &facts.dbs);
     parts.retain(|part| !part.is_empty());
     if parts.is_empty() {
-        let name = directory.file_name().unwrap_or(directory.as_os_str());
+        let name = top.path().file_name().unwrap_or(top.path().as_os_str());
         parts.push(format!("Agent in {}", name.to_string_lossy()));
     }
     one_line(&parts.join(" | "), DESCRIPTION_CHARS_MAX)
 }
 
 /// The first two lines of prose.
-fn claude_md(directory: &Path, watch: &mut Watch) -> Option<String> {
-    let text = watch.text(&directory.join("CLAUDE.md"))?;
+fn claude_md(top: &mut Top<'_>) -> Option<String> {
+    let text = top.text("CLAUDE.md")?;
     let prose = |line: &&str| !(line.is_empty() || line.starts_with('#') || line.starts_with("--"));
     let lines: Vec<&str> =
         text.trim().lines().take(CLAUDE_MD_LINES).map(str::trim).filter(prose).take(2).collect();
@@ -52,23 +49,23 @@ fn claude_md(directory: &Path, watch: &mut Watch) -> Option<String> {
 }
 
 /// The first line that is neither heading nor badge.
-fn readme(directory: &Path, watch: &mut Watch) -> Option<String> {
-    let text = watch.text(&directory.join("README.md"))?;
+fn readme(top: &mut Top<'_>) -> Option<String> {
+    let text = top.text("README.md")?;
     let mut lines = text.lines().take(README_LINES).map(str::trim);
     let prose = |line: &&str| line.chars().count() > README_CHARS_MIN && !line.starts_with(['#', '[', '!']);
     lines.find(prose).map(str::to_owned)
 }
 
-fn pyproject(directory: &Path, watch: &mut Watch) -> Option<String> {
-    let text = watch.text(&directory.join("pyproject.toml"))?;
+fn pyproject(top: &mut Top<'_>) -> Option<String> {
+    let text = top.text("pyproject.toml")?;
     let line =
         text.lines().map(str::trim).find(|line| line.starts_with("description") && line.contains('='))?;
     let (_, value) = line.split_once('=')?;
     Some(value.trim().trim_matches(['"', '\'']).to_owned())
 }
 
-fn package_json(directory: &Path, watch: &mut Watch) -> Option<String> {
-    let package = json(&directory.join("package.json"), watch)?;
+fn package_json(top: &mut Top<'_>) -> Option<String> {
+    let package = top.json("package.json")?;
     package.get("description").and_then(Value::as_str).map(str::to_owned)
 }
 

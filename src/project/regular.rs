@@ -1,7 +1,7 @@
 //! Reading files that others write: regular ones only, never more than a bound, never blocking; and what they looked
 //! like when they were read.
 
-use std::fs::OpenOptions;
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
@@ -35,14 +35,7 @@ impl Stamp {
 
     /// Returns the stamp of what `path` leads to, nothing when there is no such file.
     pub fn of(path: &Path) -> io::Result<Option<Self>> {
-        let Some(metadata) = absent_as_none(std::fs::metadata(path))? else { return Ok(None) };
-        Ok(Some(Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }))
+        Ok(absent_as_none(std::fs::metadata(path))?.as_ref().map(Self::from))
     }
 
     /// Returns whether the file was last changed so long before `now` that another change would show in the stamp.
@@ -53,22 +46,49 @@ impl Stamp {
     }
 }
 
+impl From<&Metadata> for Stamp {
+    fn from(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
 /// Returns the first `limit` bytes of the regular file at `path`, nothing when there is no file. Anything but a
 /// regular file is an error: a pipe would block, a device never ends.
 pub fn read_head(path: &Path, limit: usize) -> io::Result<Option<Head>> {
+    Ok(read_stamped(path, limit)?.map(|(head, _)| head))
+}
+
+/// Returns the same, and what the file looked like before it was read.
+pub(super) fn read_stamped(path: &Path, limit: usize) -> io::Result<Option<(Head, Stamp)>> {
     let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     let opened = OpenOptions::new().read(true).custom_flags(nonblocking).open(path);
     let Some(file) = absent_as_none(opened)? else { return Ok(None) };
-    if !file.metadata()?.is_file() {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
-    let mut bytes = Vec::new();
+    let size = usize::try_from(metadata.size()).unwrap_or(usize::MAX);
+    Ok(Some((head(file, size, limit)?, Stamp::from(&metadata))))
+}
+
+/// Reads a file that is about so long: with room for it, the kernel is asked for its content and for its end.
+fn head(file: File, size: usize, limit: usize) -> io::Result<Head> {
+    let mut bytes = Vec::with_capacity(size.min(limit).saturating_add(PROBE_BYTES));
     let one_more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     file.take(one_more).read_to_end(&mut bytes)?;
     let truncated = bytes.len() > limit;
     bytes.truncate(limit);
-    Ok(Some(Head { bytes, truncated }))
+    Ok(Head { bytes, truncated })
 }
+
+/// With less room than this, the library first reads a little into a buffer of its own.
+const PROBE_BYTES: usize = 32;
 
 fn absent_as_none<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {

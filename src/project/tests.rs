@@ -3,9 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::project::{Facts, GitHead, Health, ProjectError, inspect};
-
-const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
+use crate::project::{Facts, Health, ProjectError, inspect};
 
 fn write(folder: &Path, files: &[(&str, &str)]) {
     for (name, text) in files {
@@ -26,8 +24,6 @@ fn a_directory_is_described_by_its_files() {
             (".mcp.json", r#"{"mcpServers": {"db": {}}}"#),
             ("Cargo.toml", ""),
             ("migrations/1.sql", ""),
-            (".git/HEAD", "ref: refs/heads/main\n"),
-            (".git/refs/heads/main", &format!("{COMMIT}\n")),
         ],
     );
     let expected = Facts {
@@ -40,7 +36,6 @@ fn a_directory_is_described_by_its_files() {
         mcp_servers: vec!["db".to_owned()],
         stacks: vec!["Rust"],
         dbs: vec!["migrations"],
-        git: Some(GitHead { commit: Some(COMMIT.to_owned()), branch: Some("main".to_owned()) }),
         description: "The storefront. | MCP: db | Stack: Rust | DB: migrations".to_owned(),
     };
     assert_eq!(inspect(folder.path()).expect("healthy"), expected);

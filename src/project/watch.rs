@@ -1,11 +1,9 @@
 //! Reading that remembers what it depended on, so that a result can be used again while nothing changed.
 
-use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::model::Timestamp;
-use crate::project::regular::{Head, Stamp, read_head};
+use crate::project::regular::{Head, Stamp, read_head, read_stamped};
 
 /// Most of a text that is read: the beginning says what it is.
 pub(super) const TEXT_BYTES_MAX: usize = 64 << 10;
@@ -13,40 +11,34 @@ pub(super) const TEXT_BYTES_MAX: usize = 64 << 10;
 /// Every path that was looked at, and what it looked like before.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
-    stamps: BTreeMap<PathBuf, Option<Stamp>>,
+    stamps: Vec<(PathBuf, Option<Stamp>)>,
 }
 
 impl Watch {
     /// Remembers what `path` looks like. The first look counts.
     pub(super) fn note(&mut self, path: &Path) {
-        if self.stamps.contains_key(path) {
-            return;
-        }
-        let stamp = stamp(path);
-        if stamp.is_some() || !self.would_show(path) {
-            self.stamps.insert(path.to_owned(), stamp);
+        if !self.has(path) {
+            self.stamps.push((path.to_owned(), stamp(path)));
         }
     }
 
-    /// Returns whether an entry that is to appear at `path`, or on the way to it, shows in a directory that is remembered:
-    /// one look less each time, for files that most directories do not have.
-    fn would_show(&self, path: &Path) -> bool {
-        let mut entry = path;
-        for folder in path.ancestors().skip(1) {
-            if self.stamps.get(folder).is_some_and(Option::is_some) {
-                // A link that leads nowhere is there: what it leads to may appear without a trace.
-                return std::fs::symlink_metadata(entry)
-                    .is_err_and(|error| error.kind() == ErrorKind::NotFound);
-            }
-            entry = folder;
-        }
-        false
+    /// There are a few, so they are searched from end to end; byte by byte, for comparing paths part by part takes longer.
+    fn has(&self, path: &Path) -> bool {
+        self.stamps.iter().any(|(noted, _)| noted.as_os_str() == path.as_os_str())
     }
 
     /// Returns the beginning of a file, nothing when it cannot be read.
     pub(super) fn read(&mut self, path: &Path, limit: usize) -> Option<Head> {
-        self.note(path);
-        read_head(path, limit).ok().flatten()
+        let Ok(read) = read_stamped(path, limit) else {
+            // Why it cannot be read may change meanwhile: its stamp has to be older than the look.
+            self.note(path);
+            return read_head(path, limit).ok().flatten();
+        };
+        let (head, stamp) = read.unzip();
+        if !self.has(path) {
+            self.stamps.push((path.to_owned(), stamp));
+        }
+        head
     }
 
     /// Returns the beginning of a text file; nothing when it cannot be read or is not UTF-8.
@@ -68,7 +60,7 @@ impl Watch {
 
     /// Returns whether every later change is sure to show.
     pub(super) fn is_settled(&self, now: Timestamp) -> bool {
-        self.stamps.values().flatten().all(|stamp| stamp.is_settled(now))
+        self.stamps.iter().filter_map(|(_, stamp)| *stamp).all(|stamp| stamp.is_settled(now))
     }
 }
 

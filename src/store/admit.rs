@@ -11,7 +11,7 @@ use crate::plan::Refusal;
 use crate::store::admit::decide::{Hit, Line, Verdict};
 use crate::store::ledger::{self, decode, encode};
 use crate::store::txn::{Fault, Txn};
-use crate::store::{cached, keys};
+use crate::store::{cached, compared, keys};
 
 /// How long a decision is remembered for a request that is sent again, in milliseconds: an hour, where front ends give up
 /// after seconds.
@@ -28,17 +28,33 @@ pub(super) enum Decision {
     Opened,
 }
 
-/// Returns whether the caller of a request may wait for a job without waiting for itself; answered by whoever knows who
-/// waits for whom.
-pub type MayJoin<'a> = dyn Fn(&[JobId], JobId) -> bool + 'a;
+/// What a decision depends on that is true only while it lasts; told by whoever knows who waits for whom.
+#[expect(missing_debug_implementations, reason = "a question that is still to be asked shows nothing")]
+pub struct Around<'a> {
+    /// Whether whoever runs inside these jobs may wait for that one without waiting for itself.
+    pub may_join: &'a (dyn Fn(&[JobId], JobId) -> bool + 'a),
+    /// How many jobs wait or run at the depth of the request.
+    pub under_way: usize,
+    /// How many more callers and workers can be connected, beside those who give commands.
+    pub spare: usize,
+}
+
+impl Around<'static> {
+    /// Those of whoever has the store to himself: nobody else is there, and nobody may join anything.
+    pub const ALONE: Self = Self { may_join: &|_, _| false, under_way: 0, spare: 1 };
+}
 
 /// Decides `request`.
-pub fn admit(txn: &mut Txn<'_>, request: &OpenRequest, may_join: &MayJoin<'_>) -> Result<Admission, Fault> {
+pub fn admit(txn: &mut Txn<'_>, request: &OpenRequest, around: &Around<'_>) -> Result<Admission, Fault> {
     let place = keys::idempotency(request.job.as_bytes());
     if let Some(bytes) = txn.get(&place)? {
         return recall(txn, decode(&bytes)?);
     }
-    let verdict = decide::decide(txn, request, may_join)?;
+    if txn.get(&keys::job(request.job))?.is_some() {
+        // The decision is forgotten after a while, the job is not: whoever slept over the answer is told it again.
+        return Ok(Admission::Opened);
+    }
+    let verdict = decide::decide(txn, request, around)?;
     let admission = record(txn, request, verdict)?;
     let decision = match &admission {
         Admission::Refused(refusal) => Decision::Refused(refusal.clone()),
@@ -68,9 +84,9 @@ fn recall(txn: &Txn<'_>, decision: Decision) -> Result<Admission, Fault> {
         Decision::Joined(job) => Admission::Joined(job),
         Decision::Opened => Admission::Opened,
         Decision::Hit(id) => {
-            let answer = decide::answer(txn, id)?
+            let (job, answer) = compared::answer(txn, id)?
                 .ok_or_else(|| Fault::NotFound(format!("no answer of job `{id}`")))?;
-            Admission::Hit(Box::new(ledger::job(txn, id)?), answer)
+            Admission::Hit(Box::new(job), answer)
         }
     })
 }
@@ -79,13 +95,13 @@ fn recall(txn: &Txn<'_>, decision: Decision) -> Result<Admission, Fault> {
 pub fn consider(
     txn: &Txn<'_>,
     request: &OpenRequest,
-    may_join: &MayJoin<'_>,
+    around: &Around<'_>,
 ) -> Result<(Considered, Vec<Cap>), Fault> {
     let caps = match &request.proposal {
         Ok(proposal) => decide::caps(txn, request, proposal)?,
         Err(_) => Vec::new(),
     };
-    let considered = match decide::decide(txn, request, may_join)? {
+    let considered = match decide::decide(txn, request, around)? {
         Verdict::Refused(refusal) => Considered::Refused(refusal),
         Verdict::Hit(hit) => Considered::Hit(hit.job.id, hit.entry.stored),
         Verdict::Join(running) => Considered::Join(running, running.created()),
@@ -216,3 +232,6 @@ fn describe(txn: &Txn<'_>, request: &OpenRequest, record: &mut Record) {
     let chars = request.audit_content.preview_chars();
     record.task_preview = chars.map(|chars| redact::first_words(&texts.task, chars, &key));
 }
+
+#[cfg(test)]
+mod tests;

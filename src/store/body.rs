@@ -131,6 +131,7 @@ fn shorten_names(record: &mut Record, chars: usize) {
             &mut end.outcome,
             &mut end.model,
             &mut end.answer_digest,
+            &mut end.parsed_digest,
             &mut end.answer_mac,
             &mut end.calls_digest,
         ] {

@@ -2,18 +2,27 @@
 //!
 //! An entry holds no answer: it names the job that gave it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use crate::audit::{Code, Record};
 use crate::cache::{self, Counters, Entry};
 use crate::job::CachePolicy;
-use crate::model::Digest;
+use crate::model::{Caller, Digest};
+use crate::retention::Rule;
 use crate::store::database::{Database, Direction};
 use crate::store::ledger::encode;
+use crate::store::reader::Reader;
 use crate::store::txn::{Fault, Txn};
 use crate::store::{keys, schema};
 
 /// Entries that one change clears: few enough that nobody waits for it.
 const CLEARED_AT_ONCE: usize = 1000;
+
+/// Entries that have to go at once for a new one. More of them than that have to go only when the bound was lowered: then each
+/// new one takes some with it, and nobody waits for all of them.
+const EVICTED_AT_ONCE: u64 = 64;
 
 /// Where the counters lie.
 const COUNTERS: &[u8] = b"m/cache";
@@ -56,8 +65,8 @@ pub(super) fn keep(txn: &mut Txn<'_>, key: Digest, policy: CachePolicy, entry: E
     if let Some(old) = slot(txn, key)? {
         remove(txn, key, old, &mut counters);
     }
-    while counters.entries >= u64::from(policy.entries_max) {
-        let Some((order, oldest)) = txn.first(keys::CACHE_ORDER, 1)?.pop() else { break };
+    let excess = (counters.entries + 1).saturating_sub(u64::from(policy.entries_max)).min(EVICTED_AT_ONCE);
+    for (order, oldest) in txn.first(keys::CACHE_ORDER, usize::try_from(excess).unwrap_or(usize::MAX))? {
         let oldest = <[u8; 32]>::try_from(oldest.as_slice()).map(Digest::from_bytes);
         let found = oldest.ok().map(|digest| slot(txn, digest).map(|slot| (digest, slot))).transpose()?;
         if let Some((digest, Some(old))) = found {
@@ -104,9 +113,10 @@ pub(super) fn remove_if(
     Ok(true)
 }
 
-/// Removes the first entries, and everything that stands in the order of entries without one. Returns how many there were
-/// and whether that was all; the counters then begin anew.
-pub fn clear(txn: &mut Txn<'_>) -> Result<(u64, bool), Fault> {
+/// Removes the first entries, and everything that stands in the order of entries without one, and records that for `caller`:
+/// whenever the daemon dies between two such steps, what went is told. Returns how many there were and whether that was all; the
+/// counters then begin anew.
+pub fn clear(txn: &mut Txn<'_>, caller: &Caller) -> Result<(u64, bool), Fault> {
     let entries = txn.first(keys::CACHE, CLEARED_AT_ONCE)?;
     let order = txn.first(keys::CACHE_ORDER, CLEARED_AT_ONCE)?;
     let all = entries.len().max(order.len()) < CLEARED_AT_ONCE;
@@ -121,6 +131,11 @@ pub fn clear(txn: &mut Txn<'_>) -> Result<(u64, bool), Fault> {
         counters = Counters { next: counters.next, ..Counters::default() };
     }
     put_counters(txn, counters)?;
+    let mut record = Record::new(txn.now(), Code::CacheCleared);
+    record.caller = Some(caller.clone());
+    record.reason = Some(format!("removed {cleared} cached answers"));
+    record.details = BTreeMap::from([("cache_entries".to_owned(), cleared.to_string())]);
+    txn.append(record)?;
     Ok((cleared, all))
 }
 
@@ -136,13 +151,28 @@ fn remove(txn: &mut Txn<'_>, key: Digest, slot: Slot, counters: &mut Counters) {
     counters.entries = counters.entries.saturating_sub(1);
 }
 
-/// Returns the counters.
-pub fn counters(txn: &Txn<'_>) -> Result<Counters, Fault> {
-    let bytes = txn.get(COUNTERS)?;
-    Ok(bytes.and_then(|bytes| schema::decode(&bytes).ok()).unwrap_or_default())
+impl Reader {
+    /// Returns the counters of the cache; entries that `rule` calls too old, or that lead nowhere, do not count. They go with the
+    /// next clean-up: nothing is changed here.
+    pub fn cache_counters(&self, rule: &Rule) -> Result<Counters, Fault> {
+        let counters = decoded(self.database.get(COUNTERS)?);
+        let stale = self.stale_entries(rule, |_| false)?.len() as u64;
+        Ok(Counters { entries: counters.entries.saturating_sub(stale), ..counters })
+    }
+}
+
+pub(super) fn counters(txn: &Txn<'_>) -> Result<Counters, Fault> {
+    Ok(decoded(txn.get(COUNTERS)?))
+}
+
+fn decoded(bytes: Option<Vec<u8>>) -> Counters {
+    bytes.and_then(|bytes| schema::decode(&bytes).ok()).unwrap_or_default()
 }
 
 fn put_counters(txn: &mut Txn<'_>, counters: Counters) -> Result<(), Fault> {
     txn.put(COUNTERS.to_vec(), encode(&counters)?);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,10 +5,10 @@
 //! head and removed after it, so whoever finds a head finds its pieces; what a crash leaves without a head is invisible
 //! until it is swept up.
 
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 
 use crate::model::Digest;
-use crate::store::database::{Database, Direction, EngineError, Writes};
+use crate::store::database::{Database, Direction, EngineError};
 use crate::store::keys;
 
 /// Longest value that is stored in one place, in bytes.
@@ -20,14 +20,16 @@ pub const PIECE_BYTES: usize = 4096;
 /// Longest value at all, in bytes.
 pub const VALUE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Pieces written at once: with their keys under the 128 KiB that one flush may carry when the filter is not in force.
-const PIECES_PER_WRITE: usize = 24;
-
-/// Pieces removed at once.
-const PIECES_PER_REMOVAL: u32 = 256;
+/// How far empty places are made ahead of the pieces that fill them. The engine cuts a leaf of 17 entries in two by writing
+/// both halves anew, so that pieces which are added one after the other are written three times. A place that has as many
+/// behind it as this lies in a leaf that is not cut again. Not all places first: what is left of the cuts would fill
+/// stretches of the log by itself, and the engine moves everything that has a part in such a stretch.
+const PLACES_AHEAD: u32 = 24;
 
 /// How often a value that is replaced while it is read is read again.
 const READS_MAX: u32 = 16;
+
+const NOT_WHAT_WAS_STORED: &str = "its pieces do not add up to what was stored";
 
 const INLINE: u8 = 0;
 const IN_PIECES: u8 = 1;
@@ -96,16 +98,16 @@ pub(in crate::store) fn store(
         return Ok(inline(value));
     }
     let pieces = Pieces::of(value);
-    let mut index = 0..pieces.count;
-    let mut parts = value.chunks(PIECE_BYTES).zip(&mut index).peekable();
-    while parts.peek().is_some() {
-        let writes: Writes = parts
-            .by_ref()
-            .take(PIECES_PER_WRITE)
-            .map(|(piece, index)| (pieces.key(owner, index), Some(piece.to_vec())))
-            .collect();
-        database.write_part(&writes)?;
-    }
+    // What is there already must not be emptied: it may be a value that lives.
+    let live = database.get_raw(owner)?.and_then(|raw| Pieces::decode(&raw));
+    let lives = live.is_some_and(|live| live.generation() == pieces.generation());
+    let mut filled =
+        (0..).zip(value.chunks(PIECE_BYTES)).map(|(index, piece)| (pieces.key(owner, index), Some(piece)));
+    let parts = (0..pieces.count.saturating_add(PLACES_AHEAD)).flat_map(|step| {
+        let place = (step < pieces.count && !lives).then(|| (pieces.key(owner, step), Some([].as_slice())));
+        [place, if step < PLACES_AHEAD { None } else { filled.next() }]
+    });
+    database.write_parts(parts.flatten())?;
     Ok(pieces.encode())
 }
 
@@ -113,26 +115,85 @@ pub(in crate::store) fn store(
 pub(in crate::store) fn whole(
     database: &Database,
     key: &[u8],
-    mut raw: Vec<u8>,
+    raw: Vec<u8>,
 ) -> Result<Option<Vec<u8>>, EngineError> {
+    steadily(database, key, raw, |raw| unshared(database, key, raw))
+}
+
+/// Returns what `read` makes of the value under `key` where its bytes lie; `None` if there is none.
+pub(in crate::store) fn in_place<R, E: From<EngineError>>(
+    database: &Database,
+    key: &[u8],
+    read: impl Fn(&InPlace<'_>) -> Result<R, E>,
+) -> Result<Option<R>, E> {
+    let Some(raw) = database.get_raw(key)? else { return Ok(None) };
+    steadily(database, key, raw, |raw| read(&InPlace { database, key, raw }))
+}
+
+/// Returns what `read` makes of a stored form that was `raw` a moment ago; `None` if it has been removed since.
+fn steadily<R, E: From<EngineError>>(
+    database: &Database,
+    key: &[u8],
+    mut raw: Vec<u8>,
+    read: impl Fn(&[u8]) -> Result<R, E>,
+) -> Result<Option<R>, E> {
     for _ in 0..READS_MAX {
-        if raw.first() == Some(&INLINE) {
-            raw.remove(0);
-            return Ok(Some(raw));
-        }
-        let pieces = Pieces::decode(&raw).ok_or_else(|| damaged(key, "it has no known form"))?;
-        let missing = match gather(database, key, &pieces)? {
+        let error = match read(&raw) {
             Ok(value) => return Ok(Some(value)),
-            Err(missing) => missing,
+            Err(error) => error,
         };
         // A value that was replaced meanwhile has lost its pieces rightly.
         match database.get_raw(key)? {
             None => return Ok(None),
-            Some(now) if now == raw => return Err(damaged(key, missing)),
+            Some(now) if now == raw => return Err(error),
             Some(now) => raw = now,
         }
     }
-    Err(damaged(key, "it changes faster than it can be read"))
+    Err(damaged(key, "it changes faster than it can be read").into())
+}
+
+/// A value of which a part is read, where its bytes lie.
+#[derive(Debug)]
+pub(in crate::store) struct InPlace<'r> {
+    database: &'r Database,
+    key: &'r [u8],
+    raw: &'r [u8],
+}
+
+impl InPlace<'_> {
+    /// Shows `look` the bytes from `at` to the end, one stretch after the other, until it has seen enough. No stretch is
+    /// missing and each has its length; whether the bytes are those that were written only [`whole`] can tell, because
+    /// the digest is over all of them.
+    pub(in crate::store) fn each(
+        &self,
+        at: u64,
+        mut look: impl FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<(), EngineError> {
+        let (first, mut skip) = (at / PIECE_BYTES as u64, at % PIECE_BYTES as u64);
+        if let Some(value) = inlined(self.raw) {
+            let _all_there_is = look(beyond(value, at));
+            return Ok(());
+        }
+        let pieces = Pieces::decode(self.raw).ok_or_else(|| damaged(self.key, "it has no known form"))?;
+        let first = u32::try_from(first).unwrap_or(u32::MAX);
+        each_piece(self.database, self.key, &pieces, first, |piece| {
+            look(beyond(piece, std::mem::take(&mut skip)))
+        })
+    }
+
+    /// Returns at most `count` bytes from `at` on.
+    pub(in crate::store) fn some(&self, at: u64, count: usize) -> Result<Vec<u8>, EngineError> {
+        let mut some = Vec::new();
+        self.each(at, |bytes| {
+            some.extend(bytes.iter().take(count - some.len()));
+            if some.len() < count { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        Ok(some)
+    }
+}
+
+fn beyond(bytes: &[u8], at: u64) -> &[u8] {
+    usize::try_from(at).ok().and_then(|at| bytes.get(at..)).unwrap_or_default()
 }
 
 /// Returns the value in `raw`, whose pieces nobody else can be removing.
@@ -145,33 +206,47 @@ pub(in crate::store) fn unshared(
         return Ok(value.to_vec());
     }
     let pieces = Pieces::decode(raw).ok_or_else(|| damaged(key, "it has no known form"))?;
-    gather(database, key, &pieces)?.map_err(|missing| damaged(key, missing))
+    gather(database, key, &pieces)
 }
 
-/// Puts the pieces together, or says what is wrong with them.
-fn gather(
+/// Puts the pieces together.
+fn gather(database: &Database, owner: &[u8], pieces: &Pieces) -> Result<Vec<u8>, EngineError> {
+    let bytes = usize::try_from(pieces.bytes).unwrap_or(usize::MAX);
+    let mut value = Vec::with_capacity(bytes.min(VALUE_BYTES_MAX));
+    each_piece(database, owner, pieces, 0, |piece| {
+        value.extend_from_slice(piece);
+        ControlFlow::Continue(())
+    })?;
+    if Digest::of(&value) == pieces.digest { Ok(value) } else { Err(damaged(owner, NOT_WHAT_WAS_STORED)) }
+}
+
+/// Shows `look` the pieces from `first` on, in order, until it has seen enough.
+fn each_piece(
     database: &Database,
     owner: &[u8],
     pieces: &Pieces,
-) -> Result<Result<Vec<u8>, &'static str>, EngineError> {
-    let range = (Bound::Included(pieces.key(owner, 0)), Bound::Excluded(pieces.key(owner, pieces.count)));
-    let mut value = Vec::new();
-    let mut count = 0;
+    first: u32,
+    mut look: impl FnMut(&[u8]) -> ControlFlow<()>,
+) -> Result<(), EngineError> {
+    let mut due = first..pieces.count;
+    if due.is_empty() {
+        return Ok(());
+    }
+    let range = (Bound::Included(pieces.key(owner, first)), Bound::Excluded(pieces.key(owner, pieces.count)));
     for entry in database.scan_raw(range, Direction::Forward) {
         let (key, piece) = entry?;
-        if key != pieces.key(owner, count) {
-            return Ok(Err("a piece of it is missing"));
+        let Some(index) = due.next().filter(|index| key == pieces.key(owner, *index)) else {
+            return Err(damaged(owner, "a piece of it is missing"));
+        };
+        let left = pieces.bytes.saturating_sub(u64::from(index) * PIECE_BYTES as u64);
+        if piece.len() as u64 != left.min(PIECE_BYTES as u64) {
+            return Err(damaged(owner, NOT_WHAT_WAS_STORED));
         }
-        count += 1;
-        value.extend_from_slice(&piece);
+        if look(&piece).is_break() {
+            return Ok(());
+        }
     }
-    if count != pieces.count {
-        return Ok(Err("a piece of it is missing"));
-    }
-    if value.len() as u64 != pieces.bytes || Digest::of(&value) != pieces.digest {
-        return Ok(Err("its pieces do not add up to what was stored"));
-    }
-    Ok(Ok(value))
+    if due.is_empty() { Ok(()) } else { Err(damaged(owner, "a piece of it is missing")) }
 }
 
 /// Removes the pieces of a value under `owner`, unless they are still, or again, in use.
@@ -184,14 +259,7 @@ pub(in crate::store) fn remove_unless_live(
     if live.is_some_and(|live| live.generation() == pieces.generation()) {
         return Ok(());
     }
-    let mut next = 0;
-    while next < pieces.count {
-        let end = next.saturating_add(PIECES_PER_REMOVAL).min(pieces.count);
-        let removals: Writes = (next..end).map(|index| (pieces.key(owner, index), None)).collect();
-        database.write_part(&removals)?;
-        next = end;
-    }
-    Ok(())
+    database.write_parts((0..pieces.count).map(|index| (pieces.key(owner, index), None::<&[u8]>)))
 }
 
 /// Returns the keys of pieces that seem to belong to no value: left behind by a crash, or of a value that is just being

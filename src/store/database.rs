@@ -27,6 +27,10 @@ const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 const LOCK_POLL: Duration = Duration::from_millis(2);
 const LOCK_POLLS_MAX: u32 = 2500;
 
+/// How much of something larger is written before it is flushed when the fsync filter is not in force: under the 128 KiB
+/// that one flush may carry then.
+const PARTS_BYTES_PER_FLUSH: usize = 96 * 1024;
+
 /// Changes to apply together: a value to store under a key, or `None` to remove the key.
 pub type Writes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
@@ -214,9 +218,7 @@ impl Database {
 
     /// Applies all of `writes` or, if the process dies, none. Values are in the form that [`chunks`] gives them.
     pub(in crate::store) fn write(&self, writes: &Writes) -> Result<(), EngineError> {
-        if let Some(found) = self.0.newer_format {
-            return Err(EngineError::NewerFormat { found, known: schema::FORMAT });
-        }
+        self.refuse_if_newer()?;
         let mut batch = sled::Batch::default();
         for (key, value) in writes {
             match value {
@@ -227,11 +229,34 @@ impl Database {
         guarded(|| self.0.tree.apply_batch(batch))
     }
 
-    /// Applies a part of something larger that no reader finds yet. Without the filter no flush may carry much, so each
-    /// part is flushed by itself then.
-    pub(in crate::store) fn write_part(&self, writes: &Writes) -> Result<(), EngineError> {
-        self.write(writes)?;
-        if self.0.unfiltered.is_some() { self.flush() } else { Ok(()) }
+    /// Writes parts of something larger that no reader finds yet, or any more, one after the other: a crash may leave some of
+    /// them. Without the filter no flush may carry much, so a few of them are flushed by themselves then.
+    pub(in crate::store) fn write_parts<V: AsRef<[u8]>>(
+        &self,
+        parts: impl Iterator<Item = (Vec<u8>, Option<V>)>,
+    ) -> Result<(), EngineError> {
+        self.refuse_if_newer()?;
+        let mut unflushed = 0;
+        for (key, value) in parts {
+            let value = value.as_ref().map(AsRef::as_ref);
+            guarded(|| match value {
+                Some(value) => self.0.tree.insert(&key, value),
+                None => self.0.tree.remove(&key),
+            })?;
+            unflushed += key.len() + value.map_or(0, <[u8]>::len);
+            if self.0.unfiltered.is_some() && unflushed >= PARTS_BYTES_PER_FLUSH {
+                self.flush()?;
+                unflushed = 0;
+            }
+        }
+        if self.0.unfiltered.is_some() && unflushed > 0 { self.flush() } else { Ok(()) }
+    }
+
+    fn refuse_if_newer(&self) -> Result<(), EngineError> {
+        match self.0.newer_format {
+            Some(found) => Err(EngineError::NewerFormat { found, known: schema::FORMAT }),
+            None => Ok(()),
+        }
     }
 
     /// Returns when everything written so far is on disk.

@@ -28,9 +28,6 @@ const KEYS_AT_ONCE: usize = 500;
 /// Time from one automatic clean-up to the next, in milliseconds: a day.
 const AUTOMATIC_EVERY_MS: u64 = 86_400_000;
 
-/// Live jobs that are looked at: more than any machine runs.
-const LIVE_MAX: usize = 10_000;
-
 /// When old jobs were last removed without anybody asking.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(super) struct LastGc(Timestamp);
@@ -39,6 +36,12 @@ pub(super) struct LastGc(Timestamp);
 /// short.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Unrecorded(pub(super) u64);
+
+impl Unrecorded {
+    fn read(bytes: Option<Vec<u8>>) -> Self {
+        bytes.and_then(|bytes| decode(&bytes).ok()).unwrap_or_default()
+    }
+}
 
 /// What a rule finds. Nothing among it is unreadable: what cannot be read stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -86,8 +89,7 @@ impl Reader {
 
     /// Returns how many jobs were removed that no record tells of yet.
     pub(super) fn unrecorded_gc(&self) -> Result<u64, Fault> {
-        let bytes = self.database.get(keys::UNRECORDED_GC)?;
-        Ok(bytes.and_then(|bytes| decode::<Unrecorded>(&bytes).ok()).unwrap_or_default().0)
+        Ok(Unrecorded::read(self.database.get(keys::UNRECORDED_GC)?).0)
     }
 
     fn ended_jobs(&self, rule: &Rule) -> Result<Vec<(JobId, u64)>, Fault> {
@@ -192,7 +194,8 @@ pub fn remove(txn: &mut Txn<'_>, part: Part, rule: &Rule) -> Result<Tally, Fault
                 tally.cache_entries += u64::from(remove_job(txn, &job)?);
                 tally.jobs += 1;
             }
-            let removed = Unrecorded(unrecorded(txn)?.saturating_add(tally.jobs));
+            let before = Unrecorded::read(txn.get(keys::UNRECORDED_GC)?);
+            let removed = Unrecorded(before.0.saturating_add(tally.jobs));
             txn.put(keys::UNRECORDED_GC.to_vec(), encode(&removed)?);
         }
         Part::Entries(entries) => {
@@ -220,14 +223,9 @@ pub fn remove(txn: &mut Txn<'_>, part: Part, rule: &Rule) -> Result<Tally, Fault
 
 /// Returns how many jobs were removed that no record tells of, of which the caller now appends one.
 pub fn take_unrecorded(txn: &mut Txn<'_>) -> Result<u64, Fault> {
-    let count = unrecorded(txn)?;
+    let count = Unrecorded::read(txn.get(keys::UNRECORDED_GC)?).0;
     txn.delete(keys::UNRECORDED_GC.to_vec());
     Ok(count)
-}
-
-fn unrecorded(txn: &Txn<'_>) -> Result<u64, Fault> {
-    let bytes = txn.get(keys::UNRECORDED_GC)?;
-    Ok(bytes.and_then(|bytes| decode::<Unrecorded>(&bytes).ok()).unwrap_or_default().0)
 }
 
 /// Removes a job with everything that is kept under its id. Returns whether the cache had its answer, which goes with it.
@@ -235,13 +233,15 @@ fn remove_job(txn: &mut Txn<'_>, job: &JobRecord) -> Result<bool, Fault> {
     let id = job.id;
     for key in [
         keys::job(id),
-        keys::job_by_state(job.state, id),
         keys::job_by_agent(&job.agent, id),
         keys::request(id),
         keys::answer(id),
         keys::progress(id),
         keys::calls(id),
     ] {
+        txn.delete(key);
+    }
+    for key in keys::by_state(&job.agent, job.state, id) {
         txn.delete(key);
     }
     match job.key {
@@ -251,12 +251,7 @@ fn remove_job(txn: &mut Txn<'_>, job: &JobRecord) -> Result<bool, Fault> {
 }
 
 fn remove_sessions(txn: &mut Txn<'_>, sessions: &[SessionId], rule: &Rule) -> Result<u64, Fault> {
-    let mut busy = BTreeSet::new();
-    for state in State::ALL.into_iter().filter(|state| !state.is_terminal()) {
-        let live = txn.first(&keys::jobs_in(state), LIVE_MAX)?;
-        let jobs = live.iter().filter_map(|(key, _)| ledger::job(txn, keys::job_of(key)?).ok());
-        busy.extend(jobs.map(|job| job.session));
-    }
+    let busy: BTreeSet<SessionId> = ledger::live(txn)?.into_iter().map(|job| job.session).collect();
     let mut removed = 0;
     for id in sessions {
         let key = keys::session(id.as_str());

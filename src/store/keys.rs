@@ -19,6 +19,8 @@ pub const JOB: &[u8] = b"j/";
 pub const JOB_BY_STATE: &[u8] = b"js/";
 /// `ja/<agent>\0<id>`: jobs by agent.
 pub const JOB_BY_AGENT: &[u8] = b"ja/";
+/// `jas/<agent>\0<state><id>`: jobs by agent and state.
+pub const JOB_BY_AGENT_AND_STATE: &[u8] = b"jas/";
 /// `q/<id>`: what a job was asked.
 pub const REQUEST: &[u8] = b"q/";
 /// `r/<id>`: what a job answered.
@@ -43,9 +45,9 @@ pub const SPENT_IN_DAY: &[u8] = b"bd/";
 pub const SPENT_IN_MONTH: &[u8] = b"bm/";
 /// `a/<seq>`: audit records.
 pub const AUDIT: &[u8] = b"a/";
-/// `aa/<agent>\0<seq>`: audit records by agent.
+/// `aa/<agent>\0<page>`: audit records by agent, 256 to a page.
 pub const AUDIT_BY_AGENT: &[u8] = b"aa/";
-/// `ad/<id><seq>`: audit records by dispatch.
+/// `ad/<id><page>`: audit records by dispatch, 256 to a page.
 pub const AUDIT_BY_DISPATCH: &[u8] = b"ad/";
 /// `m/<name>`: facts about the store itself.
 pub const META: &[u8] = b"m/";
@@ -94,6 +96,21 @@ pub fn jobs_of(agent: &str) -> Vec<u8> {
 /// Returns a job's key in the index by agent.
 pub fn job_by_agent(agent: &str, id: JobId) -> Vec<u8> {
     joined(&[JOB_BY_AGENT, agent.as_bytes(), &[0], id.as_bytes()])
+}
+
+/// Returns the prefix of the index of `agent`'s jobs in `state`.
+pub fn jobs_of_in(agent: &str, state: State) -> Vec<u8> {
+    joined(&[JOB_BY_AGENT_AND_STATE, agent.as_bytes(), &[0, state_byte(state)]])
+}
+
+/// Returns a job's key in the index by agent and state.
+pub fn job_by_agent_and_state(agent: &str, state: State, id: JobId) -> Vec<u8> {
+    joined(&[JOB_BY_AGENT_AND_STATE, agent.as_bytes(), &[0, state_byte(state)], id.as_bytes()])
+}
+
+/// Returns a job's keys in the indexes that say in which state it is.
+pub fn by_state(agent: &str, state: State, id: JobId) -> [Vec<u8>; 2] {
+    [job_by_state(state, id), job_by_agent_and_state(agent, state, id)]
 }
 
 /// Returns the key of what a job was asked.
@@ -166,29 +183,30 @@ pub fn finding(fault: Digest) -> Vec<u8> {
     joined(&[FINDING, fault.as_bytes()])
 }
 
-/// Returns the prefix of the index of audit records about `agent`.
+/// Returns what audit records about `agent` are found by: the prefix of their pages.
 pub fn audit_of_agent(agent: &str) -> Vec<u8> {
     joined(&[AUDIT_BY_AGENT, agent.as_bytes(), &[0]])
 }
 
-/// Returns an audit record's key in the index by agent.
-pub fn audit_by_agent(agent: &str, seq: u64) -> Vec<u8> {
-    joined(&[AUDIT_BY_AGENT, agent.as_bytes(), &[0], &seq.to_be_bytes()])
-}
-
-/// Returns the prefix of the index of audit records about a dispatch.
+/// Returns what audit records about a dispatch are found by: the prefix of their pages.
 pub fn audit_of_dispatch(id: JobId) -> Vec<u8> {
     joined(&[AUDIT_BY_DISPATCH, id.as_bytes()])
 }
 
-/// Returns an audit record's key in the index by dispatch.
-pub fn audit_by_dispatch(id: JobId, seq: u64) -> Vec<u8> {
-    joined(&[AUDIT_BY_DISPATCH, id.as_bytes(), &seq.to_be_bytes()])
+/// Returns the key of a page of the audit records that are found by `name`.
+pub fn audit_page(name: &[u8], page: u64) -> Vec<u8> {
+    joined(&[name, &page.to_be_bytes()])
 }
 
-/// Returns the range of the index of audit records about the dispatches from `first` to `last`.
+/// Returns the range of these pages of the audit records that are found by `name`.
+pub fn audit_pages(name: &[u8], first: u64, last: u64) -> KeyRange {
+    (Bound::Included(audit_page(name, first)), Bound::Included(audit_page(name, last)))
+}
+
+/// Returns the range of the pages of audit records about the dispatches from `first` to `last`.
 pub fn audit_of_dispatches(first: JobId, last: JobId) -> KeyRange {
-    (Bound::Included(audit_by_dispatch(first, 0)), Bound::Included(audit_by_dispatch(last, u64::MAX)))
+    let end = audit_page(&audit_of_dispatch(last), u64::MAX);
+    (Bound::Included(audit_of_dispatch(first)), Bound::Included(end))
 }
 
 /// Returns the dispatch that a key of the index of audit records by dispatch is about.
@@ -203,12 +221,12 @@ pub fn digest_of(key: &[u8]) -> Option<Digest> {
     Some(Digest::from_bytes(digest))
 }
 
-/// Returns the number at the end of a key: of `a/`, `aa/`, `ad/` and `cf/`.
+/// Returns the number at the end of a key: of `a/` and `cf/`.
 pub fn seq_of(key: &[u8]) -> Option<u64> {
     key.last_chunk().copied().map(u64::from_be_bytes)
 }
 
-/// Returns the job id at the end of a key: of `j/`, `js/`, `ja/`, `q/`, `r/`, `g/`, `t/` and `i/`.
+/// Returns the job id at the end of a key: of `j/`, `js/`, `ja/`, `jas/`, `q/`, `r/`, `g/`, `t/` and `i/`.
 pub fn job_of(key: &[u8]) -> Option<JobId> {
     key.last_chunk().copied().map(JobId::from_bytes)
 }

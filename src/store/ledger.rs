@@ -1,7 +1,8 @@
 //! The moves of a job's life, each with everything that goes with it: record, indexes, audit record, answer, cache,
 //! conversation and money, in the one transaction it is given.
 //!
-//! There is no way to write a job but [`advance`] and [`enter`], and both append the audit record of what they do.
+//! There is no way to write what a job is, has become and has left but [`advance`] and [`enter`], and both append the audit record
+//! of what they do. [`detach`] changes only whether a job lives on without its callers, of which nothing is on record.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::chain::Fault as Finding;
 use crate::audit::{self, AuditKey, Code, End, Record, redact, seal};
+use crate::budget;
 use crate::cache::Entry;
 use crate::job::{Event, JobRecord, ProcessId, State, Transition};
 use crate::model::agent::AuditContent;
@@ -34,11 +36,23 @@ pub fn job(txn: &Txn<'_>, id: JobId) -> Result<JobRecord, Fault> {
     }
 }
 
+/// Returns the jobs that have not ended, as far as they can be read. The queue is bounded, and so are these.
+pub(super) fn live(txn: &Txn<'_>) -> Result<Vec<JobRecord>, Fault> {
+    let mut found = Vec::new();
+    for state in State::LIVE {
+        let keys = txn.first(&keys::jobs_in(state), usize::MAX)?;
+        found.extend(keys.iter().filter_map(|(key, _)| job(txn, keys::job_of(key)?).ok()));
+    }
+    Ok(found)
+}
+
 /// Writes a new job and the record that it was requested.
 pub(super) fn enter(txn: &mut Txn<'_>, job: &JobRecord, audit: Record) -> Result<(), Fault> {
     put(txn, job)?;
-    txn.put(keys::job_by_state(job.state, job.id), Vec::new());
-    txn.put(keys::job_by_agent(&job.agent, job.id), Vec::new());
+    txn.put(keys::job_by_agent(&job.agent, job.id), []);
+    for key in keys::by_state(&job.agent, job.state, job.id) {
+        txn.put(key, []);
+    }
     txn.append(audit)?;
     Ok(())
 }
@@ -85,7 +99,7 @@ pub fn lose(txn: &mut Txn<'_>, id: JobId, findings: Findings, source: Source) ->
     end(txn, id, Event::WorkerLost, findings, source)
 }
 
-/// Lets a job live on by itself.
+/// Lets a job live on by itself. Nobody has to answer for that: how it then ends is recorded.
 pub fn detach(txn: &mut Txn<'_>, id: JobId) -> Result<(), Fault> {
     let mut job = job(txn, id)?;
     if job.attached && !job.state.is_terminal() {
@@ -179,6 +193,7 @@ impl Kept {
             tokens: result.usage,
             tools: result.tools.clone(),
             denied_tools: result.denied_tools.clone(),
+            denied_unknown: result.denied_unknown,
             changes: result.changes.clone(),
             calls_digest: calls.as_deref().map(|calls| Digest::of(calls).to_string()),
             recovered: *recovered,
@@ -193,6 +208,7 @@ pub(super) fn answer_in(answer: &Answer, content: AuditContent, key: &AuditKey) 
     End {
         success: true,
         answer_digest: Some(Digest::of(text.as_bytes()).to_string()),
+        parsed_digest: answer.parsed.as_ref().map(|parsed| Digest::of(parsed.as_bytes()).to_string()),
         answer_bytes: text.len() as u64,
         answer_mac: (!text.is_empty()).then(|| key.mac(text.as_bytes()).to_string()),
         answer_preview: content
@@ -227,8 +243,12 @@ fn advance_with(
     change(&mut job, moved, &mut record);
     record.status = Some(job.state.as_str().to_owned());
     record.reason.clone_from(&job.stopped_by);
-    txn.delete(keys::job_by_state(moved.from(), id));
-    txn.put(keys::job_by_state(moved.to(), id), Vec::new());
+    for key in keys::by_state(&job.agent, moved.from(), id) {
+        txn.delete(key);
+    }
+    for key in keys::by_state(&job.agent, moved.to(), id) {
+        txn.put(key, []);
+    }
     // Nobody joins what is being stopped; from then on the key may be another job's.
     if moved.to() != State::Running
         && let Some(key) = job.key
@@ -297,11 +317,14 @@ pub(super) fn record_of(job: &JobRecord, now: Timestamp, code: Code) -> Record {
     record
 }
 
-/// Adds what the run cost to the sums of its day and month, over all agents and for its own.
+/// Adds what the run counts for to the sums of its day and month, over all agents and for its own.
 fn spend(txn: &mut Txn<'_>, job: &JobRecord) -> Result<(), Fault> {
-    let Some(cost) = job.result.as_ref().and_then(|result| result.cost_usd).filter(|cost| *cost > 0.0) else {
+    let Some(result) = &job.result else { return Ok(()) };
+    let conversed = job.started.is_some() && result.session.is_some();
+    let cost = budget::charge(result.cost_usd, job.profile.max_budget_usd, conversed);
+    if cost == 0.0 {
         return Ok(());
-    };
+    }
     let (day, month) = (txn.now().local_day(), txn.now().local_month());
     for agent in [None, Some(job.agent.as_str())] {
         for key in [keys::spent_in_day(day, agent), keys::spent_in_month(month, agent)] {

@@ -6,14 +6,15 @@ use crate::audit::Mac;
 use crate::audit::chain::{Head, Link};
 use crate::audit::query::AuditEntry;
 use crate::job::{JobFilter, JobRecord, RequestTexts, State};
-use crate::model::{Answer, JobId, Session, SessionId, Timestamp, ToolCall};
+use crate::model::{Answer, JobId, Portion, Session, SessionId, Timestamp, ToolCall};
 use crate::store::database::{Database, Direction};
-use crate::store::keys;
 use crate::store::ledger::{KeyFingerprint, ProgressLines, decode};
 use crate::store::schema::Stored;
 use crate::store::txn::Fault;
+use crate::store::{chunks, keys, pages};
 
 mod overview;
+mod part;
 mod search;
 
 /// Longest listing.
@@ -48,9 +49,14 @@ impl Reader {
         self.value(&keys::job(id))
     }
 
-    /// Returns what a job answered.
-    pub fn answer(&self, id: JobId) -> Result<Option<Answer>, Fault> {
-        self.value(&keys::answer(id))
+    /// Returns what a job answered, or a part of it. Of a part only the bytes are read that it takes, and those before it:
+    /// none of them may be missing, but only the whole is compared with its digest.
+    pub fn answer(&self, id: JobId, portion: Portion) -> Result<Option<Answer>, Fault> {
+        let key = keys::answer(id);
+        if portion == Portion::WHOLE {
+            return self.value(&key);
+        }
+        chunks::in_place(&self.database, &key, |stored| part::answer(stored, portion))
     }
 
     /// Returns what a job was asked.
@@ -81,37 +87,31 @@ impl Reader {
     /// Returns jobs, newest first. An unreadable one is left out of listings, never deleted.
     pub fn jobs(&self, filter: &JobFilter) -> Result<Vec<JobRecord>, Fault> {
         let limit = filter.limit.clamp(1, LIST_MAX) as usize;
+        let states: BTreeSet<State> = filter.states.iter().copied().collect();
+        // One index for each question: whatever there is, no more of it is looked at than is listed.
+        let prefixes: Vec<Vec<u8>> = match &filter.agent {
+            Some(agent) if states.is_empty() => vec![keys::jobs_of(agent)],
+            Some(agent) => states.into_iter().map(|state| keys::jobs_of_in(agent, state)).collect(),
+            None if states.is_empty() => vec![keys::JOB.to_vec()],
+            None => states.into_iter().map(keys::jobs_in).collect(),
+        };
         let mut found = Vec::new();
-        match (&filter.agent, filter.states.as_slice()) {
-            (Some(agent), states) => {
-                let wanted = |job: &JobRecord| states.is_empty() || states.contains(&job.state);
-                self.collect(&keys::jobs_of(agent), limit, &mut found, wanted)?;
-            }
-            (None, []) => self.collect(keys::JOB, limit, &mut found, |_| true)?,
-            (None, states) => {
-                for state in states {
-                    let mut some = Vec::new();
-                    self.collect(&keys::jobs_in(*state), limit, &mut some, |_| true)?;
-                    found.append(&mut some);
-                }
-                found.sort_by_key(|job| std::cmp::Reverse(job.id));
-                found.truncate(limit);
-            }
+        for prefix in prefixes {
+            found.append(&mut self.newest(&prefix, limit)?);
         }
+        found.sort_by_key(|job| std::cmp::Reverse(job.id));
+        found.truncate(limit);
         Ok(found)
     }
 
-    fn collect(
-        &self,
-        prefix: &[u8],
-        limit: usize,
-        found: &mut Vec<JobRecord>,
-        wanted: impl Fn(&JobRecord) -> bool,
-    ) -> Result<(), Fault> {
+    /// Returns the newest jobs under a prefix or of an index.
+    fn newest(&self, prefix: &[u8], limit: usize) -> Result<Vec<JobRecord>, Fault> {
+        let mut found = Vec::new();
         self.each(prefix, &mut |job| {
-            found.extend(Some(job).filter(&wanted));
+            found.push(job);
             found.len() >= limit
-        })
+        })?;
+        Ok(found)
     }
 
     /// Shows `look` the jobs under a prefix or of an index, newest first, until it has seen enough.
@@ -133,8 +133,8 @@ impl Reader {
     /// Returns the jobs that have not ended.
     pub fn unended(&self) -> Result<Vec<JobRecord>, Fault> {
         let mut found = Vec::new();
-        for state in [State::Pending, State::Running, State::Cancelling] {
-            self.collect(&keys::jobs_in(state), usize::MAX, &mut found, |_| true)?;
+        for state in State::LIVE {
+            found.append(&mut self.newest(&keys::jobs_in(state), usize::MAX)?);
         }
         Ok(found)
     }
@@ -168,12 +168,25 @@ impl Reader {
             .transpose()
     }
 
+    /// Returns the records about a dispatch, in order. What is not there any more is passed over.
+    pub(in crate::store) fn about(
+        &self,
+        id: JobId,
+        direction: Direction,
+    ) -> impl Iterator<Item = Result<Link, Fault>> {
+        let name = keys::audit_of_dispatch(id);
+        let numbers = pages::numbers(&self.database, &name, 0, u64::MAX, direction);
+        numbers.filter_map(|seq| seq.map_err(Fault::from).and_then(|seq| self.link(seq)).transpose())
+    }
+
     /// Returns the dispatches from `first` to `last` that were ever recorded, oldest first, at most [`FOUND_MAX`].
     pub fn dispatches_between(&self, first: JobId, last: JobId) -> Result<Vec<JobId>, Fault> {
         let mut found: Vec<JobId> = Vec::new();
-        for entry in self.database.scan(keys::audit_of_dispatches(first, last), Direction::Forward) {
-            let (key, _) = entry?;
-            found.extend(keys::dispatch_of(&key).filter(|id| found.last() != Some(id)));
+        for entry in self.database.scan_raw(keys::audit_of_dispatches(first, last), Direction::Forward) {
+            let (key, raw) = entry?;
+            let is_meant = pages::read(&key, &raw).is_some_and(|(_, mut numbers)| numbers.next().is_some());
+            let id = keys::dispatch_of(&key).filter(|_| is_meant);
+            found.extend(id.filter(|id| found.last() != Some(id)));
             if found.len() >= FOUND_MAX {
                 break;
             }
@@ -206,3 +219,6 @@ impl Reader {
 fn entry_of(link: &Link) -> AuditEntry {
     AuditEntry { head: link.head(), body: String::from_utf8_lossy(&link.body).into_owned() }
 }
+
+#[cfg(test)]
+mod tests;

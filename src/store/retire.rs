@@ -7,18 +7,17 @@
 use std::collections::BTreeMap;
 use std::hash::RandomState;
 
-use serde::Deserialize;
-
 use crate::audit::chain::{Head, LinkView};
 use crate::audit::checkpoint::{Checkpoint, OldEnd};
+use crate::audit::export::time_of;
 use crate::audit::{Code, Record};
-use crate::model::{Caller, Timestamp};
+use crate::model::Caller;
 use crate::retention::Rule;
 use crate::store::database::Direction;
 use crate::store::reader::Reader;
 use crate::store::txn::{Fault, Txn};
-use crate::store::verify::{Walk, entries_of};
-use crate::store::{chunks, keys};
+use crate::store::verify::{Walk, names_of};
+use crate::store::{chunks, keys, pages};
 
 /// Records that one change removes, each with its index entries.
 const RECORDS_AT_ONCE: usize = 200;
@@ -64,15 +63,6 @@ impl Reader {
 
 /// What to do about a trail from which nothing can be removed.
 const ADVICE: &str = "nothing was removed, for it is evidence: agent-dispatch audit verify";
-
-#[derive(Deserialize)]
-struct Time {
-    time: Timestamp,
-}
-
-fn time_of(body: &[u8]) -> Option<Timestamp> {
-    serde_json::from_slice::<Time>(body).ok().map(|record| record.time)
-}
 
 /// Puts a checkpoint in the place of the old end, and records it. What is behind the checkpoint is swept away afterwards.
 pub fn seal(txn: &mut Txn<'_>, old: &OldEnd, by: &Caller, rule: &Rule) -> Result<(), Fault> {
@@ -131,8 +121,10 @@ pub fn sweep(txn: &mut Txn<'_>) -> Result<bool, Fault> {
     let behind = txn.range(keys::audit_between(0, kept.last), Direction::Forward, RECORDS_AT_ONCE)?;
     let more = behind.len() == RECORDS_AT_ONCE;
     for (key, bytes) in behind {
-        let entries = keys::seq_of(&key).map_or_else(Vec::new, |seq| entries_of(seq, &bytes));
-        entries.into_iter().chain([key]).for_each(|key| txn.delete(key));
+        if let Some(seq) = keys::seq_of(&key) {
+            names_of(seq, &bytes).iter().for_each(|name| pages::remove(txn, name, seq));
+        }
+        txn.delete(key);
     }
     Ok(more)
 }

@@ -107,21 +107,51 @@ pub fn encode<T: Stored>(value: &T) -> Result<Vec<u8>, SchemaError> {
 
 /// Returns the value stored in `bytes`.
 pub fn decode<T: Stored>(bytes: &[u8]) -> Result<T, SchemaError> {
-    let unreadable = |reason: String| SchemaError::Unreadable { what: T::WHAT, reason };
-    let (version, body) = bytes.split_first().ok_or_else(|| unreadable("it is empty".to_owned()))?;
+    options().deserialize(body::<T>(bytes)?).map_err(|error| unreadable::<T>(error.to_string()))
+}
+
+/// Most bytes of what stands before a text: the version or the mark of an option, and its length.
+pub const BEFORE_TEXT_BYTES_MAX: usize = 10;
+
+/// Returns where the text begins with which a stored value begins, and its length, both in bytes.
+pub fn first_text<T: Stored>(bytes: &[u8]) -> Result<(u64, u64), SchemaError> {
+    let (at, length) = number::<T, u64>(body::<T>(bytes)?)?;
+    Ok((at + 1, length))
+}
+
+/// Returns where a text begins that comes next in a stored value, if it is there, and its length, both in bytes.
+pub fn next_text<T: Stored>(bytes: &[u8]) -> Result<Option<(u64, u64)>, SchemaError> {
+    let (at, length) = number::<T, Option<u64>>(bytes)?;
+    Ok(length.map(|length| (at, length)))
+}
+
+/// Returns what these bytes begin with, and how many of them it takes.
+fn number<T: Stored, N: DeserializeOwned>(bytes: &[u8]) -> Result<(u64, N), SchemaError> {
+    let mut rest = bytes;
+    let number = options().deserialize_from(&mut rest).map_err(|bad| unreadable::<T>(bad.to_string()))?;
+    Ok(((bytes.len() - rest.len()) as u64, number))
+}
+
+/// Returns the bytes of a stored value without its version.
+fn body<T: Stored>(bytes: &[u8]) -> Result<&[u8], SchemaError> {
+    let (version, body) = bytes.split_first().ok_or_else(|| unreadable::<T>("it is empty".to_owned()))?;
     if *version > T::VERSION {
         return Err(SchemaError::NewerFormat { what: T::WHAT, found: *version, known: T::VERSION });
     }
     if *version != T::VERSION {
-        return Err(unreadable(format!("there is no format {version}")));
+        return Err(unreadable::<T>(format!("there is no format {version}")));
     }
-    options().deserialize(body).map_err(|error| unreadable(error.to_string()))
+    Ok(body)
 }
 
-/// Returns the bytes of a message between processes: like a stored value, but without a version, which the handshake of
+fn unreadable<T: Stored>(reason: String) -> SchemaError {
+    SchemaError::Unreadable { what: T::WHAT, reason }
+}
+
+/// Appends the bytes of a message between processes: like a stored value, but without a version, which the handshake of
 /// the connection has settled.
-pub fn encode_message<T: Serialize>(message: &T) -> Result<Vec<u8>, String> {
-    options().serialize(message).map_err(|error| error.to_string())
+pub fn encode_message<T: Serialize>(message: &T, onto: &mut Vec<u8>) -> Result<(), String> {
+    options().serialize_into(onto, message).map_err(|error| error.to_string())
 }
 
 /// Returns the message in these bytes.

@@ -16,7 +16,7 @@ use crate::store::chunks::{self, Pieces};
 use crate::store::database::{Database, Direction, EngineError, Entry, RawScan, Writes, panic_text};
 use crate::store::keys::{self, KEY_BYTES_MAX, KeyRange};
 use crate::store::schema::{self, SchemaError};
-use crate::store::{body, import};
+use crate::store::{body, import, pages};
 
 /// Why a change was not made. Nothing of it is stored, and the store goes on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -147,13 +147,13 @@ impl Group {
         self.pieces
             .iter()
             .try_for_each(|(owner, pieces)| chunks::remove_unless_live(&self.database, owner, pieces))?;
-        let mut removals = Writes::new();
+        let mut removals = Vec::new();
         for piece in self.loose {
             if chunks::is_orphan(&piece, |owner| self.database.get_raw(owner))? {
-                removals.insert(piece, None);
+                removals.push((piece, None::<&[u8]>));
             }
         }
-        if removals.is_empty() { Ok(()) } else { self.database.write_part(&removals) }
+        self.database.write_parts(removals.into_iter())
     }
 
     /// Returns the stored form of a value as the group leaves it.
@@ -278,10 +278,10 @@ impl Txn<'_> {
         let head = link.head();
         self.put(keys::audit(link.seq), link.encode());
         if let Some(agent) = agent {
-            self.put(keys::audit_by_agent(agent.as_str(), link.seq), []);
+            pages::insert(self, &keys::audit_of_agent(agent.as_str()), link.seq);
         }
         if let Some(dispatch) = dispatch {
-            self.put(keys::audit_by_dispatch(dispatch, link.seq), []);
+            pages::insert(self, &keys::audit_of_dispatch(dispatch), link.seq);
         }
         self.put(keys::HEAD.to_vec(), schema::encode(&head)?);
         self.group.head = head;

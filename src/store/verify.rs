@@ -1,5 +1,6 @@
 //! The check of the audit trail: every link and both ends, the checkpoint of what was removed, the head file outside, the
-//! indexes, and the stored jobs, which must say what the records say.
+//! indexes, and the stored jobs, which must say what the records say of their state, success, cost, outcome and size of the
+//! answer. Answers and tool calls are too many to be read: those `compared` compares, each when it is asked for.
 //!
 //! The trail is read in a few parts side by side, one record at a time. What is remembered of it grows with the number of
 //! dispatches by a few dozen bytes each, and nothing else grows.
@@ -10,20 +11,19 @@ mod trail;
 
 use std::hash::RandomState;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 
 use crate::audit::chain::{Fault as Finding, FaultKind, Head, LinkView};
 use crate::audit::checkpoint::{Checkpoint, Damaged, Sealed};
 use crate::audit::verdict::VerifyReport;
 use crate::audit::{Code, Record};
 use crate::model::{Digest, Timestamp};
-use crate::store::database::{Direction, panic_text};
+use crate::store::database::Direction;
 use crate::store::reader::Reader;
 use crate::store::txn::Fault;
-use crate::store::{chunks, keys};
+use crate::store::{chunks, keys, parts};
 use indexes::Sum;
 
-pub(in crate::store) use indexes::entries_of;
+pub(in crate::store) use indexes::names_of;
 pub(in crate::store) use trail::Walk;
 
 /// Most faults that a check names: the first is what matters, a few more show the extent.
@@ -31,12 +31,6 @@ const FAULTS_MAX: usize = 20;
 
 /// Most sentences about what is missing.
 const NOTES_MAX: usize = 100;
-
-/// Records from which on it is worth reading the trail in parts side by side.
-const PART_RECORDS_MIN: u64 = 20_000;
-
-/// Most parts: a machine with more processors has other things to do, too.
-const PARTS_MAX: u64 = 4;
 
 /// How often a check begins anew because old records were removed under it.
 const TRIES: u32 = 3;
@@ -121,7 +115,7 @@ impl Reader {
             if walk.expected != indexed {
                 report.faults.extend(self.misplaced(start.base, claimed)?);
             }
-            self.compare_jobs(&start, claimed, walk, &mut report)?;
+            self.compare_jobs(&start, claimed, walk, &keyed, &mut report)?;
         } else {
             report.remarks.push("indexes and jobs were not compared with what is broken".to_owned());
         }
@@ -224,39 +218,17 @@ impl Reader {
         let begins = self.parts(base, claimed)?;
         let ends = begins.iter().skip(1).copied().chain([claimed]);
         let parts: Vec<(Head, Head)> = begins.iter().copied().zip(ends).collect();
-        if let [(from, upto)] = parts.as_slice() {
-            let walk = self.walk_part(*from, *upto, keyed, steps)?;
-            return Ok((walk, self.indexed(base, claimed, keyed)?));
-        }
-        thread::scope(|scope| {
-            let begin = |(from, upto)| {
-                let part = move || self.walk_part(from, upto, keyed, steps);
-                thread::Builder::new().name("verify".to_owned()).spawn_scoped(scope, part)
-            };
-            let begun: Vec<_> = parts.into_iter().map(begin).collect();
-            let indexed = self.indexed(base, claimed, keyed);
-            let mut whole: Option<Walk> = None;
-            for part in begun {
-                let part =
-                    part.map_err(|error| Fault::Unreadable(format!("no thread to check on: {error}")))?;
-                let walk = part.join().map_err(|panic| Fault::Panicked(panic_text(&*panic)))??;
-                whole = Some(match whole {
-                    None => walk,
-                    Some(earlier) => earlier.followed_by(walk),
-                });
-            }
-            Ok((whole.unwrap_or_else(|| Walk::from(base)), indexed?))
-        })
+        let read = |(from, upto)| self.walk_part(from, upto, keyed, steps);
+        let (walks, indexed) = parts::side_by_side(parts, read, || self.indexed(base, claimed, keyed))?;
+        let whole = walks.into_iter().reduce(Walk::followed_by);
+        Ok((whole.unwrap_or_else(|| Walk::from(base)), indexed?))
     }
 
     /// Returns the heads after which the parts of the trail begin.
     fn parts(&self, base: Head, claimed: Head) -> Result<Vec<Head>, Fault> {
-        let records = claimed.seq.saturating_sub(base.seq);
-        let processors = thread::available_parallelism().map_or(1, |number| number.get() as u64);
-        let count = (records / PART_RECORDS_MIN).min(processors.min(PARTS_MAX)).max(1);
         let mut begins = vec![base];
-        for part in 1..count {
-            let seq = base.seq + records / count * part;
+        for part in parts::of(base.seq + 1, claimed.seq).iter().skip(1) {
+            let seq = part.start() - 1;
             let bytes = self.database.get(&keys::audit(seq))?;
             // What is not there, or no record, is found by the part in whose middle it then lies.
             begins.extend(bytes.and_then(|bytes| Some(LinkView::read(seq, &bytes).ok()?.head())));

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use crate::audit::chain::{Head, Link, Verifier};
 use crate::audit::{AuditKey, Code, Record};
-use crate::model::Timestamp;
+use crate::job::{CachePolicy, OpenRequest, Places, Proposal, RequestTexts};
+use crate::model::agent::{AuditContent, ProfileInForce};
+use crate::model::{Caller, Digest, JobId, OnDisconnect, SessionId, SpendLimit, Timestamp};
 use crate::store::schema;
 use crate::store::{
     CommitError, Committer, Database, Direction, Durability, Fault, HeadFile, Opened, Txn, keys,
@@ -105,6 +107,36 @@ pub(in crate::store) fn record(text: &str) -> Record {
     let mut record = Record::new(Timestamp::from_millis(1_800_000_000_000), Code::Requested);
     record.reason = Some(text.to_owned());
     record
+}
+
+/// Returns a request of the agent `worker` to run `task`, with this long a time.
+pub(in crate::store) fn request(task: &str, seconds: u64) -> OpenRequest {
+    let profile = ProfileInForce { timeout_seconds: seconds, ..ProfileInForce::default() };
+    let proposal = Proposal {
+        directory: "/srv/docs".into(),
+        git_head: None,
+        session: SessionId::generate(),
+        resumed: false,
+        profile,
+        digest: Digest::of(task.as_bytes()),
+        key: Some(Digest::of(task.as_bytes())),
+        read_cache: true,
+        cache: Some(CachePolicy { ttl_ms: 60_000, entries_max: 10 }),
+        places: Places { everyone: 5, agent: None },
+        spend: SpendLimit::default(),
+        agent_spend: SpendLimit::default(),
+    };
+    OpenRequest {
+        job: JobId::generate(),
+        agent: "worker".to_owned(),
+        group: None,
+        caller: Caller::default(),
+        texts: RequestTexts { task: task.to_owned(), ..RequestTexts::default() },
+        proposal: Ok(proposal),
+        attached: false,
+        on_disconnect: OnDisconnect::Detach,
+        audit_content: AuditContent::Digest,
+    }
 }
 
 /// Returns everything that is stored, in order, without the store's format.

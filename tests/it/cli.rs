@@ -8,6 +8,7 @@ use crate::world::{Done, World};
 
 mod auditing;
 mod configuring;
+mod pipes;
 mod printing;
 mod reviewing;
 mod several;

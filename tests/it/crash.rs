@@ -385,14 +385,13 @@ fn damage_to_the_store_is_never_passed_over_in_silence() {
         damage(&scene.environment().state.store().join("db"));
         on_runtime(async {
             let frontend = scene.frontend();
-            let asked = frontend.client.ask(&agent_dispatch::daemon::protocol::Request::Verify).await;
-            let told = if let Err(error) = asked {
-                let error = agent_dispatch::model::with_causes(&error);
-                assert!(error.contains("store"), "{what}: {error}");
-                true
-            } else {
-                let report = verify(&frontend).await;
-                !report.faults.is_empty() || !report.notes.is_empty()
+            let told = match frontend.check(None, &mut |_, _| ()).await {
+                Ok(report) => !report.faults.is_empty() || !report.notes.is_empty(),
+                Err(error) => {
+                    let error = agent_dispatch::model::with_causes(&error);
+                    assert!(error.contains("store"), "{what}: {error}");
+                    true
+                }
             };
             if told {
                 assert_ne!(what, "untouched");

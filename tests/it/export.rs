@@ -327,3 +327,47 @@ fn what_was_lost_before_the_export_is_told_everywhere_and_keeps_nobody_from_look
     assert_eq!(done.stderr, "note: record 7 is missing\n");
     assert_eq!(done.stdout.lines().count(), 20);
 }
+
+#[test]
+fn what_retention_has_left_is_exported_and_follows_from_the_checkpoint() {
+    let world = world();
+    // Everything but the newest record is that old.
+    world.run(&["gc", "--audit-days", "0.00000001"]).ok();
+    world.run(&["dispatch", "worker", "another"]).ok();
+    let kept = world.run(&["audit", "verify", "--json"]).ok().json()["kept"].clone();
+    let (last, hash) = (kept["last"].as_u64().unwrap(), kept["hash"].as_str().unwrap());
+    assert!(last > 10, "{kept}");
+
+    let (file, text) = exported(&world, "rest.jsonl");
+    assert!(text.starts_with(&format!("{{\"seq\":{},\"prev\":\"{hash}\",", last + 1)), "{text:.120}");
+    let checkpoint = format!("{last}:{hash}");
+    let done = verify(&["--anchor", &checkpoint], &file).ok();
+    assert!(done.stdout.contains(&format!("\nafter    {checkpoint}\n")), "{done:?}");
+    let other = format!("{last}:{}", "ab".repeat(32));
+    let done = verify(&["--anchor", &other], &file).exits(1);
+    assert!(
+        done.stdout.contains(&format!("record {last} is not the record that the anchor names")),
+        "{done:?}"
+    );
+    // What is gone cannot be proven any more, and nobody says that it was.
+    let gone = format!("{}:{hash}", last - 1);
+    let done = verify(&["--anchor", &gone], &file).exits(2);
+    assert!(done.stdout.contains("which the anchor names, is not in it"), "{done:?}");
+    // A first record that is not the one after the checkpoint does not pass for it.
+    let (first, rest) = text.split_once('\n').unwrap();
+    fs::write(&file, rest).unwrap();
+    let done = verify(&["--anchor", &checkpoint], &file).exits(1);
+    assert!(done.stdout.contains(&format!("record {} is missing", last + 1)), "{done:?}");
+
+    // Elsewhere it is whole, too, and begins where it begins here.
+    fs::write(&file, format!("{first}\n{rest}")).unwrap();
+    let elsewhere = |arguments: &[&str]| {
+        let mut command = world.agent_dispatch(arguments);
+        command.env("AGENT_DISPATCH_STATE_DIR", world.path("review"));
+        Done::of(command)
+    };
+    elsewhere(&["audit", "import", file.to_str().unwrap()]).ok();
+    let anchored = elsewhere(&["audit", "verify", "--from-anchor", &checkpoint, "--json"]).ok().json();
+    assert_eq!((anchored["first"].as_u64(), &anchored["faults"]), (Some(last + 1), &json!([])));
+    elsewhere(&["daemon", "stop"]).ok();
+}

@@ -6,7 +6,9 @@ use agent_dispatch::dispatch::{Dispatched, Frontend, Patience, Served};
 use agent_dispatch::job::{Admission, CachePolicy, OpenRequest, Places, Proposal, RequestTexts, State};
 use agent_dispatch::model::agent::{AuditContent, ProfileInForce};
 use agent_dispatch::model::request::RawRequest;
-use agent_dispatch::model::{Caller, Digest, FailureClass, JobId, OnDisconnect, SessionId, SpendLimit};
+use agent_dispatch::model::{
+    Caller, Digest, FailureClass, JobId, OnDisconnect, Portion, SessionId, SpendLimit,
+};
 use futures_util::future::join_all;
 
 use crate::scene::{
@@ -283,7 +285,7 @@ fn a_request_that_is_sent_again_is_decided_the_same() {
         let [first, second] = [JobId::generate(), JobId::generate()];
         let open = async |job| match frontend
             .client
-            .ask(&Request::Open(Box::new(open_request(&scene, job))))
+            .ask(&Request::Open(Box::new(open_request(&scene, job)), Portion::WHOLE))
             .await
         {
             Ok(Reply::Admission(admission)) => admission,

@@ -77,6 +77,31 @@ fn every_command_of_the_readme_prints_what_it_says() {
 }
 
 #[test]
+fn each_of_the_four_questions_is_answered_by_the_command_beside_it() {
+    let (_, rows) = README.split_once("| question | command |\n| --- | --- |\n").expect("there is a table");
+    let rows: Vec<(&str, &str)> = rows
+        .lines()
+        .map_while(|row| row.strip_prefix("| ")?.strip_suffix("` |")?.split_once(" | `agent-dispatch "))
+        .collect();
+    let world = World::with_worker();
+    world.script("tool Bash make; cost 0.25; say so");
+    let done = world.run(&["dispatch", "worker", "make it", "--caller", "nightly", "--json"]).ok().json();
+    let answers = [
+        ("Who asked what of which agent?", &["nightly", "worker", "make it"][..]),
+        ("What did it do?", &["Bash", "make"]),
+        ("What did it cost?", &["worker", "$0.25"]),
+        ("Is this log complete?", &["audit trail   whole"]),
+    ];
+    assert_eq!(rows.len(), answers.len(), "{rows:?}");
+    for ((question, command), (asked, wanted)) in rows.iter().zip(answers) {
+        assert_eq!(*question, asked);
+        let command = command.replace("ID", done["job_id"].as_str().unwrap());
+        let told = world.run(&command.split(' ').collect::<Vec<_>>()).ok().stdout;
+        assert!(wanted.iter().all(|part| told.contains(part)), "{command}: {told}");
+    }
+}
+
+#[test]
 fn every_call_of_the_readme_is_answered() {
     let home = Home::new();
     let claude = env!("CARGO_BIN_EXE_fake-claude");

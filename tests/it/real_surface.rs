@@ -9,7 +9,7 @@ use crate::real::{finish, script};
 use crate::real_dispatch::{Setting, bash, call};
 
 /// What the tools answered to the session that asked, step by step: the first is the answer to the first call.
-fn answers(setting: &Setting) -> Vec<Value> {
+pub(crate) fn answers(setting: &Setting) -> Vec<Value> {
     let calls = setting.real.api_calls();
     let asking = calls
         .iter()

@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use crate::world::World;
 
 mod asking;
+mod changed;
+mod denied;
+mod foreign;
 mod repository;
 mod secrets;
 

@@ -2,6 +2,7 @@
 //! browser, on a desk and on a phone, in light and in dark.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -72,6 +73,18 @@ fn what_was_dispatched_is_told_and_the_file_is_its_owners() {
             .count(),
         0
     );
+}
+
+#[test]
+fn a_trail_of_which_something_is_known_to_be_missing_is_not_called_whole() {
+    let world = World::with_worker();
+    world.run(&["dispatch", "worker", "look"]).ok();
+    // The file outside the store remembers a record that the store does not have.
+    let heads = world.home().join(".local/state/agent-dispatch/audit-heads.log");
+    let mut heads = fs::OpenOptions::new().append(true).open(heads).unwrap();
+    writeln!(heads, "4 {} 2026-11-21T10:15:00.000Z", "ab".repeat(32)).unwrap();
+    let told = words(&page(&world, &["--verify"]));
+    assert!(told.contains("Audit trail ✗ Incomplete record 4 and what followed it are lost"), "{told}");
 }
 
 #[test]

@@ -312,7 +312,7 @@ pub(crate) async fn start(frontend: &Frontend, request: &DispatchRequest) -> Job
 /// Returns what a dispatch was refused for.
 pub(crate) async fn refusal(frontend: &Frontend, request: &DispatchRequest) -> agent_dispatch::plan::Refusal {
     match dispatch(frontend, request).await {
-        Err(DispatchError::Refused(refusal)) => refusal,
+        Err(DispatchError::Refused { refusal, .. }) => refusal,
         other => panic!("it was to be refused: {other:?}"),
     }
 }
@@ -326,6 +326,7 @@ pub(crate) async fn end_of(frontend: &Frontend, job: JobId) -> JobView {
         attach: false,
         detach_at_timeout: false,
         inside: None,
+        answer: None,
     };
     let (mut views, end) = frontend.wait(&wait, &mut |_, _| {}, pending()).await.unwrap();
     assert_eq!(end, WaitEnd::Ended, "{views:?}");
@@ -364,10 +365,7 @@ pub(crate) async fn codes(frontend: &Frontend, job: JobId) -> Vec<&'static str> 
 
 /// Checks the whole audit trail.
 pub(crate) async fn verify(frontend: &Frontend) -> VerifyReport {
-    match frontend.client.ask(&Request::Verify).await.unwrap() {
-        Reply::Verified(report) => report,
-        other => panic!("{other:?}"),
-    }
+    frontend.check(None, &mut |_, _| ()).await.unwrap()
 }
 
 /// Checks that the audit trail is whole, and returns how many records it has.

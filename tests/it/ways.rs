@@ -170,6 +170,7 @@ fn whoever_waits_inside_a_job_is_not_joined_by_what_he_waits_for() {
             attach: false,
             detach_at_timeout: false,
             inside: Some(left),
+            answer: None,
         };
         let (give_up, given_up) = oneshot::channel::<()>();
         let mut step = |_, _: &_| {};

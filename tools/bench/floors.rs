@@ -12,12 +12,22 @@ use crate::room::Room;
 
 /// Starts a program and waits for its end.
 pub(crate) fn process(room: &Room, program: &Path, arguments: &[&str]) -> io::Result<Duration> {
+    question(room, program, arguments, &[0])
+}
+
+/// Starts a program and waits for its end, which may be one of these.
+pub(crate) fn question(
+    room: &Room,
+    program: &Path,
+    arguments: &[&str],
+    codes: &[i32],
+) -> io::Result<Duration> {
     let mut command = room.command(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null());
     let started = Instant::now();
     let status = command.status()?;
     let took = started.elapsed();
-    if status.success() {
+    if status.code().is_some_and(|code| codes.contains(&code)) {
         Ok(took)
     } else {
         Err(io::Error::other(format!("{}: {status}", program.display())))

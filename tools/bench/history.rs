@@ -58,7 +58,7 @@ pub(crate) fn with_store(
 fn one_job(txn: &mut Txn<'_>, number: usize) -> Result<(), Fault> {
     let request = request(number);
     let (job, session) = (request.job, SessionId::generate());
-    match admit::admit(txn, &request, &|_, _| false)? {
+    match admit::admit(txn, &request, &admit::Around::ALONE)? {
         Admission::Opened => {}
         other => return Err(Fault::Conflict(format!("{other:?}"))),
     }

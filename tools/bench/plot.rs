@@ -11,6 +11,9 @@ use agent_dispatch::model::{Caller, Digest, JobId, Timestamp, ToolUse, Usage};
 const SPAN_MS: u64 = 90 * DAY_MS;
 const DAY_MS: u64 = 86_400_000;
 
+/// Runs whose answers are given again.
+const ANSWERS: usize = 1000;
+
 const AGENTS: [&str; 12] = [
     "agent0", "agent1", "agent2", "agent3", "agent4", "infra", "web", "api", "docs", "billing", "mobile",
     "data",
@@ -59,6 +62,8 @@ pub(crate) struct Plot {
     begin: u64,
     /// What is to be told next.
     next: VecDeque<Record>,
+    /// The last runs that ended well: their answers are given again.
+    answers: VecDeque<String>,
     /// Jobs that ended since the last clean-up.
     ended: u64,
     day: u64,
@@ -68,7 +73,16 @@ impl Plot {
     /// Returns a story of so many records that ends at `now`.
     pub(crate) fn new(seed: u64, records: u64, now: Timestamp) -> Self {
         let begin = now.as_millis().saturating_sub(SPAN_MS);
-        Self { random: Random(seed), told: 0, records, begin, next: VecDeque::new(), ended: 0, day: 0 }
+        Self {
+            random: Random(seed),
+            told: 0,
+            records,
+            begin,
+            next: VecDeque::new(),
+            answers: VecDeque::new(),
+            ended: 0,
+            day: 0,
+        }
     }
 
     fn now(&self) -> Timestamp {
@@ -163,7 +177,8 @@ impl Plot {
             record.reason =
                 Some("budget: the day budget of all agents is used up: 25.00 of 25.00 USD".to_owned());
         } else {
-            record.answered_by = Some(self.id().to_string());
+            let one = self.random.below(self.answers.len().max(1) as u64);
+            record.answered_by = usize::try_from(one).ok().and_then(|at| self.answers.get(at)).cloned();
         }
         if code == Code::Hit {
             record.status = Some("done".to_owned());
@@ -223,6 +238,10 @@ impl Plot {
             _ => {
                 let mut over = step(Code::Finished, "done");
                 over.end = Some(self.end(None));
+                self.answers.extend(over.dispatch.clone());
+                if self.answers.len() > ANSWERS {
+                    self.answers.pop_front();
+                }
                 self.next.push_back(over);
             }
         }
@@ -258,12 +277,14 @@ impl Plot {
             },
             tools: used,
             denied_tools: denied,
+            denied_unknown: false,
             answer_digest: Some(Digest::of(&size.to_le_bytes()).to_string()),
             answer_bytes: size * 12,
             answer_mac: Some(format!("{size:032x}")),
             answer_preview: Some(
                 "They are backed up every night, and the last restore was tried in June.".to_owned(),
             ),
+            parsed_digest: None,
             calls_digest: Some(Digest::of(&size.to_be_bytes()).to_string()),
             changes: None,
             recovered: false,

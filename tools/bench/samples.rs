@@ -12,11 +12,6 @@ impl Samples {
         self.0.push(took);
     }
 
-    /// Returns whether nothing was measured.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Returns the value that half of them do not exceed.
     pub(crate) fn median(&self) -> Duration {
         self.quantile(50)

@@ -31,6 +31,13 @@ pub(crate) struct Player {
     code: u8,
 }
 
+/// When a denial is told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    AtOnce,
+    InTheEnd,
+}
+
 /// Whether the script goes on.
 enum Then {
     GoOn,
@@ -95,7 +102,8 @@ impl Player {
                 let output = format!("{name} done");
                 self.tool(name, input, |voice, id, _| voice.tool_result(id, &output, false))?;
             }
-            Step::Deny(name) => self.deny(name)?,
+            Step::Deny(name) => self.deny(name, Telling::InTheEnd)?,
+            Step::DenyAloud(name) => self.deny(name, Telling::AtOnce)?,
             Step::Lines(count) => self.say(|voice| voice.lines(*count))?,
             Step::HugeLine(bytes) => {
                 let content = flood(*bytes);
@@ -227,8 +235,11 @@ impl Player {
         })
     }
 
-    fn deny(&mut self, name: &str) -> Result<(), String> {
+    fn deny(&mut self, name: &str, telling: Telling) -> Result<(), String> {
         self.tool(name, "", |voice, id, input| {
+            if telling == Telling::AtOnce {
+                voice.permission_denied(name, id)?;
+            }
             voice.tool_result(id, &format!("{name} was blocked: permission is not granted"), true)?;
             voice.denials.push(json!({"tool_name": name, "tool_use_id": id, "tool_input": input}));
             Ok(())
@@ -339,11 +350,12 @@ fn garbage(voice: &mut Voice) -> io::Result<()> {
 fn flood(bytes: usize) -> String {
     use std::fmt::Write as _;
 
+    let filling = "-".repeat(56);
     let mut text = String::with_capacity(bytes + 64);
     let mut count = 0_u64;
     while text.len() < bytes {
         // Writing to a String does not fail.
-        _ = write!(text, "{count:08x}{:-<56}", "").is_ok();
+        _ = write!(text, "{count:08x}{filling}").is_ok();
         count += 1;
     }
     text.truncate(bytes);

@@ -29,6 +29,8 @@ pub(crate) enum Step {
     Tool { name: String, input: String },
     /// `deny NAME`: a call that is not permitted.
     Deny(String),
+    /// `deny-aloud NAME`: the same, told at once in a line of its own, as recent versions do.
+    DenyAloud(String),
     /// `lines N`: that many assistant lines.
     Lines(usize),
     /// `huge-line BYTES`: one line of that size.
@@ -171,6 +173,7 @@ impl Step {
                 Self::Tool { name: name.to_owned(), input: input.to_owned() }
             }
             "deny" => Self::Deny(rest.to_owned()),
+            "deny-aloud" => Self::DenyAloud(rest.to_owned()),
             "lines" => Self::Lines(number()?),
             "huge-line" => Self::HugeLine(number()?),
             "garbage" => Self::Garbage,

@@ -161,6 +161,15 @@ impl Voice {
         self.line(&line)
     }
 
+    pub(crate) fn permission_denied(&mut self, name: &str, id: &str) -> io::Result<()> {
+        let line = json!({
+            "type": "system", "subtype": "permission_denied", "tool_name": name, "tool_use_id": id,
+            "decision_reason_type": "mode", "message": format!("{name} was blocked: permission is not granted"),
+            "session_id": self.session, "uuid": self.uuid(),
+        });
+        self.line(&line)
+    }
+
     pub(crate) fn rate_limit(&mut self, resets_at: u64) -> io::Result<()> {
         let line = json!({
             "type": "rate_limit_event",

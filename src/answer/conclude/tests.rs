@@ -100,7 +100,8 @@ fn a_run_stopped_before_it_said_anything_has_nothing_to_keep_or_to_go_on_with() 
 #[test]
 fn an_answer_beats_the_stop_that_came_after_it_and_so_does_an_error_of_its_own() {
     let (result, answer) = conclude(Expects::Text, &[answered("whole")], &stopped(StopReason::TimedOut));
-    assert_eq!((result.success, result.partial, answer.text.as_str()), (true, false, "whole"));
+    assert_eq!((result.success, result.partial, answer.text.as_str()), (true, true, "whole"));
+    assert!(!result.cacheable(), "it is served to those who have more patience");
     assert_eq!(
         result.hint.as_deref(),
         Some("it answered while it was being stopped because its time was over")
@@ -229,9 +230,10 @@ fn json_is_found_in_the_answer_or_its_absence_is_told() {
     let (result, answer) =
         conclude(Expects::Json, &[answered("```json\n{\"a\": 1}\n```\nSTATUS: done")], &ended());
     assert_eq!((result.success, result.hint, answer.parsed.as_deref()), (true, None, Some("{\"a\": 1}")));
+    assert!(!result.partial);
     assert_eq!(answer.text, "```json\n{\"a\": 1}\n```");
     let (result, answer) = conclude(Expects::Json, &[answered("no")], &ended());
-    assert_eq!((result.success, answer.parsed), (true, None));
+    assert_eq!((result.success, result.partial, answer.parsed), (true, true, None));
     assert_eq!(result.hint.as_deref(), Some("the answer is not the one JSON value that was asked for"));
     let (_, answer) = conclude(Expects::Text, &[answered("{}")], &ended());
     assert_eq!(answer.parsed, None, "nobody asked for it");

@@ -1,6 +1,7 @@
 //! The real output of the CLI, in whole and in pieces, and everything that could come instead.
 
 use proptest::prelude::*;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::answer::Progress;
@@ -181,6 +182,45 @@ fn a_call_that_was_not_permitted_is_told_apart_from_one_that_failed() {
     let told: Vec<_> = calls.iter().map(|call| (call.name.as_str(), call.input.as_str(), call.end)).collect();
     assert_eq!(told, [("Bash", "touch x", CallEnd::Denied)]);
     assert_eq!(end(stream).0.denied_tools, ["Bash"]);
+}
+
+#[test]
+fn what_a_recent_version_denied_is_known_before_the_result_line_and_of_an_older_one_it_is_not() {
+    let line = |line: Value| format!("{line}\n");
+    let call = |name: &str, id: &str| {
+        let content = json!([{"type": "tool_use", "id": id, "name": name, "input": {}}]);
+        line(json!({"type": "assistant", "message": {"id": id, "content": content}}))
+    };
+    let failed = |id: &str| {
+        let content = json!([{"type": "tool_result", "tool_use_id": id, "is_error": true, "content": "no"}]);
+        line(json!({"type": "user", "message": {"role": "user", "content": content}}))
+    };
+    let told = |name: &str, id: &str| {
+        line(json!({"type": "system", "subtype": "permission_denied", "tool_name": name, "tool_use_id": id}))
+    };
+    let calls = [call("Write", "1"), failed("1"), call("Bash", "2"), failed("2")];
+    let [write, denied, bash, wrong] = calls;
+    let rows = [
+        (format!("{write}{}{denied}{bash}{wrong}", told("Write", "1")), vec!["Write"], false),
+        (format!("{write}{denied}{bash}{wrong}"), vec![], true),
+        (format!("{write}{bash}"), vec![], false),
+        (
+            format!("{bash}{wrong}{}", line(json!({"type": "result", "permission_denials": []}))),
+            vec![],
+            false,
+        ),
+    ];
+    for (output, names, unknown) in rows {
+        let stream = replay(Expects::Text, None, output.as_bytes());
+        let ends: Vec<_> = stream.calls().iter().map(|call| call.end).collect();
+        assert_eq!(ends.contains(&CallEnd::Denied), !names.is_empty(), "{output}");
+        let (result, _) = end(stream);
+        assert_eq!(
+            (result.denied_tools, result.denied_unknown),
+            (names.iter().map(ToString::to_string).collect(), unknown),
+            "{output}"
+        );
+    }
 }
 
 #[test]

@@ -18,7 +18,10 @@ fn a_result_counts_for_the_call_with_its_id() {
     timeline.called(&call("c", "Bash"), 1000);
     timeline.called(&call("d", "Bash"), 1000);
     timeline.returned("d", false, 900);
-    let ends = timeline.calls(&BTreeSet::from(["c"])).into_iter().map(|call| (call.duration_ms, call.end));
+    let ends = timeline
+        .calls(&BTreeSet::from(["c".to_owned()]))
+        .into_iter()
+        .map(|call| (call.duration_ms, call.end));
     let want = [
         (Some(300), CallEnd::Failed),
         (Some(10), CallEnd::Done),

@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use crate::audit::chain::Link;
+use crate::audit::redact::is_hidden;
 
 /// The columns: a name, and where the record's JSON has the value.
-const COLUMNS: [(&str, &str); 40] = [
+const COLUMNS: [(&str, &str); 41] = [
     ("time", "/time"),
     ("event", "/event"),
     ("dispatch", "/dispatch"),
@@ -38,6 +39,7 @@ const COLUMNS: [(&str, &str); 40] = [
     ("tokens_cache_creation", "/end/tokens/cache_creation"),
     ("tools", "/end/tools"),
     ("denied_tools", "/end/denied_tools"),
+    ("denied_unknown", "/end/denied_unknown"),
     ("answer_bytes", "/end/answer_bytes"),
     ("answer_digest", "/end/answer_digest"),
     ("request_digest", "/request_digest"),
@@ -85,9 +87,10 @@ pub fn row(cells: impl Iterator<Item = String>) -> String {
 }
 
 /// Returns a text as a cell of RFC 4180. What a spreadsheet would compute gets an apostrophe in front, which makes it a text;
-/// control characters other than line breaks become spaces, as a table may be looked at on a terminal.
+/// control characters other than line breaks, and marks that reorder or hide text, become spaces, as a table may be looked at on
+/// a terminal.
 fn cell(text: &str) -> String {
-    let text = text.replace(|c: char| c.is_control() && c != '\n', " ");
+    let text = text.replace(|c: char| is_hidden(c) && c != '\n', " ");
     let text = if text.starts_with(['=', '+', '-', '@']) { format!("'{text}") } else { text };
     if text.contains(['"', ',', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }

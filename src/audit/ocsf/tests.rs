@@ -18,6 +18,7 @@ fn every_event_has_what_the_class_requires() {
         ("cancelled", 3, "cancelled", 1),
         ("interrupted", 3, "Failure", 2),
         ("config_changed", 3, "Success", 1),
+        ("config_refused", 3, "Failure", 2),
         ("cache_cleared", 4, "Success", 1),
         ("gc", 4, "Success", 1),
         ("gap", 99, "Failure", 4),
@@ -74,6 +75,47 @@ fn a_run_is_told_with_its_agent_its_model_and_its_tokens() {
     assert_eq!((&left["git_head"], &left["end"]), (&json!("abc"), &json!({"cost_usd": 0.5})));
     assert_eq!(left["caller"], json!({"depth": 0}));
     assert!(left.get("agent").is_none() && left["hash"].as_str().unwrap().len() == 64, "{left}");
+}
+
+#[test]
+fn a_record_names_its_trace_and_the_end_of_a_run_its_span() {
+    let (run, asked) = (
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-b7ad6b7169203331-01",
+    );
+    let elsewhere = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let time = "2026-11-21T10:15:00.000Z";
+    let span = |parent: Option<&str>| {
+        let mut span = json!({"uid": "00f067aa0ba902b7", "start_time": 1_795_256_098_500_u64, "end_time": 1_795_256_100_000_u64});
+        if let Some(parent) = parent {
+            span["parent_uid"] = json!(parent);
+        }
+        json!({"uid": "4bf92f3577b34da6a3ce929d0e0e4736", "span": span})
+    };
+    let rows = [
+        (
+            json!({"time": time, "trace": run, "caller": {"traceparent": asked}, "end": {"duration_ms": 1500}}),
+            span(Some("b7ad6b7169203331")),
+        ),
+        (
+            json!({"time": time, "trace": run, "caller": {"traceparent": elsewhere}, "end": {"duration_ms": 1500}}),
+            span(None),
+        ),
+        (json!({"time": time, "trace": run}), json!({"uid": "4bf92f3577b34da6a3ce929d0e0e4736"})),
+        (
+            json!({"time": time, "caller": {"traceparent": asked}}),
+            json!({"uid": "4bf92f3577b34da6a3ce929d0e0e4736"}),
+        ),
+    ];
+    for (body, wanted) in rows {
+        let event = mapped(&body);
+        assert_eq!(event["trace"], wanted, "{body}");
+        assert_eq!(event["metadata"]["profiles"], json!(["ai_operation", "trace"]), "{body}");
+        // Its flags have no place of their own.
+        assert_eq!(event["unmapped"].get("trace"), body.get("trace"), "{body}");
+    }
+    let event = mapped(&json!({"time": time, "trace": "damaged"}));
+    assert_eq!((event.get("trace"), &event["metadata"]["profiles"]), (None, &json!(["ai_operation"])));
 }
 
 #[test]

@@ -47,7 +47,8 @@ fn skip_escape(rest: &mut std::str::Chars<'_>) {
     }
 }
 
-fn is_hidden(char: char) -> bool {
+/// Returns whether a character controls a terminal, reorders text or is not to be seen.
+pub fn is_hidden(char: char) -> bool {
     char.is_control()
         || matches!(char,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'

@@ -112,6 +112,11 @@ fn a_text_is_cut_behind_a_secret_and_never_inside_of_one() {
     assert_eq!(unsplit_end(&text, 30), format!("{secret} and then some more"));
     assert_eq!(unsplit_end(&text, 4), "more");
     assert_eq!(first_words(&text, 10, &key()), "use [redac…");
+    // What colours a secret does not hide it, nor does what cannot be seen.
+    for inside in [format!("\u{1b}[31m{secret}\u{1b}[0m"), secret.replace("hp_", "h\u{200b}p_")] {
+        let told = format!("see {} here", mark("github-token", &secret));
+        assert_eq!(first_words(&format!("see {inside} here"), 100, &key()), told);
+    }
     assert_eq!(
         first_words(&format!("{}{secret}", "x ".repeat(50)), 20, &key()),
         format!("{}…", "x ".repeat(10))

@@ -1,15 +1,14 @@
-//! The counting: one record after the other, the newest first.
+//! The counting: one record after the other, in whatever order.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
-
 use crate::audit::Code;
+use crate::audit::line::{COST_USD_MAX, Line};
 use crate::audit::report::{
     BIN_ENDS_MS, Detail, Durations, Failure, Found, Overview, Period, Ranked, Row, Sums, Who, columns, trees,
 };
-use crate::audit::stats::{COST_USD_MAX, DURATION_MS_MAX, failure_class, percentile};
+use crate::audit::stats::percentile;
 use crate::model::{JobId, Timestamp};
 
 /// Most agents and callers that are named; the others are added up.
@@ -25,49 +24,6 @@ pub(super) const FAILED_MAX: usize = 25;
 /// Most answers given again whose price is looked up outside of the period.
 const PRICES_MAX: usize = 20_000;
 
-/// What a record says that counts. Everything else in it is passed over.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Line {
-    /// When.
-    pub time: Timestamp,
-    event: Code,
-    #[serde(default)]
-    dispatch: Option<JobId>,
-    #[serde(default)]
-    answered_by: Option<JobId>,
-    #[serde(default)]
-    root: Option<JobId>,
-    #[serde(default)]
-    agent: Option<String>,
-    #[serde(default)]
-    caller: Option<LineCaller>,
-    #[serde(default)]
-    reason: Option<String>,
-    #[serde(default)]
-    end: Option<LineEnd>,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-struct LineCaller {
-    #[serde(default)]
-    client: String,
-    #[serde(default)]
-    declared: Option<String>,
-    #[serde(default)]
-    directory: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-struct LineEnd {
-    success: bool,
-    #[serde(default)]
-    error_type: Option<String>,
-    #[serde(default)]
-    cost_usd: Option<f64>,
-    #[serde(default)]
-    duration_ms: u64,
-}
-
 /// A run that ended.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Run {
@@ -76,7 +32,7 @@ pub(super) struct Run {
     pub(super) cost_usd: f64,
 }
 
-/// Counts. Give it the newest record first.
+/// Counts.
 #[derive(Debug)]
 pub struct Counter {
     period: Period,
@@ -89,7 +45,7 @@ pub struct Counter {
     runs: Vec<Run>,
     again: Vec<JobId>,
     slowest: BTreeSet<(u32, JobId)>,
-    failed: Vec<JobId>,
+    failed: BTreeSet<(Timestamp, JobId)>,
 }
 
 #[derive(Debug, Default)]
@@ -119,58 +75,81 @@ impl Counter {
             runs: Vec::new(),
             again: Vec::new(),
             slowest: BTreeSet::new(),
-            failed: Vec::new(),
+            failed: BTreeSet::new(),
         }
     }
 
     /// Counts what a record tells of, if it is of the period.
-    pub fn count(&mut self, line: &Line) {
+    pub fn count(&mut self, line: &Line<'_>) {
         let period = &self.period;
         let outside = period.since.is_some_and(|since| line.time < since)
             || period.until.is_some_and(|until| line.time >= until)
-            || period.agent.is_some() && period.agent != line.agent;
+            || period.agent.is_some() && period.agent.as_deref() != line.agent();
         let Some(one) = Sums::of(line).filter(|_| !outside) else { return };
         let (first, last) = self.range.unwrap_or((line.time, line.time));
         self.range = Some((first.min(line.time), last.max(line.time)));
-        let millis = line.millis();
+        let millis = line.millis().and_then(|millis| u32::try_from(millis).ok());
         self.total.add(one, millis);
         self.quarters.entry(columns::quarter(line.time)).or_default().add(one);
-        if let Some(agent) = &line.agent {
-            self.agents.of(agent.clone()).add(one, millis);
+        if let Some(agent) = line.agent() {
+            self.agents.of(agent.to_owned()).add(one, millis);
         }
-        if let Some(caller) = &line.caller {
-            self.callers.of(Who::from(caller)).add(one, millis);
+        if let Some((name, directory)) = line.caller() {
+            let who = Who { name: name.to_owned(), directory: directory.map(str::to_owned) };
+            self.callers.of(who).add(one, millis);
         }
         if one.failed > 0 {
             self.add_failure(line, one.cost_usd);
         }
         if one.cached + one.joined > 0 {
-            self.again.extend(line.answered_by);
+            self.again.extend(line.answered_by());
         }
-        let (Some(id), Some(_)) = (line.dispatch, &line.end) else { return };
+        let (Some(id), Some(_)) = (line.dispatch(), &line.end) else { return };
         if one.ended() > 0 {
             // What others did inside it, or around it, is not asked for with one agent.
-            let root = line.root.filter(|_| self.period.agent.is_none()).unwrap_or(id);
+            let root = line.root().filter(|_| self.period.agent.is_none()).unwrap_or(id);
             self.runs.push(Run { root, id, cost_usd: one.cost_usd });
             self.slowest.extend(millis.map(|millis| (millis, id)));
-            if self.slowest.len() > SLOWEST_MAX {
-                self.slowest.pop_first();
-            }
+            keep_last(&mut self.slowest, SLOWEST_MAX);
         }
     }
 
-    fn add_failure(&mut self, line: &Line, cost_usd: f64) {
-        let class = line.end.as_ref().and_then(|end| end.error_type.as_deref());
-        let class = failure_class(line.event, false, class, line.reason.as_deref()).unwrap_or("unknown");
+    /// Returns what both have counted.
+    #[must_use]
+    pub fn with(mut self, other: Self) -> Self {
+        let ranges = self.range.into_iter().chain(other.range);
+        self.range = ranges.reduce(|(first, last), (begin, end)| (first.min(begin), last.max(end)));
+        self.total.add_all(other.total);
+        for (quarter, sums) in other.quarters {
+            self.quarters.entry(quarter).or_default().add(sums);
+        }
+        self.agents.add_all(other.agents);
+        self.callers.add_all(other.callers);
+        for (class, (count, cost_usd)) in other.failures {
+            self.add_failures(class, count, cost_usd);
+        }
+        self.runs.extend(other.runs);
+        self.again.extend(other.again);
+        self.slowest.extend(other.slowest);
+        keep_last(&mut self.slowest, SLOWEST_MAX);
+        self.failed.extend(other.failed);
+        keep_last(&mut self.failed, FAILED_MAX);
+        self
+    }
+
+    fn add_failure(&mut self, line: &Line<'_>, cost_usd: f64) {
         // A class is one of our own words, unless the record is none of ours.
-        let class: String = class.chars().take(40).collect();
+        let class = line.failure().unwrap_or("unknown").chars().take(40).collect();
+        self.add_failures(class, 1, cost_usd);
+        self.failed.extend(line.dispatch().map(|id| (line.time, id)));
+        keep_last(&mut self.failed, FAILED_MAX);
+    }
+
+    fn add_failures(&mut self, class: String, more: u64, cost_usd: f64) {
         if self.failures.len() < NAMES_KEPT || self.failures.contains_key(&class) {
             let (count, cost) = self.failures.entry(class).or_default();
-            *count += 1;
+            *count += more;
             *cost += cost_usd;
-        }
-        if self.failed.len() < FAILED_MAX {
-            self.failed.extend(line.dispatch);
         }
     }
 
@@ -184,8 +163,9 @@ impl Counter {
         let (saved_usd, unpriced) = self.saved(price);
         let trees = trees::costliest(&mut self.runs, look_up);
         let slowest: Vec<JobId> = self.slowest.iter().rev().map(|(_, id)| *id).collect();
+        let failed: Vec<JobId> = self.failed.iter().rev().map(|(_, id)| *id).collect();
         let roots = trees.iter().filter_map(|tree| tree.nodes.first()).map(|node| node.id);
-        let listed: BTreeSet<JobId> = slowest.iter().chain(&self.failed).copied().chain(roots).collect();
+        let listed: BTreeSet<JobId> = slowest.iter().chain(&failed).copied().chain(roots).collect();
         let details = listed.into_iter().filter_map(|id| Detail::of(id, look_up(id)?)).collect();
         let (step, columns) = columns::of(&self.quarters, self.range, &self.period);
         let mut failures: Vec<Failure> = self
@@ -207,7 +187,7 @@ impl Counter {
             failures,
             trees,
             slowest,
-            failed: self.failed,
+            failed,
             details,
         }
     }
@@ -236,29 +216,19 @@ impl Counter {
     }
 }
 
-impl Line {
-    fn millis(&self) -> Option<u32> {
-        let ended = !matches!(self.event, Code::Hit | Code::Joined);
-        let millis = self.end.as_ref().filter(|_| ended)?.duration_ms;
-        u32::try_from(millis).ok().filter(|_| millis < DURATION_MS_MAX)
-    }
-}
-
 impl Sums {
     /// Returns the numbers of the one dispatch that a record tells the end of.
-    fn of(line: &Line) -> Option<Self> {
+    fn of(line: &Line<'_>) -> Option<Self> {
         let mut one = Self::default();
         match line.event {
             Code::Hit => one.cached = 1,
             Code::Joined => one.joined = 1,
-            // What was stopped is no success, whatever its run still said.
-            Code::Finished if line.end.as_ref().is_some_and(|end| end.success) => one.ok = 1,
-            Code::Finished | Code::Refused | Code::Cancelled | Code::Interrupted => one.failed = 1,
+            Code::Finished | Code::Refused | Code::Cancelled | Code::Interrupted => {
+                let failed = line.failure().is_some();
+                (one.ok, one.failed) = (u64::from(!failed), u64::from(failed));
+                one.cost_usd = line.cost_usd().unwrap_or(0.0);
+            }
             _ => return None,
-        }
-        if one.ended() > 0 {
-            let cost = line.end.as_ref().and_then(|end| end.cost_usd);
-            one.cost_usd = cost.filter(|cost| is_sum(*cost)).unwrap_or(0.0);
         }
         Some(one)
     }
@@ -281,6 +251,11 @@ impl Tally {
     fn add(&mut self, one: Sums, millis: Option<u32>) {
         self.sums.add(one);
         self.durations.extend(millis);
+    }
+
+    fn add_all(&mut self, mut other: Self) {
+        self.sums.add(other.sums);
+        self.durations.append(&mut other.durations);
     }
 
     fn row(mut self) -> Row {
@@ -315,6 +290,13 @@ impl<T: Ord> Tallies<T> {
         self.named.entry(name).or_default()
     }
 
+    fn add_all(&mut self, other: Self) {
+        for (name, tally) in other.named {
+            self.of(name).add_all(tally);
+        }
+        self.others.add_all(other.others);
+    }
+
     fn rank(self) -> Ranked<T> {
         let mut all: Vec<(T, Tally)> = self.named.into_iter().collect();
         let key = |tally: &Tally| (tally.sums.cost_usd, tally.sums.all());
@@ -333,18 +315,17 @@ impl<T: Ord> Tallies<T> {
     }
 }
 
-impl From<&LineCaller> for Who {
-    fn from(caller: &LineCaller) -> Self {
-        let client = caller.client.split_whitespace().next().unwrap_or_default();
-        let name = caller.declared.clone().unwrap_or_else(|| client.to_owned());
-        Self { name, directory: caller.directory.clone() }
-    }
-}
-
 impl Detail {
     fn of(id: JobId, found: Found) -> Option<Self> {
         let record = serde_json::to_string(&found.record).ok()?;
         Some(Self { id, asked: found.asked, record, hint: found.hint })
+    }
+}
+
+/// Leaves only the greatest of a set.
+fn keep_last<T: Ord>(set: &mut BTreeSet<T>, most: usize) {
+    while set.len() > most {
+        set.pop_first();
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::counting::{FAILED_MAX, NAMES_KEPT, NAMES_SHOWN, SLOWEST_MAX};
 use super::*;
 use crate::audit::Code;
+use crate::audit::line::Line;
 use crate::model::Caller;
 
 const HOUR_MS: u64 = 3_600_000;
@@ -42,11 +43,17 @@ fn again(code: Code, number: u8, of: u8, hour: u64) -> Record {
 }
 
 /// Returns what is counted of records, given oldest first; parents are looked up among them.
-fn counted(records: &[Record], period: Period) -> Overview {
-    let mut counter = Counter::new(period);
-    for record in records.iter().rev() {
-        counter.count(&serde_json::from_value(serde_json::to_value(record).unwrap()).unwrap());
-    }
+fn counted(records: &[Record], period: &Period) -> Overview {
+    // In two parts, as a long trail is.
+    let part = |records: &[Record]| {
+        let mut counter = Counter::new(period.clone());
+        for record in records {
+            Line::read(&serde_json::to_vec(record).unwrap()).iter().for_each(|line| counter.count(line));
+        }
+        counter
+    };
+    let (earlier, later) = records.split_at(records.len() / 2);
+    let counter = part(earlier).with(part(later));
     let mut look_up = |id: JobId| {
         let found = records.iter().find(|record| record.dispatch == Some(id.to_string()))?;
         Some(Found { record: found.clone(), asked: found.time, hint: None })
@@ -55,7 +62,7 @@ fn counted(records: &[Record], period: Period) -> Overview {
 }
 
 fn all(records: &[Record]) -> Overview {
-    counted(records, Period::default())
+    counted(records, &Period::default())
 }
 
 #[test]
@@ -109,9 +116,9 @@ fn every_end_is_counted_once_and_sums_agree_however_they_are_grouped() {
 fn a_period_takes_its_first_instant_and_not_its_last() {
     let records: Vec<Record> = (1..=5).map(|number| ended(number, number, number.into(), 1.0, 5)).collect();
     let period = Period { since: Some(at(2)), until: Some(at(4)), agent: None };
-    assert_eq!(counted(&records, period).total.ok, 2);
+    assert_eq!(counted(&records, &period).total.ok, 2);
     let of_agent = Period { agent: Some("agent0".to_owned()), ..Period::default() };
-    assert_eq!(counted(&records, of_agent).total.ok, 1);
+    assert_eq!(counted(&records, &of_agent).total.ok, 1);
 }
 
 #[test]
@@ -135,7 +142,7 @@ fn columns_are_without_a_gap_and_never_many() {
     }
     // Day by day to the end that was asked for, weeks from Monday to Monday.
     let period = Period { since: Some(at(0)), until: Some(at(24 * 7)), agent: None };
-    let overview = counted(&[ended(1, 1, 30, 1.0, 5)], period);
+    let overview = counted(&[ended(1, 1, 30, 1.0, 5)], &period);
     assert!((7..=8).contains(&overview.columns.len()), "{:?}", overview.columns);
     let weeks = all(&[ended(1, 1, 0, 1.0, 5), ended(2, 2, 24 * 7 * 20, 1.0, 5)]);
     assert_eq!(weeks.columns.len(), 21);
@@ -161,7 +168,7 @@ fn a_tree_is_told_from_its_root_down_and_a_missing_parent_is_passed_over() {
     // With one agent, nothing is asked about what others did inside.
     let period = Period { agent: Some("agent1".to_owned()), ..Period::default() };
     assert_eq!(
-        counted(&records, period).trees.iter().map(told).collect::<Vec<_>>(),
+        counted(&records, &period).trees.iter().map(told).collect::<Vec<_>>(),
         [[(id(1), 0)], [(id(4), 0)]]
     );
     // Records that claim to be inside each other are no reason to go round in circles.
@@ -184,7 +191,7 @@ fn whatever_the_number_of_dispatches_little_comes_out() {
         .collect();
     let mut counter = Counter::new(Period::default());
     for record in records.iter().rev() {
-        counter.count(&serde_json::from_value(serde_json::to_value(record).unwrap()).unwrap());
+        counter.count(&Line::read(&serde_json::to_vec(record).unwrap()).unwrap());
     }
     let found = Found { record: records[0].clone(), asked: at(0), hint: None };
     let overview = counter.finish(&mut |_| Some(found.clone()), &mut |_| None);
@@ -206,7 +213,7 @@ fn what_a_record_should_not_say_does_no_harm() {
     ];
     let mut counter = Counter::new(Period::default());
     for record in wrong {
-        counter.count(&serde_json::from_value(record).unwrap());
+        counter.count(&Line::read(record.to_string().as_bytes()).unwrap());
     }
     let overview = counter.finish(&mut |_| None, &mut |_| Some(f64::NAN));
     assert_eq!((overview.total.failed, overview.total.cost_usd, overview.unpriced), (2, 0.0, 1));

@@ -90,7 +90,7 @@ pub(in crate::cli) struct FilterArguments {
     /// Of runs that used this tool, or were denied it
     #[arg(long)]
     pub(in crate::cli) tool: Vec<String>,
-    /// Of runs that were denied a tool
+    /// Of runs that are known to have been denied a tool
     #[arg(long)]
     pub(in crate::cli) denied: bool,
     /// Of answers from the cache
@@ -220,6 +220,7 @@ Events:
   cancelled         a job was stopped
   interrupted       a job's worker died, or never came; the conversation can be gone on with
   config_changed    agents, groups or settings were changed, with before and after
+  config_refused    a session asked for a change of them that it may not make; nothing was changed
   cache_cleared     the cache was emptied
   gc                old jobs were removed
   key_replaced      the audit key is another one: `audit hash` finds nothing from before

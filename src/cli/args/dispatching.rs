@@ -7,10 +7,10 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Args)]
 pub(in crate::cli) struct DispatchArguments {
     /// The agent
-    #[arg(required_unless_present = "parallel")]
+    #[arg(required_unless_present_any = ["parallel", "aggregate"])]
     pub(in crate::cli) agent: Option<String>,
     /// The task, complete in itself; `-` reads it from standard input
-    #[arg(required_unless_present = "parallel")]
+    #[arg(required_unless_present_any = ["parallel", "aggregate"])]
     pub(in crate::cli) task: Option<String>,
     /// Background: findings, file contents, constraints
     #[arg(long, allow_hyphen_values = true, default_value = "", hide_default_value = true)]
@@ -54,6 +54,7 @@ pub(in crate::cli) struct DispatchArguments {
     #[arg(
         long,
         value_name = "AGENT",
+        requires = "parallel",
         conflicts_with = "agent",
         default_value = "",
         hide_default_value = true

@@ -27,14 +27,26 @@ const NOTHING: u8 = 1;
 const BAD_CURSOR: u8 = 10;
 const CURSOR_GONE: u8 = 11;
 
+/// The code of what is wrong when nobody reads standard output any more.
+const READ_NO_FURTHER: &str = "read_no_further";
+
 /// What a shell says of a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
 /// The version of this program, as exports name it.
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Exports the trail.
+/// Exports the trail. A reader of standard output that has seen enough is no error, unless a cursor was to be moved: what
+/// it leaves out would never be exported.
 pub(in crate::cli) async fn export(frontend: &Frontend, asked: ExportArguments) -> Result<ExitCode, Report> {
+    let with_cursor = asked.cursor.is_some();
+    match carry_out(frontend, asked).await {
+        Err(report) if report.code == READ_NO_FURTHER && !with_cursor => Ok(ExitCode::SUCCESS),
+        exported => exported,
+    }
+}
+
+async fn carry_out(frontend: &Frontend, asked: ExportArguments) -> Result<ExitCode, Report> {
     #[cfg(feature = "otlp")]
     if let Some(endpoint) = &asked.otlp {
         return super::collector::send(frontend, &asked, endpoint).await;
@@ -268,12 +280,13 @@ fn new_file(path: &Path) -> io::Result<tempfile::NamedTempFile> {
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Report {
-    let what =
-        if path.as_os_str() == "-" { "standard output".to_owned() } else { format!("`{}`", path.display()) };
+    let standard = path.as_os_str() == "-";
+    let what = if standard { "standard output".to_owned() } else { format!("`{}`", path.display()) };
     let what = format!("{what} cannot be written: {}", with_causes(error));
+    let read_no_further = standard && error.kind() == io::ErrorKind::BrokenPipe;
     Report::new(
         Kind::Unavailable,
-        "output",
+        if read_no_further { READ_NO_FURTHER } else { "output" },
         what,
         "Nothing was exported, and no cursor was moved. Name another place: --out FILE",
     )

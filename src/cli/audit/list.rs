@@ -10,7 +10,7 @@ use crate::cli::args::{AuditArguments, Layout};
 use crate::cli::audit::output::{self, Printer};
 use crate::cli::audit::{filter, found};
 use crate::cli::progress;
-use crate::cli::render::{Screen, print_text};
+use crate::cli::render::{Screen, print_part, print_text};
 use crate::daemon::ClientError;
 use crate::daemon::protocol::{Reply, Request};
 use crate::dispatch::Frontend;
@@ -56,7 +56,7 @@ pub(super) async fn list(
     let looked = audit::search(frontend, filter, limit, |entries| {
         let rows = entries.iter().map(document);
         if streams {
-            return print_text(&printer.text(&rows.collect::<Vec<_>>())?).map(|()| true);
+            return print_part(&printer.text(&rows.collect::<Vec<_>>())?);
         }
         kept.extend(rows);
         Ok(true)
@@ -89,7 +89,7 @@ fn print_dispatches(
     Ok(found(anything))
 }
 
-/// Prints the newest records, and then every new one, until somebody ends the program. The place in the trail is all that
+/// Prints the newest records, and then every new one, until somebody ends the program or reads no further. The place in the trail is all that
 /// is remembered, so it does not matter which daemon answers; none is started to be followed.
 async fn follow(
     frontend: &Frontend,
@@ -112,13 +112,13 @@ async fn follow(
     let mut newest = audit::records(frontend, filter.clone(), limit).await?;
     newest.retain(|entry| entry.head.seq <= after);
     newest.reverse();
-    tell(&mut printer, &newest)?;
+    let mut read_on = tell(&mut printer, &newest)?;
     let filter = AuditFilter { limit: TAKEN, ..filter };
-    loop {
+    while read_on {
         let search = Search { filter: filter.clone(), from: Place::After(after), wait_ms: WAIT_MS };
         match frontend.client.ask_if_running(&Request::Search(Box::new(search))).await {
             Ok(Some(Reply::Page(page))) => {
-                tell(&mut printer, &page.entries)?;
+                read_on = tell(&mut printer, &page.entries)?;
                 after = match page.next {
                     Some(Place::After(seq) | Place::Before(seq)) => seq,
                     // A store that was set aside begins anew.
@@ -132,12 +132,14 @@ async fn follow(
         }
         tokio::time::sleep(PAUSE).await;
     }
+    Ok(())
 }
 
-fn tell(printer: &mut Printer, entries: &[AuditEntry]) -> Result<(), Report> {
+/// Prints records, and returns whether there still is somebody who reads them.
+fn tell(printer: &mut Printer, entries: &[AuditEntry]) -> Result<bool, Report> {
     if entries.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
     let rows: Vec<_> = entries.iter().map(document).collect();
-    print_text(&printer.text(&rows)?)
+    print_part(&printer.text(&rows)?)
 }

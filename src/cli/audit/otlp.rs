@@ -13,10 +13,10 @@ use serde_json::Value;
 use crate::audit::chain::Link;
 use crate::audit::export::time_of;
 use crate::cli::audit::export::VERSION;
-use crate::model::Timestamp;
+use crate::model::{Timestamp, TraceParent};
 
 /// Attributes: a name, and where the record's JSON has the value.
-const ATTRIBUTES: [(&str, &str); 30] = [
+const ATTRIBUTES: [(&str, &str); 31] = [
     ("gen_ai.agent.name", "/agent"),
     ("gen_ai.conversation.id", "/session"),
     ("gen_ai.request.model", "/profile/model"),
@@ -45,6 +45,7 @@ const ATTRIBUTES: [(&str, &str); 30] = [
     ("agent_dispatch.duration_ms", "/end/duration_ms"),
     ("agent_dispatch.turns", "/end/turns"),
     ("agent_dispatch.denied_tools", "/end/denied_tools"),
+    ("agent_dispatch.denied_unknown", "/end/denied_unknown"),
     ("agent_dispatch.reason", "/reason"),
     ("agent_dispatch.task_preview", "/task_preview"),
 ];
@@ -84,6 +85,10 @@ fn log_record(link: &Link, now: Timestamp) -> LogRecord {
     }
     let found = ATTRIBUTES.iter().filter_map(|(name, place)| Some((name, any(body.pointer(place)?)?)));
     attributes.extend(found.map(|(name, value)| attribute(name, value)));
+    // What is about a run stands in its span, whatever else in that of whoever asked.
+    let spans =
+        ["/trace", "/caller/traceparent"].into_iter().filter_map(|place| body.pointer(place)?.as_str());
+    let span = spans.flat_map(str::parse::<TraceParent>).next();
     LogRecord {
         time_unix_nano: time_of(&link.body).map_or(0, nanos),
         observed_time_unix_nano: nanos(now),
@@ -94,6 +99,9 @@ fn log_record(link: &Link, now: Timestamp) -> LogRecord {
         }),
         attributes,
         event_name: format!("agent_dispatch.{event}"),
+        flags: span.map_or(0, |span| span.flags().into()),
+        trace_id: span.map(|span| span.trace_id().to_vec()).unwrap_or_default(),
+        span_id: span.map(|span| span.span_id().to_vec()).unwrap_or_default(),
         ..LogRecord::default()
     }
 }
@@ -106,7 +114,9 @@ const fn nanos(time: Timestamp) -> u64 {
 fn severity(event: &str, success: Option<bool>) -> (SeverityNumber, &'static str) {
     match (event, success) {
         ("gap" | "quarantined" | "verify_failed" | "unreadable", _) => (SeverityNumber::Error, "ERROR"),
-        ("refused" | "interrupted" | "cancelled", _) | (_, Some(false)) => (SeverityNumber::Warn, "WARN"),
+        ("refused" | "config_refused" | "interrupted" | "cancelled", _) | (_, Some(false)) => {
+            (SeverityNumber::Warn, "WARN")
+        }
         _ => (SeverityNumber::Info, "INFO"),
     }
 }

@@ -321,7 +321,12 @@ const fn tone(record: &Record) -> Tone {
             Some(end) if end.success => Tone::Good,
             Some(_) | None => Tone::Bad,
         },
-        Code::Refused | Code::Interrupted | Code::Gap | Code::Quarantined | Code::VerifyFailed => Tone::Bad,
+        Code::Refused
+        | Code::ConfigRefused
+        | Code::Interrupted
+        | Code::Gap
+        | Code::Quarantined
+        | Code::VerifyFailed => Tone::Bad,
         Code::ConfigChanged | Code::CacheCleared | Code::Gc | Code::KeyReplaced | Code::Retention => {
             Tone::Busy
         }

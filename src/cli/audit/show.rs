@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::audit::query::{AuditEntry, AuditFilter};
+use crate::audit::verdict::Differing;
 use crate::audit::{Code, Record};
 use crate::cli::args::ShowPart;
 use crate::cli::audit::output::{self, Row};
@@ -37,6 +38,9 @@ pub(super) async fn show(
     let (entries, job) = look_up(frontend, what).await?;
     if part.tools || part.tree || part.prompt || part.result || part.resume {
         let dispatch = Dispatch::of(frontend, &entries, job).await?;
+        if part.tools || part.result {
+            warn_of(&differing(frontend, dispatch.job).await?);
+        }
         let shown = if part.tools {
             dispatch.tools(frontend, screen, as_json).await
         } else if part.tree {
@@ -50,19 +54,24 @@ pub(super) async fn show(
         };
         return shown.map(|()| ExitCode::SUCCESS);
     }
+    let differs = match &job {
+        Some(view) => differing(frontend, view.record.id).await?,
+        None => Vec::new(),
+    };
     if as_json {
         let job = match &job {
             Some(view) => Some(JobDocument::read(frontend, view, Measure::WHOLE).await?),
             None => None,
         };
         let records = entries.iter().map(audit::document).collect();
-        return print_json(&Shown { job, records }).map(|()| ExitCode::SUCCESS);
+        return print_json(&Shown { job, differs, records }).map(|()| ExitCode::SUCCESS);
     }
     let now = Timestamp::now();
     let mut parts = Vec::new();
     if let Some(view) = &job {
         parts.push(jobs::told(frontend, view, now).await?);
     }
+    warn_of(&differs);
     // As it happened: the oldest first.
     parts.extend(entries.iter().rev().map(|entry| told(entry, job.is_some(), now)));
     print_text(&parts.join("\n")).map(|()| ExitCode::SUCCESS)
@@ -116,8 +125,16 @@ impl Dispatch {
         let of = |name: &str| end.get(name).cloned().unwrap_or_default();
         let used: BTreeMap<String, ToolUse> = serde_json::from_value(of("tools")).unwrap_or_default();
         let denied: Vec<String> = serde_json::from_value(of("denied_tools")).unwrap_or_default();
+        let unknown = of("denied_unknown").as_bool() == Some(true);
         if as_json {
-            return print_json(&json!({"tools": used, "denied_tools": denied, "calls": calls}));
+            let mut told = json!({"tools": used, "denied_tools": denied, "calls": calls});
+            if let (true, Some(told)) = (unknown, told.as_object_mut()) {
+                told.insert("denied_unknown".to_owned(), true.into());
+            }
+            return print_json(&told);
+        }
+        if unknown {
+            note("Whether it was denied any is not known: it was stopped before it said so.\n");
         }
         let once = used.iter().map(|(name, used)| {
             let time = Cell::new(duration(used.millis)).right();
@@ -259,11 +276,29 @@ async fn look_up(frontend: &Frontend, what: &str) -> Result<(Vec<AuditEntry>, Op
     Ok((entries, job))
 }
 
+/// Returns what is stored of a job and is not what was recorded.
+async fn differing(frontend: &Frontend, job: JobId) -> Result<Vec<Differing>, ClientError> {
+    match frontend.client.ask(&Request::Compare(job)).await? {
+        Reply::Compared(differs) => Ok(differs),
+        _ => Err(ClientError::Confused),
+    }
+}
+
+/// Warns of what is shown beside the records, and is not what they are about.
+fn warn_of(differs: &[Differing]) {
+    for what in differs {
+        note(&format!("warning: {} is not what was recorded\n", what.as_str()));
+    }
+}
+
 /// A dispatch, or a record, in full.
 #[derive(Serialize)]
 struct Shown {
     #[serde(skip_serializing_if = "Option::is_none")]
     job: Option<JobDocument>,
+    /// What is stored of the job and is not what was recorded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    differs: Vec<Differing>,
     records: Vec<Row>,
 }
 

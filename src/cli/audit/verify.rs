@@ -70,8 +70,7 @@ fn complaint(report: &VerifyReport) -> Option<Report> {
             ("audit_incomplete", "incomplete", "What is there was not changed. See what is missing above.")
         }
     };
-    let why = report.first_fault().map(ToString::to_string).or_else(|| report.notes.first().cloned());
-    let message = format!("the audit trail is {what}: {}", why.unwrap_or_default());
+    let message = format!("the audit trail is {what}: {}", report.why().unwrap_or_default());
     Some(Report::new(Kind::Failed, code, message, hint))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::audit::report::{Detail, Node, Tree};
 use crate::audit::{Code, Record};
-use crate::cli::jobs::SHORT_CHARS;
+use crate::cli::jobs::{SHORT_CHARS, denied};
 use crate::cli::render::duration;
 use crate::cli::report::charts::{meter, real};
 use crate::cli::report::html::{Html, counted, date, foreign, money, number};
@@ -265,7 +265,7 @@ fn ran(html: &mut Html, record: &Record) {
     let tools: Vec<String> =
         tools.map(|(name, used)| format!("{name} ×{} ({})", used.count, duration(used.millis))).collect();
     fact(html, "Tools", Some(&tools.join(", ")), TEXT_CHARS);
-    fact(html, "Denied", Some(&named(&end.denied_tools)), TEXT_CHARS);
+    fact(html, "Denied", Some(&denied(&end.denied_tools, end.denied_unknown)), TEXT_CHARS);
     if end.recovered {
         fact(html, "Note", Some("its worker died; the answer was found in the run folder"), TEXT_CHARS);
     }

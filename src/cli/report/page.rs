@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::audit::Record;
 use crate::audit::report::{Detail, Overview, Period, Ranked, Row, Step, Sums, Who};
-use crate::audit::verdict::VerifyReport;
+use crate::audit::verdict::{Verdict, VerifyReport};
 use crate::cli::render::duration;
 use crate::cli::report::charts::{self, Shown, meter, real};
 use crate::cli::report::html::{Html, brief, counted, date, foreign, money, number, percent};
@@ -154,12 +154,16 @@ fn tiles(html: &mut Html, overview: &Overview, verified: Option<&VerifyReport>) 
 
 /// Returns whether the trail is whole, more about it, and how that looks.
 fn trail(verified: Option<&VerifyReport>) -> (&'static str, String, &'static str) {
-    match verified {
-        None => ("Not checked", "check it with: agent-dispatch audit verify".to_owned(), "quiet"),
-        Some(report) => match report.faults.first() {
-            None => ("✓ Whole", format!("{} checked", counted(report.records, "record", "records")), "fine"),
-            Some(fault) => ("✗ Broken", fault.to_string(), "alarm"),
-        },
+    let Some(report) = verified else {
+        return ("Not checked", "check it with: agent-dispatch audit verify".to_owned(), "quiet");
+    };
+    let why = || report.why().unwrap_or_default();
+    match report.verdict() {
+        Verdict::Whole => {
+            ("✓ Whole", format!("{} checked", counted(report.records, "record", "records")), "fine")
+        }
+        Verdict::Broken => ("✗ Broken", why(), "alarm"),
+        Verdict::Incomplete => ("✗ Incomplete", why(), "alarm"),
     }
 }
 

@@ -86,6 +86,19 @@ fn a_page_about_nothing_says_what_to_do() {
         page::page(&Overview::default(), &Setting { verified: Some(report), ..setting })
     };
     assert!(checked(&broken).contains("<strong class=\"alarm\">✗ Broken</strong>, record 17 was changed"));
+    let lost = VerifyReport { faults: vec![Fault::of(17, FaultKind::Lost)], ..broken.clone() };
+    assert!(
+        checked(&lost).contains(
+            "<strong class=\"alarm\">✗ Incomplete</strong>, record 17 and what followed it are lost"
+        )
+    );
+    let both = vec![Fault::of(17, FaultKind::Lost), Fault::of(18, FaultKind::Changed)];
+    let both = VerifyReport { faults: both, ..broken.clone() };
+    assert!(checked(&both).contains("<strong class=\"alarm\">✗ Broken</strong>, record 18 was changed"));
+    let noted = vec!["records 4 to 6 are lost".to_owned()];
+    let noted = VerifyReport { faults: Vec::new(), notes: noted, ..broken.clone() };
+    let said = "<strong class=\"alarm\">✗ Incomplete</strong>, records 4 to 6 are lost";
+    assert!(checked(&noted).contains(said));
     let whole = VerifyReport { faults: Vec::new(), ..broken };
     assert!(checked(&whole).contains("<strong class=\"fine\">✓ Whole</strong>, 1 record checked"));
     let narrowed = Period { agent: Some("<b>".to_owned()), ..Period::default() };

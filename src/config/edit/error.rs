@@ -32,10 +32,7 @@ pub enum EditError {
         directory: PathBuf,
     },
     /// The name is taken.
-    #[error(
-        "{subject} exists already: change it with `agent-dispatch {}`, or take it out first with `agent-dispatch {}`",
-        subject.command("update"), subject.command("remove")
-    )]
+    #[error("{subject} exists already")]
     Duplicate {
         /// What exists.
         subject: Subject,
@@ -66,12 +63,14 @@ pub enum EditError {
     Denied {
         /// The file.
         path: PathBuf,
-        /// What a person can type after the program's name.
-        command: String,
+        /// What was asked for.
+        asked: Asked,
     },
     /// Sessions may not make this edit.
     #[error("a session may not make this change: {}", widenings(widened))]
     Escalates {
+        /// What was asked for.
+        asked: Asked,
         /// What it would widen, and what a person can type instead.
         widened: Vec<Widening>,
     },
@@ -109,7 +108,26 @@ pub enum EditError {
     },
 }
 
+/// An edit that a session asked for, without its values: they may be secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// What it is about.
+    pub subject: Subject,
+    /// What was to be done with it: `add`, `remove` or `update`.
+    pub verb: &'static str,
+    /// The keys that were to be set or cleared.
+    pub keys: Vec<String>,
+}
+
 impl EditError {
+    /// Returns what a session asked for and was refused, if that is why the edit was not made.
+    pub const fn refused(&self) -> Option<&Asked> {
+        match self {
+            Self::Denied { asked, .. } | Self::Escalates { asked, .. } => Some(asked),
+            _ => None,
+        }
+    }
+
     /// Returns an error about one value that is not in the file yet.
     pub(super) fn invalid(key: impl Into<String>, message: impl Into<String>) -> Self {
         let problem = Problem { line: 1, column: 1, key: key.into(), message: message.into() };

@@ -163,6 +163,19 @@ fn the_place_of_a_worker_is_free_when_its_connection_goes() {
 }
 
 #[test]
+fn those_under_way_count_at_their_depth_and_workers_that_are_to_come_at_any() {
+    let mut inner = job(3, false);
+    inner.caller.depth = 1;
+    let hub = hub(&[job(1, true), job(2, false), inner]);
+    assert_eq!((hub.under_way(0), hub.under_way(1), hub.under_way(2)), ((2, 3), (1, 3), (0, 3)));
+    let process = ProcessId { pid: 1, start_ticks: 1 };
+    hub.connect_worker(&job(1, true), 10, process, mpsc::channel(1).0);
+    assert_eq!(hub.under_way(0), (2, 2));
+    hub.end(id(2));
+    assert_eq!((hub.under_way(0), hub.under_way(1)), ((1, 1), (1, 1)));
+}
+
+#[test]
 fn a_worker_that_comes_and_goes_is_waited_for_once() {
     let hub = hub(&[job(1, false)]);
     assert_eq!([hub.watch(id(1), true), hub.watch(id(1), true)], [true, false]);

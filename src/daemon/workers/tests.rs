@@ -4,7 +4,7 @@ use super::*;
 use crate::daemon::protocol::{Request, WireFault};
 use crate::daemon::serve::Seat;
 use crate::daemon::workbench::{Bench, on_runtime, order};
-use crate::model::{Answer, OnDisconnect, RunResult};
+use crate::model::{Answer, OnDisconnect, Portion, RunResult};
 use crate::store::keys;
 
 fn answer(text: &str) -> Report {
@@ -72,7 +72,7 @@ fn a_report_on_a_job_whose_start_is_lost_is_taken() {
         worker.send(&answer("paid for")).await.unwrap();
         assert_eq!(order(&mut worker).await, Order::Recorded);
         assert_eq!(bench.state(job), State::Done);
-        assert_eq!(bench.daemon.store.answer(job).unwrap().unwrap().text, "paid for");
+        assert_eq!(bench.daemon.store.answer(job, Portion::WHOLE).unwrap().unwrap().text, "paid for");
     });
 }
 
@@ -128,7 +128,7 @@ fn an_answer_that_no_message_holds_is_told_to_be_one() {
                 ledger::finish(txn, job, findings, Source::Worker).map(drop)
             })
             .await;
-        let told: Reply = bench.connect().await.ask(&Request::Answer(job)).await.unwrap();
+        let told: Reply = bench.connect().await.ask(&Request::Answer(job, Portion::WHOLE)).await.unwrap();
         assert!(matches!(&told, Reply::Fault(WireFault::Store(what)) if what.contains("limit")), "{told:?}");
     });
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::dispatch::DispatchError;
-use crate::model::FailureClass;
+use crate::model::{FailureClass, JobId};
 use crate::plan::Refusal;
 
 fn refused() -> Outcome {
@@ -11,7 +11,7 @@ fn refused() -> Outcome {
         message: "the directory is missing".to_owned(),
         hint: "create it".to_owned(),
     };
-    Err(DispatchError::Refused(refusal))
+    Err(DispatchError::Refused { job: JobId::from_bytes([7; 16]), refusal })
 }
 
 #[test]
@@ -19,8 +19,9 @@ fn a_refusal_has_its_place_among_the_results() {
     let document = ParallelDocument::of(&[("web", Wanted::Whole)], &[refused()], None, 1000);
     let told = serde_json::to_value(&document).unwrap();
     let want = serde_json::json!({"individual_results": [{
-        "agent": "web", "status": "refused", "success": false, "error": "the directory is missing",
-        "error_type": "not_found", "hint": "create it",
+        "agent": "web", "job_id": "07".repeat(16), "status": "refused", "success": false,
+        "error": "the directory is missing", "error_type": "not_found", "code": "not_found", "retry": "never",
+        "hint": "create it",
     }]});
     assert_eq!(told, want);
     assert!(document.all_failed());

@@ -26,10 +26,10 @@ fn schema() -> Map<String, Value> {
 fn numbers_and_flags_may_come_as_text() {
     let given = json!({"agent": "a", "timeout_seconds": "900", "max_age_days": "0.5", "return_ref": "true"});
     let want = json!({"agent": "a", "timeout_seconds": 900, "max_age_days": 0.5, "return_ref": true});
-    assert_eq!(fit(object(given), &schema()).unwrap(), object(want));
+    assert_eq!(fit("tool", object(given), &schema()).unwrap(), object(want));
     let whole = json!({"agent": "a", "timeout_seconds": 900.0, "max_age_days": null, "return_ref": 0});
     let want = json!({"agent": "a", "timeout_seconds": 900, "return_ref": false});
-    assert_eq!(fit(object(whole), &schema()).unwrap(), object(want));
+    assert_eq!(fit("tool", object(whole), &schema()).unwrap(), object(want));
 }
 
 #[test]
@@ -45,19 +45,20 @@ fn what_has_the_wrong_type_is_named() {
         ("mode", json!(1), "`mode` is 1, not a text"),
     ] {
         let given = object(json!({"agent": "a", name: odd}));
-        assert_eq!(fit(given, &schema()).unwrap_err().message, want);
+        assert_eq!(fit("tool", given, &schema()).unwrap_err().message, want);
     }
 }
 
 #[test]
 fn an_argument_of_several_forms_is_left_to_its_tool() {
     let given = object(json!({"agent": "a", "response_format": {"type": "object"}}));
-    assert_eq!(fit(given.clone(), &schema()).unwrap(), given);
+    assert_eq!(fit("tool", given.clone(), &schema()).unwrap(), given);
 }
 
 #[test]
 fn every_unknown_and_missing_name_is_told_at_once_with_the_nearest() {
-    let report = fit(object(json!({"agnet": "a", "timeout": 5, "\u{1b}[2J": 1})), &schema()).unwrap_err();
+    let report =
+        fit("tool", object(json!({"agnet": "a", "timeout": 5, "\u{1b}[2J": 1})), &schema()).unwrap_err();
     assert_eq!(
         report.message,
         "there is no argument `agnet`; did you mean `agent`?; there is no argument `timeout`; \

@@ -1,6 +1,7 @@
 //! What is understood, what is answered with an error, and what is mended.
 
 use proptest::prelude::*;
+use rmcp::model::{CallToolResult, ContentBlock};
 use serde_json::json;
 
 use super::*;
@@ -118,4 +119,22 @@ async fn a_line_that_is_too_long_is_told_of_and_the_next_one_is_read() {
     assert!(ended.is_cancelled());
     let answer: Value = serde_json::from_str(&talk.await.unwrap()).unwrap();
     assert_eq!(answer["error"]["code"], -32600, "{answer}");
+}
+
+#[test]
+fn structured_content_that_says_the_same_as_the_text_is_the_text() {
+    let nasty = r#"{"a":"\"structuredContent\":null","b":[1.0,"\n\u0001é"]}"#;
+    for (text, structured) in [(nasty, AS_TEXT), (nasty, json!({"c": null})), ("{}", AS_TEXT)] {
+        let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
+        result.structured_content = Some(structured.clone());
+        let message =
+            ServerJsonRpcMessage::response(ServerResult::CallToolResult(result), RequestId::Number(1));
+        let line = line_of(&message).unwrap();
+        assert_eq!(line.iter().position(|byte| *byte == b'\n'), Some(line.len() - 1));
+        let told: Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!(told["result"]["content"][0]["text"], text);
+        let want = if structured == AS_TEXT { serde_json::from_str(text).unwrap() } else { structured };
+        assert_eq!(told["result"]["structuredContent"], want);
+        assert_eq!(told["result"]["isError"], false);
+    }
 }

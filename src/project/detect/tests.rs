@@ -1,11 +1,24 @@
 //! Tests of stacks, databases and MCP servers.
 
 use std::fs;
+use std::path::Path;
 
 use proptest::prelude::*;
 
-use crate::project::detect::{JSON_BYTES_MAX, databases, has_allow_rules, mcp_servers, one_line, stacks};
+use crate::project::detect::{databases, has_allow_rules, mcp_servers, one_line, settings, stacks};
+use crate::project::top::{JSON_BYTES_MAX, Top};
 use crate::project::watch::Watch;
+
+fn with_top<T>(directory: &Path, look: impl FnOnce(&mut Top<'_>) -> T) -> T {
+    look(&mut Top::list(directory, &mut Watch::default()).expect("a directory"))
+}
+
+fn servers(directory: &Path) -> Vec<String> {
+    with_top(directory, |top| {
+        let settings = settings(top);
+        mcp_servers(top, &settings)
+    })
+}
 
 #[test]
 fn every_stack_is_known_by_its_files() {
@@ -21,10 +34,10 @@ fn every_stack_is_known_by_its_files() {
     ] {
         let folder = tempfile::tempdir().expect("a temporary directory");
         fs::create_dir_all(folder.path().join(file)).expect("made");
-        assert_eq!(stacks(folder.path()), Vec::<&str>::new(), "a directory called {file}");
+        assert_eq!(with_top(folder.path(), stacks), Vec::<&str>::new(), "a directory called {file}");
         fs::remove_dir(folder.path().join(file)).expect("removed");
         fs::write(folder.path().join(file), "").expect("written");
-        assert_eq!(stacks(folder.path()), [expected], "{file}");
+        assert_eq!(with_top(folder.path(), stacks), [expected], "{file}");
     }
 }
 
@@ -40,7 +53,7 @@ fn every_way_to_keep_a_database_is_known() {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let path = folder.path().join(name);
         if is_folder { fs::create_dir_all(path) } else { fs::write(path, "") }.expect("made");
-        assert_eq!(databases(folder.path()), [expected], "{name}");
+        assert_eq!(with_top(folder.path(), databases), [expected], "{name}");
     }
 }
 
@@ -55,7 +68,7 @@ fn servers_are_named_once_in_the_order_of_the_files() {
     ] {
         fs::write(folder.path().join(file), text).expect("written");
     }
-    assert_eq!(mcp_servers(folder.path(), &mut Watch::default()), ["b", "a", "c", "d"]);
+    assert_eq!(servers(folder.path()), ["b", "a", "c", "d"]);
 }
 
 #[test]
@@ -73,7 +86,7 @@ fn files_that_make_no_sense_name_no_servers() {
         large.as_str(),
     ] {
         fs::write(folder.path().join(".mcp.json"), text).expect("written");
-        assert_eq!(mcp_servers(folder.path(), &mut Watch::default()), Vec::<String>::new());
+        assert_eq!(servers(folder.path()), Vec::<String>::new());
     }
 }
 
@@ -113,7 +126,7 @@ fn rules_that_allow_tools_are_seen_in_either_file_of_settings() {
         let folder = tempfile::tempdir().expect("a temporary directory");
         fs::create_dir_all(folder.path().join(".claude")).expect("made");
         fs::write(folder.path().join(".claude").join(file), text).expect("written");
-        let found = has_allow_rules(folder.path(), &mut Watch::default());
+        let found = with_top(folder.path(), |top| has_allow_rules(&settings(top)));
         assert_eq!(found, expected, "{file}: {text}");
     }
 }

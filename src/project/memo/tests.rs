@@ -1,7 +1,6 @@
 //! Tests of remembering facts.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,11 +23,32 @@ fn every_change_shows_at_the_next_look() {
     }
     fs::write(path.join("go.mod"), "").expect("written");
     assert_eq!(seen().stacks, ["Go"]);
-    fs::create_dir_all(path.join(".git")).expect("made");
-    fs::write(path.join(".git/HEAD"), "ref: refs/heads/main").expect("written");
-    assert_eq!(seen().git.as_ref().and_then(|git| git.branch.clone()), Some("main".to_owned()));
     fs::remove_dir_all(&path).expect("removed");
     assert_eq!(seen().health, Health::Missing);
+}
+
+#[test]
+fn every_checkout_shows_at_the_next_look() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let path = folder.path().join("shop");
+    let memo = Memo::new();
+    let settle = || memo.heads.lock().expect("no panic").values_mut().for_each(|known| known.settled = true);
+    let branch = || {
+        let head = memo.head(&path);
+        // As if some seconds had passed.
+        settle();
+        assert!(Arc::ptr_eq(&head, &memo.head(&path)), "remembered");
+        (*head).clone().and_then(|head| head.branch)
+    };
+    assert_eq!(branch(), None);
+    fs::create_dir_all(path.join(".git")).expect("made");
+    assert_eq!(branch(), None);
+    for name in ["main", "a-branch", "another"] {
+        fs::write(path.join(".git/HEAD"), format!("ref: refs/heads/{name}")).expect("written");
+        assert_eq!(branch().as_deref(), Some(name));
+    }
+    fs::remove_dir_all(&path).expect("removed");
+    assert_eq!(branch(), None);
 }
 
 #[test]
@@ -66,34 +86,19 @@ fn a_watch_holds_until_something_it_saw_changes() {
 }
 
 #[test]
-fn what_appears_in_a_watched_directory_shows_and_what_a_link_leads_to_does_too() {
+fn what_cannot_be_read_shows_when_it_can() {
     let folder = tempfile::tempdir().expect("a temporary directory");
-    let path = folder.path().join("shop");
+    let path = folder.path().join("CLAUDE.md");
     fs::create_dir_all(&path).expect("made");
-    symlink(folder.path().join("elsewhere"), path.join("CLAUDE.md")).expect("linked");
-    let looks = || {
-        let mut watch = Watch::default();
-        watch.note(&path);
-        for name in ["CLAUDE.md", "README.md", ".claude/settings.json"] {
-            assert_eq!(watch.text(&path.join(name)), None);
-        }
-        watch
-    };
-    let watch = looks();
+    let mut watch = Watch::default();
+    assert_eq!(watch.text(&path), None);
     assert!(watch.holds());
-    fs::write(folder.path().join("elsewhere"), "x").expect("written");
-    assert!(!watch.holds());
-    fs::remove_file(folder.path().join("elsewhere")).expect("removed");
-    assert!(watch.holds());
-    fs::write(path.join("README.md"), "x").expect("written");
-    assert!(!watch.holds());
-    fs::remove_file(path.join("README.md")).expect("removed");
-    let watch = looks();
-    fs::create_dir_all(path.join(".claude")).expect("made");
+    fs::remove_dir(&path).expect("removed");
+    fs::write(&path, "x").expect("written");
     assert!(!watch.holds());
 }
 
-/// Six looks at metadata each; a debug build takes under a millisecond for all of them. The limit leaves room for a busy
+/// Three looks at metadata each; a debug build takes under a millisecond for all of them. The limit leaves room for a busy
 /// machine.
 #[test]
 fn a_hundred_directories_are_remembered_at_once() {
@@ -101,17 +106,15 @@ fn a_hundred_directories_are_remembered_at_once() {
     let directories: Vec<_> = (0..100).map(|number| folder.path().join(number.to_string())).collect();
     let memo = Memo::new();
     for directory in &directories {
-        fs::create_dir_all(directory.join(".git/refs/heads")).expect("made");
-        for (name, text) in
-            [("CLAUDE.md", "x"), ("package.json", "{}"), (".git/HEAD", "ref: refs/heads/main\n")]
-        {
+        fs::create_dir_all(directory).expect("made");
+        for (name, text) in [("CLAUDE.md", "x"), ("package.json", "{}")] {
             fs::write(directory.join(name), text).expect("written");
         }
         memo.facts(directory);
     }
     // What was written this moment may be written again unseen; as if some seconds had passed, it cannot.
     let remembered = |settled: bool| {
-        for known in memo.known.lock().expect("no panic").values_mut() {
+        for known in memo.facts.lock().expect("no panic").values_mut() {
             known.settled = settled;
         }
         let start = Instant::now();

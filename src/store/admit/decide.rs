@@ -4,16 +4,17 @@ use std::path::Path;
 
 use crate::budget::{Cap, Period};
 use crate::cache::Entry;
-use crate::job::{CachePolicy, JobRecord, OpenRequest, Proposal, State};
+use crate::job::{CachePolicy, JobRecord, OpenRequest, Proposal};
 use crate::model::{Answer, Digest, FailureClass, JobId, SessionId};
 use crate::plan::Refusal;
-use crate::store::admit::MayJoin;
+use crate::store::admit::Around;
 use crate::store::ledger::{self, decode};
 use crate::store::txn::{Fault, Txn};
-use crate::store::{cached, keys};
+use crate::store::{cached, compared, keys};
 
-/// How many running jobs are looked at for what they may still spend: more than any machine runs.
-const JOBS_MAX: usize = 10_000;
+/// How many jobs may wait or run at one depth. Each that waits is a process of its own, which takes memory and a connection; and
+/// whoever asks for more than this at once does not mean it.
+const QUEUE_MAX: usize = 1000;
 
 /// How long a line of nested dispatches is followed; the depth limit ends it long before.
 const ANCESTORS_MAX: usize = 64;
@@ -47,7 +48,7 @@ pub(super) struct Line {
 pub(super) type Consulted = (Digest, CachePolicy);
 
 /// Decides `request`.
-pub(super) fn decide(txn: &Txn<'_>, request: &OpenRequest, may_join: &MayJoin<'_>) -> Result<Verdict, Fault> {
+pub(super) fn decide(txn: &Txn<'_>, request: &OpenRequest, around: &Around<'_>) -> Result<Verdict, Fault> {
     let proposal = match &request.proposal {
         Ok(proposal) => proposal,
         Err(refusal) => return Ok(Verdict::Refused(refusal.clone())),
@@ -64,10 +65,11 @@ pub(super) fn decide(txn: &Txn<'_>, request: &OpenRequest, may_join: &MayJoin<'_
     }
     let (mut key, mut missed) = (proposal.key, None);
     if let Some(wanted) = key {
-        if let Some(running) = in_flight(txn, wanted)? {
+        if let Some(running) = in_flight(txn, wanted, proposal.profile.timeout_seconds)? {
             let line: Vec<JobId> = ancestors.iter().map(|job| job.id).collect();
-            if may_join(&line, running) {
-                return Ok(Verdict::Join(running));
+            if (around.may_join)(&line, running) {
+                let waits = request.attached && around.spare == 0;
+                return Ok(if waits { Verdict::Refused(no_connection()) } else { Verdict::Join(running) });
             }
             // It would wait for a job that waits for its own caller: it runs by itself, shared with nobody.
             key = None;
@@ -79,6 +81,9 @@ pub(super) fn decide(txn: &Txn<'_>, request: &OpenRequest, may_join: &MayJoin<'_
         }
     }
     if let Some(refusal) = over_budget(&caps(txn, request, proposal)?, proposal) {
+        return Ok(Verdict::Refused(refusal));
+    }
+    if let Some(refusal) = crowded(around, proposal) {
         return Ok(Verdict::Refused(refusal));
     }
     let root = ancestors.last().map_or(request.job, |job| job.root);
@@ -119,7 +124,7 @@ fn cycle(same: &JobRecord) -> Refusal {
 /// now. One that is not known may be a person's own.
 fn in_the_way(txn: &Txn<'_>, request: &OpenRequest, proposal: &Proposal) -> Result<Option<Refusal>, Fault> {
     let id = &proposal.session;
-    let running = unended(txn)?.into_iter().find(|job| same(&job.session, id));
+    let running = ledger::live(txn)?.into_iter().find(|job| same(&job.session, id));
     let owner = match &running {
         Some(job) => Some((job.agent.clone(), job.directory.clone())),
         None => known(txn, id)?,
@@ -184,27 +189,26 @@ fn in_use(job: &JobRecord) -> Refusal {
 
 fn hit(txn: &Txn<'_>, consulted: Consulted) -> Result<Option<Hit>, Fault> {
     let Some(entry) = cached::look_up(txn, consulted)? else { return Ok(None) };
-    // An answer that was removed or damaged is a miss, never an error: the dispatch simply runs.
-    let (Ok(job), Ok(Some(answer))) = (ledger::job(txn, entry.job), answer(txn, entry.job)) else {
-        return Ok(None);
+    // An answer that was removed, damaged or exchanged is a miss, never an error: the dispatch simply runs.
+    let found = compared::answer(txn, entry.job)?.filter(|(job, _)| job.key == Some(consulted.0));
+    Ok(found.map(|(job, answer)| Hit { job, answer, entry, consulted }))
+}
+
+/// Returns the job under way under this key, if it has at least `seconds` for it: one that is stopped before the asker's time
+/// is over gives no answer to the question. Whoever asks for more runs, and holds the key from then on.
+fn in_flight(txn: &Txn<'_>, key: Digest, seconds: u64) -> Result<Option<JobId>, Fault> {
+    let running = txn.get(&keys::in_flight(key))?.and_then(|bytes| keys::job_of(&bytes));
+    let patient = |id: &JobId| {
+        // One that cannot be read gives nobody an answer.
+        ledger::job(txn, *id).is_ok_and(|job| job.profile.timeout_seconds >= seconds)
     };
-    Ok(Some(Hit { job, answer, entry, consulted }))
-}
-
-pub(super) fn answer(txn: &Txn<'_>, id: JobId) -> Result<Option<Answer>, Fault> {
-    txn.get(&keys::answer(id))?.map(|bytes| decode(&bytes)).transpose()
-}
-
-/// Returns the job under way under this key.
-fn in_flight(txn: &Txn<'_>, key: Digest) -> Result<Option<JobId>, Fault> {
-    let bytes = txn.get(&keys::in_flight(key))?;
-    Ok(bytes.and_then(|bytes| keys::job_of(&bytes)))
+    Ok(running.filter(patient))
 }
 
 /// Returns the caps of day and month that a run falls under, with what was spent and what running jobs may still spend.
 pub(super) fn caps(txn: &Txn<'_>, request: &OpenRequest, proposal: &Proposal) -> Result<Vec<Cap>, Fault> {
     let now = txn.now();
-    let mut caps = Vec::new();
+    let (mut caps, mut open) = (Vec::new(), None);
     for (limit, agent) in [(proposal.spend, None), (proposal.agent_spend, Some(request.agent.as_str()))] {
         let day = keys::spent_in_day(now.local_day(), agent);
         let month = keys::spent_in_month(now.local_month(), agent);
@@ -212,7 +216,10 @@ pub(super) fn caps(txn: &Txn<'_>, request: &OpenRequest, proposal: &Proposal) ->
             let Some(limit) = limit else { continue };
             let spent = ledger::spent(txn, &key)?;
             let of_agent = |job: &&JobRecord| agent.is_none_or(|agent| agent == job.agent);
-            let open = unended(txn)?;
+            let open = match &mut open {
+                Some(open) => open,
+                None => open.insert(ledger::live(txn)?),
+            };
             let of_each = open.iter().filter(of_agent).filter_map(|job| job.profile.max_budget_usd);
             // Not `sum`, which makes -0 of nothing.
             let reserved = of_each.fold(0.0, |sum, cap| sum + cap);
@@ -235,13 +242,23 @@ fn over_budget(caps: &[Cap], proposal: &Proposal) -> Option<Refusal> {
     })
 }
 
-/// Returns the jobs that have not ended.
-fn unended(txn: &Txn<'_>) -> Result<Vec<JobRecord>, Fault> {
-    let mut found = Vec::new();
-    for state in [State::Pending, State::Running, State::Cancelling] {
-        for (key, _) in txn.first(&keys::jobs_in(state), JOBS_MAX)? {
-            found.extend(keys::job_of(&key).and_then(|id| ledger::job(txn, id).ok()));
-        }
+/// Returns that there is no place left to wait in.
+fn crowded(around: &Around<'_>, proposal: &Proposal) -> Option<Refusal> {
+    // One call with several dispatches holds twice as many under way as may run at once.
+    let most = QUEUE_MAX.max(2 * proposal.places.everyone as usize);
+    if around.under_way >= most {
+        let message = format!("the queue is full: {most} dispatches at this depth wait or run");
+        return Some(full(message));
     }
-    Ok(found)
+    (around.spare == 0).then(no_connection)
+}
+
+fn no_connection() -> Refusal {
+    full("the queue is full: the daemon has as many callers and workers as it can serve".to_owned())
+}
+
+fn full(message: String) -> Refusal {
+    let hint = "Send it again when some have ended (dispatch_wait, `agent-dispatch wait`), or stop what nobody needs: \
+                `agent-dispatch jobs --status pending`, then `agent-dispatch cancel ID`.";
+    Refusal { class: FailureClass::QueueFull, message, hint: hint.to_owned() }
 }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::store::Writes;
 use crate::store::workbench::{Room, contents};
 
 const KEY: &[u8] = b"r/1";
@@ -69,6 +70,31 @@ fn the_same_value_again_and_a_value_put_twice_in_one_change_keep_their_pieces() 
     room.committer.stop();
     assert_eq!(room.database.get(KEY).unwrap(), Some(pattern(9000)));
     assert_eq!(piece_keys(&room.database).len(), 3);
+}
+
+#[test]
+fn a_value_that_is_put_again_is_whole_at_every_moment() {
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(dir.path());
+    room.put(KEY, pattern(200_000));
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| (0..50).for_each(|_| room.put(KEY, pattern(200_000))));
+        while !writing.is_finished() {
+            assert!(room.database.get(KEY).unwrap() == Some(pattern(200_000)));
+        }
+    });
+}
+
+#[test]
+fn a_long_value_is_written_about_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(dir.path());
+    // The log only grows as long as nothing in it is dead enough to be cleaned up.
+    let before = room.database.size_on_disk().unwrap();
+    let bytes = 8 * 1024 * 1024;
+    room.put(KEY, pattern(bytes));
+    let grown = room.database.size_on_disk().unwrap() - before;
+    assert!(grown < bytes as u64 * 3 / 2, "{grown} bytes for {bytes}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::*;
 use crate::audit::{Code, Record};
 use crate::job::{CachePolicy, Places, RequestTexts};
 use crate::model::agent::ProfileInForce;
-use crate::model::{Answer, Caller, OnDisconnect, Session};
+use crate::model::{Answer, Caller, OnDisconnect, Portion, Session};
 use crate::retention::Retention;
 use crate::store::ledger::ProgressLines;
 use crate::store::workbench::{Room, contents};
@@ -174,13 +174,13 @@ fn expected(pasts: &[Past], rule: &Rule, hours: u64, ttl_ms: Option<u64>) -> BTr
         if goes {
             gone.extend([
                 keys::job(job.id),
-                keys::job_by_state(job.state, job.id),
                 keys::job_by_agent(&job.agent, job.id),
                 keys::request(job.id),
                 keys::answer(job.id),
                 keys::progress(job.id),
                 keys::calls(job.id),
             ]);
+            gone.extend(keys::by_state(&job.agent, job.state, job.id));
         }
         if past.opened > 1 {
             gone.insert(keys::idempotency(job.id.as_bytes()));
@@ -303,7 +303,7 @@ fn pieces_without_a_value_go_and_those_of_values_stay() {
     let garbage = reader.garbage(&rule(24, None)).unwrap();
     assert_eq!(garbage.tally(), Tally { pieces: 3, ..Tally::default() });
     assert_eq!(remove_all(&room, garbage, rule(24, None)).pieces, 3);
-    let answer = reader.answer(job(&ended(1), 0).id).unwrap().unwrap();
+    let answer = reader.answer(job(&ended(1), 0).id, Portion::WHOLE).unwrap().unwrap();
     assert_eq!(answer.text.len(), 9000);
     assert!(chunks::orphans(&room.database).unwrap().is_empty());
 }
@@ -345,7 +345,7 @@ fn a_cleared_cache_holds_nothing_and_counts_from_the_beginning() -> Result<(), C
     assert_eq!((before.entries, before.misses), (2500, 1));
     let mut steps = Vec::new();
     loop {
-        let (cleared, all) = room.commit(cached::clear)?;
+        let (cleared, all) = room.commit(|txn| cached::clear(txn, &Caller::default()))?;
         steps.push(cleared);
         if all {
             break;

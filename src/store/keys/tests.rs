@@ -14,6 +14,7 @@ fn one_of_each() -> Vec<Vec<u8>> {
         job(ID),
         job_by_state(State::Done, ID),
         job_by_agent("docs", ID),
+        job_by_agent_and_state("docs", State::Done, ID),
         request(ID),
         answer(ID),
         progress(ID),
@@ -26,8 +27,8 @@ fn one_of_each() -> Vec<Vec<u8>> {
         spent_in_day(20_261_121, None),
         spent_in_month(202_611, Some("docs")),
         audit(u64::MAX),
-        audit_by_agent("docs", 1),
-        audit_by_dispatch(ID, 1),
+        audit_page(&audit_of_agent("docs"), 1),
+        audit_page(&audit_of_dispatch(ID), 1),
         FORMAT.to_vec(),
     ]
 }
@@ -38,6 +39,7 @@ fn every_key_lies_in_the_range_of_its_own_prefix_only() {
         JOB,
         JOB_BY_STATE,
         JOB_BY_AGENT,
+        JOB_BY_AGENT_AND_STATE,
         REQUEST,
         ANSWER,
         PROGRESS,
@@ -73,8 +75,7 @@ fn what_a_key_was_built_of_can_be_read_back() {
     assert_eq!(digest_of(b"c/short"), None);
     for seq in [0, 1, 255, 256, u64::MAX] {
         assert_eq!(seq_of(&audit(seq)), Some(seq));
-        assert_eq!(seq_of(&audit_by_agent("a", seq)), Some(seq));
-        assert_eq!(seq_of(&audit_by_dispatch(ID, seq)), Some(seq));
+        assert_eq!(seq_of(&cache_order(seq)), Some(seq));
     }
     assert_eq!(seq_of(b"a/1"), None);
 }
@@ -82,7 +83,11 @@ fn what_a_key_was_built_of_can_be_read_back() {
 #[test]
 fn the_bytes_of_keys_are_part_of_the_format() {
     assert_eq!(audit(258), b"a/\0\0\0\0\0\0\x01\x02");
-    assert_eq!(audit_by_agent("docs", 1), b"aa/docs\0\0\0\0\0\0\0\0\x01");
+    assert_eq!(audit_page(&audit_of_agent("docs"), 1), b"aa/docs\0\0\0\0\0\0\0\0\x01");
+    assert_eq!(
+        audit_page(&audit_of_dispatch(ID), 2),
+        [b"ad/", [7; 16].as_slice(), b"\0\0\0\0\0\0\0\x02"].concat()
+    );
     let states: Vec<u8> = State::ALL.iter().map(|state| jobs_in(*state)[3]).collect();
     assert_eq!(states, b"prxdfci");
     assert_eq!(job_by_state(State::Running, ID), [b"js/r".as_slice(), &[7; 16]].concat());
@@ -103,13 +108,14 @@ fn a_range_of_dispatches_holds_all_their_records_and_no_others() {
     let (first, last) = (JobId::from_bytes([7; 16]), JobId::from_bytes([9; 16]));
     let range = audit_of_dispatches(first, last);
     for id in [[7; 16], [8; 16], [9; 16]].map(JobId::from_bytes) {
-        for seq in [1, u64::MAX] {
-            assert!(range.contains(&audit_by_dispatch(id, seq)), "{id} {seq}");
-            assert_eq!(dispatch_of(&audit_by_dispatch(id, seq)), Some(id));
+        for page in [0, u64::MAX] {
+            let key = audit_page(&audit_of_dispatch(id), page);
+            assert!(range.contains(&key), "{id} {page}");
+            assert_eq!(dispatch_of(&key), Some(id));
         }
     }
-    assert!(!range.contains(&audit_by_dispatch(JobId::from_bytes([10; 16]), 0)));
-    assert!(!range.contains(&audit_by_dispatch(JobId::from_bytes([6; 16]), u64::MAX)));
+    assert!(!range.contains(&audit_page(&audit_of_dispatch(JobId::from_bytes([10; 16])), 0)));
+    assert!(!range.contains(&audit_page(&audit_of_dispatch(JobId::from_bytes([6; 16])), u64::MAX)));
     assert_eq!(dispatch_of(&audit(1)), None);
     assert_eq!(dispatch_of(b"ad/short"), None);
 }

@@ -2,6 +2,9 @@
 
 use super::*;
 use crate::model::Digest;
+use crate::store::schema::FORMAT;
+use crate::store::workbench::{Copy, Room, record, role, say, store_dir};
+use crate::store::{Store, keys};
 
 fn head(seq: u64) -> Head {
     Head { seq, hash: Digest::of(&seq.to_le_bytes()) }
@@ -68,4 +71,32 @@ fn a_store_set_aside_is_told_even_when_nothing_was_in_it() {
     aside.quarantined = Some("aside".into());
     let (start, gap) = aside.judge();
     assert_eq!((start, gap.unwrap().code), (Head::EMPTY, Code::Quarantined));
+}
+
+#[test]
+fn a_head_file_that_was_put_back_stays_as_it_is_until_that_is_on_record() {
+    if let Some((_, dir)) = role() {
+        let store = Store::open(&store_dir(&dir), &dir.join("audit-heads.log")).unwrap();
+        say(store.notes().first().map_or("nothing", String::as_str));
+        store.stop();
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let room = Room::open(dir.path());
+    for _ in 0..3 {
+        room.commit(|txn| txn.append(record("one"))).unwrap();
+    }
+    // Of a format in which this program writes nothing: what is found can be told, and is never recorded.
+    room.put(keys::FORMAT, (FORMAT + 1).to_be_bytes().to_vec());
+    drop(room);
+    let heads = dir.path().join("audit-heads.log");
+    let whole = std::fs::read_to_string(&heads).unwrap();
+    let put_back = whole.split_inclusive('\n').next().unwrap();
+    std::fs::write(&heads, put_back).unwrap();
+    for _ in 0..2 {
+        let test = "a_head_file_that_was_put_back_stays_as_it_is_until_that_is_on_record";
+        let said = Copy::of(module_path!(), test, "open", dir.path()).rest();
+        assert!(said.len() == 1 && said[0].contains("the file was put back"), "{said:?}");
+        assert_eq!(std::fs::read_to_string(&heads).unwrap(), put_back);
+    }
 }

@@ -1,18 +1,20 @@
 //! Searching the audit trail: by the best index, from the right place on, a bounded part at a time; and counting it.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
+use std::ops::{Bound, RangeInclusive};
 
 use crate::audit::Record;
 use crate::audit::chain::{Link, body};
+use crate::audit::export::time_of;
+use crate::audit::line::Line;
 use crate::audit::query::{AuditEntry, AuditFilter, BadPattern, Matcher, Page, Place, Search};
-use crate::audit::stats::{Counter, Line, Stats, StatsFilter};
-use crate::audit::typical::Typical;
+use crate::audit::stats::{Counter, Stats, StatsFilter};
+use crate::audit::typical::{Sample, Typical};
 use crate::model::{AgentName, JobId, Timestamp};
 use crate::store::database::Direction;
-use crate::store::keys::{self, KeyRange};
 use crate::store::reader::{LIST_MAX, Reader, entry_of};
 use crate::store::txn::Fault;
+use crate::store::{chunks, keys, pages, parts};
 
 /// Most records that one part of a search looks at: a fraction of a second, so that whoever asked can still leave.
 const LOOKED_MAX: usize = 20_000;
@@ -99,26 +101,59 @@ impl Reader {
 
     /// Counts what dispatches came to. Only as much of each record is decoded as counts; unreadable ones are passed over.
     pub fn stats(&self, asked: &StatsFilter) -> Result<Stats, Fault> {
-        let head = self.head()?.seq;
         let mut filter = asked.only.clone();
         if let Some(tree) = filter.tree {
             filter.tree = Some(self.root_of(tree)?);
         }
-        let matcher = Matcher::new(&filter)?;
-        let takes_all = is_said_by_index(&filter);
-        let mut kin = Kin { reader: self, roots: BTreeMap::new() };
-        let (low, high) = self.bounds(&filter, head)?;
-        let mut counter = Counter::by(asked.by);
-        for found in self.records(&filter, low, high, Direction::Backward) {
-            let (_, bytes) = found?;
-            let Some(body) = body(&bytes) else { continue };
-            let Some(line) = std::str::from_utf8(body).ok().and_then(Line::read) else { continue };
-            if takes_all || kin.fits(&matcher, &filter, body) {
-                counter.count(&line);
-            }
-        }
+        let begin = || Counter::by(asked.by);
+        let parts = self.lines(&filter, begin, Counter::count)?;
+        let mut counter = parts.into_iter().reduce(Counter::with).unwrap_or_else(begin);
         counter.save(|run| self.cost_of(run))?;
         Ok(counter.finish())
+    }
+
+    /// Counts the records that fit, in a few parts side by side; returns what was counted of each.
+    pub(super) fn lines<C: Send>(
+        &self,
+        filter: &AuditFilter,
+        begin: impl Fn() -> C + Sync,
+        count: impl Fn(&mut C, &Line<'_>) + Sync,
+    ) -> Result<Vec<C>, Fault> {
+        let matcher = Matcher::new(filter)?;
+        let takes_all = is_said_by_index(filter);
+        let (low, high) = self.bounds(filter, self.head()?.seq)?;
+        let read = |part: RangeInclusive<u64>| {
+            let mut kin = Kin { reader: self, roots: BTreeMap::new() };
+            let mut counter = begin();
+            self.bodies(filter, part, |body| {
+                if let Some(line) = Line::read(body)
+                    && (takes_all || kin.fits(&matcher, filter, body))
+                {
+                    count(&mut counter, &line);
+                }
+            })?;
+            Ok(counter)
+        };
+        Ok(parts::side_by_side(parts::of(low, high), read, || ())?.0)
+    }
+
+    /// Shows `look` the records of a part of the trail that the best index for this filter names, oldest first, where they lie.
+    fn bodies(
+        &self,
+        filter: &AuditFilter,
+        part: RangeInclusive<u64>,
+        mut look: impl FnMut(&[u8]),
+    ) -> Result<(), Fault> {
+        let (low, high) = part.into_inner();
+        let mut look = |raw: &[u8]| chunks::inlined(raw).and_then(body).into_iter().for_each(&mut look);
+        let Some(name) = index(filter) else {
+            let range = keys::audit_between(low.saturating_sub(1), high);
+            return Ok(self.database.each_raw(range, |_, raw| look(raw))?);
+        };
+        for seq in pages::numbers(&self.database, &name, low, high, Direction::Forward) {
+            self.database.get_raw(&keys::audit(seq?))?.as_deref().into_iter().for_each(&mut look);
+        }
+        Ok(())
     }
 
     /// Returns what dispatches to an agent usually take: the last ones that ended by themselves.
@@ -127,8 +162,8 @@ impl Reader {
         let mut samples = Vec::new();
         for found in self.records(&filter, 1, self.head()?.seq, Direction::Backward).take(SAMPLED_MAX) {
             let (_, bytes) = found?;
-            let text = body(&bytes).and_then(|body| std::str::from_utf8(body).ok());
-            samples.extend(text.and_then(Line::read).and_then(|line| line.sample()));
+            let line = body(&bytes).and_then(Line::read);
+            samples.extend(line.and_then(|line| Sample::of(&line)));
             if samples.len() >= SAMPLES {
                 break;
             }
@@ -137,12 +172,9 @@ impl Reader {
     }
 
     /// Returns what the run of a dispatch cost.
-    fn cost_of(&self, run: &str) -> Result<Option<f64>, Fault> {
-        let Ok(id) = run.parse::<JobId>() else { return Ok(None) };
-        for entry in self.database.scan(keys::under(&keys::audit_of_dispatch(id)), Direction::Backward) {
-            let link = keys::seq_of(&entry?.0).map(|seq| self.link(seq)).transpose()?.flatten();
-            let line = link.and_then(|link| Line::read(std::str::from_utf8(&link.body).ok()?));
-            if let Some(cost) = line.and_then(|line| line.cost_usd()) {
+    fn cost_of(&self, run: JobId) -> Result<Option<f64>, Fault> {
+        for link in self.about(run, Direction::Backward) {
+            if let Some(cost) = Line::read(&link?.body).and_then(|line| line.cost_usd()) {
                 return Ok(Some(cost));
             }
         }
@@ -157,25 +189,21 @@ impl Reader {
         high: u64,
         direction: Direction,
     ) -> impl Iterator<Item = Result<(u64, Vec<u8>), Fault>> {
-        let key = |seq| index(filter).map_or_else(|| keys::audit(seq), |index| index(seq));
-        let range: KeyRange = (Bound::Included(key(low)), Bound::Included(key(high)));
-        let indexed = index(filter).is_some();
+        let name = index(filter);
         // The wrong way round, a range is a mistake for the engine.
-        let entries = (low <= high).then(|| self.database.scan(range, direction)).into_iter().flatten();
-        entries.filter_map(move |entry| {
-            let (key, value) = match entry {
-                Ok(entry) => entry,
-                Err(error) => return Some(Err(error.into())),
-            };
-            let seq = keys::seq_of(&key)?;
-            if !indexed {
-                return Some(Ok((seq, value)));
-            }
-            match self.database.get(&keys::audit(seq)) {
-                Ok(value) => Some(Ok((seq, value?))),
-                Err(error) => Some(Err(error.into())),
-            }
-        })
+        let range = keys::audit_between(low.saturating_sub(1), high);
+        let all = (name.is_none() && low <= high).then(|| self.database.scan(range, direction));
+        let all = all.into_iter().flatten().filter_map(|entry| match entry {
+            Ok((key, bytes)) => Some(Ok((keys::seq_of(&key)?, bytes))),
+            Err(error) => Some(Err(error.into())),
+        });
+        let numbers = name.map(|name| pages::numbers(&self.database, &name, low, high, direction));
+        let named = numbers.into_iter().flatten().filter_map(|seq| {
+            let found =
+                seq.and_then(|seq| Ok(self.database.get(&keys::audit(seq))?.map(|bytes| (seq, bytes))));
+            found.map_err(Fault::from).transpose()
+        });
+        all.chain(named)
     }
 
     /// Returns the numbers of the first and the last record that can be of the time asked for. Records are in the order of
@@ -204,8 +232,8 @@ impl Reader {
         let range = (Bound::Included(keys::audit(seq)), Bound::Included(keys::audit(head)));
         for entry in self.database.scan(range, Direction::Forward) {
             let (key, bytes) = entry?;
-            let time = body(&bytes).and_then(|body| serde_json::from_slice::<Time>(body).ok());
-            if let (Some(seq), Some(Time { time })) = (keys::seq_of(&key), time) {
+            let time = body(&bytes).and_then(time_of);
+            if let (Some(seq), Some(time)) = (keys::seq_of(&key), time) {
                 return Ok(Some((seq, time)));
             }
         }
@@ -214,11 +242,7 @@ impl Reader {
 
     /// Returns the first record about a dispatch: its number, and to whom the dispatch belongs.
     fn first_about(&self, id: JobId) -> Result<Option<(u64, Relations)>, Fault> {
-        let mut entries = self.database.scan(keys::under(&keys::audit_of_dispatch(id)), Direction::Forward);
-        let Some(entry) = entries.next() else { return Ok(None) };
-        let Some(link) = keys::seq_of(&entry?.0).map(|seq| self.link(seq)).transpose()?.flatten() else {
-            return Ok(None);
-        };
+        let Some(link) = self.about(id, Direction::Forward).next().transpose()? else { return Ok(None) };
         Ok(Some((link.seq, serde_json::from_slice(&link.body).unwrap_or_default())))
     }
 
@@ -264,15 +288,14 @@ impl Kin<'_> {
     }
 }
 
-/// Returns the keys of the index that names the fewest records; nothing when all must be looked at.
-fn index(filter: &AuditFilter) -> Option<Box<dyn Fn(u64) -> Vec<u8> + '_>> {
+/// Returns by what the fewest records are found; nothing when all must be looked at.
+fn index(filter: &AuditFilter) -> Option<Vec<u8>> {
     if let Some(dispatch) = filter.dispatch {
-        return Some(Box::new(move |seq| keys::audit_by_dispatch(dispatch, seq)));
+        return Some(keys::audit_of_dispatch(dispatch));
     }
     let [agent] = filter.agents.as_slice() else { return None };
     // What cannot be an agent's name is not in the index.
-    AgentName::try_from(agent.clone()).ok()?;
-    Some(Box::new(move |seq| keys::audit_by_agent(agent, seq)))
+    AgentName::is_valid(agent).then(|| keys::audit_of_agent(agent))
 }
 
 /// Returns whether index and bounds say all that is asked for, so that no record has to be looked into.
@@ -282,12 +305,6 @@ fn is_said_by_index(filter: &AuditFilter) -> bool {
         rest.agents.clear();
     }
     rest.takes_all()
-}
-
-/// What a record says of when it was made.
-#[derive(serde::Deserialize)]
-struct Time {
-    time: Timestamp,
 }
 
 /// What a record says of where its dispatch belongs.

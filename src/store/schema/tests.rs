@@ -33,6 +33,7 @@ fn result() -> RunResult {
         num_turns: Some(7),
         outcome: Some(Outcome::Partial),
         denied_tools: vec!["Bash".to_owned()],
+        denied_unknown: true,
         budget_exceeded: true,
         partial: true,
         model: Some("opus".to_owned()),

@@ -117,8 +117,8 @@ fn a_record_is_stored_indexed_and_named_by_the_head_in_one_change() {
         [
             keys::audit(1),
             keys::audit(2),
-            keys::audit_by_agent("docs", 1),
-            keys::audit_by_dispatch(id, 1),
+            keys::audit_page(&keys::audit_of_agent("docs"), 0),
+            keys::audit_page(&keys::audit_of_dispatch(id), 0),
             keys::HEAD.to_vec(),
         ]
     );

@@ -6,12 +6,11 @@
 use std::hash::{BuildHasher as _, RandomState};
 
 use crate::audit::chain::{Fault as Finding, FaultKind, Head, LinkView};
-use crate::model::JobId;
 use crate::store::database::Direction;
 use crate::store::reader::Reader;
 use crate::store::txn::Fault;
 use crate::store::verify::trail::Glance;
-use crate::store::{chunks, keys};
+use crate::store::{chunks, keys, pages};
 
 /// Entries of the indexes, added up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,41 +20,15 @@ pub(super) struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, index: &[u8], name: &[u8], seq: u64, keyed: &RandomState) {
+    /// Adds the entry of a record that is found by `name`.
+    pub(super) fn add(&mut self, name: &[u8], seq: u64, keyed: &RandomState) {
         self.entries += 1;
-        self.sum = self.sum.wrapping_add(keyed.hash_one((index, name, seq)));
-    }
-
-    /// Adds the entry of a record that names this agent.
-    pub(super) fn add_agent(&mut self, agent: Option<&str>, seq: u64, keyed: &RandomState) {
-        if let Some(agent) = agent {
-            self.add(keys::AUDIT_BY_AGENT, agent.as_bytes(), seq, keyed);
-        }
-    }
-
-    /// Adds the entry of a record that names this dispatch.
-    pub(super) fn add_dispatch(&mut self, dispatch: JobId, seq: u64, keyed: &RandomState) {
-        self.add(keys::AUDIT_BY_DISPATCH, dispatch.as_bytes(), seq, keyed);
+        self.sum = self.sum.wrapping_add(keyed.hash_one((name, seq)));
     }
 
     /// Returns both.
     pub(super) const fn with(self, other: Self) -> Self {
         Self { entries: self.entries + other.entries, sum: self.sum.wrapping_add(other.sum) }
-    }
-}
-
-/// An entry of an index: the index, what it is found by, and the record.
-struct Entry<'k> {
-    index: &'static [u8],
-    name: &'k [u8],
-    seq: u64,
-}
-
-impl<'k> Entry<'k> {
-    fn of(index: &'static [u8], key: &'k [u8]) -> Option<Self> {
-        let (name, seq) = key.strip_prefix(index)?.split_last_chunk()?;
-        let name = if index == keys::AUDIT_BY_AGENT { name.strip_suffix(&[0])? } else { name };
-        Some(Self { index, name, seq: u64::from_be_bytes(*seq) })
     }
 }
 
@@ -66,10 +39,10 @@ impl Reader {
     pub(super) fn indexed(&self, base: Head, claimed: Head, keyed: &RandomState) -> Result<Sum, Fault> {
         let mut sum = Sum::default();
         for index in INDEXES {
-            self.database.each_raw(keys::under(index), |key, _| {
-                let entry = Entry::of(index, key);
-                if let Some(entry) = entry.filter(|entry| entry.seq > base.seq && entry.seq <= claimed.seq) {
-                    sum.add(index, entry.name, entry.seq, keyed);
+            self.database.each_raw(keys::under(index), |key, raw| {
+                let Some((name, numbers)) = pages::read(key, raw) else { return };
+                for seq in numbers.filter(|seq| *seq > base.seq && *seq <= claimed.seq) {
+                    sum.add(name, seq, keyed);
                 }
             })?;
         }
@@ -87,8 +60,8 @@ impl Reader {
         for entry in self.database.scan_raw(keys::audit_between(base.seq, claimed.seq), Direction::Forward) {
             let (key, raw) = entry?;
             let seq = keys::seq_of(&key).unwrap_or(0);
-            for key in entries_of(seq, chunks::inlined(&raw).unwrap_or_default()) {
-                if self.database.get_raw(&key)?.is_none() {
+            for name in names_of(seq, chunks::inlined(&raw).unwrap_or_default()) {
+                if !pages::names(&self.database, &name, seq)? {
                     return Ok(Some(seq));
                 }
             }
@@ -100,17 +73,15 @@ impl Reader {
         let mut first: Option<u64> = None;
         for index in INDEXES {
             for entry in self.database.scan_raw(keys::under(index), Direction::Forward) {
-                let (key, _) = entry?;
-                let Some(Entry { seq, .. }) = Entry::of(index, &key).filter(|entry| entry.index == index)
-                else {
-                    continue;
-                };
-                if seq <= base.seq || seq > claimed.seq || first.is_some_and(|first| first <= seq) {
-                    continue;
-                }
-                let bytes = self.database.get(&keys::audit(seq))?.unwrap_or_default();
-                if !entries_of(seq, &bytes).contains(&key) {
-                    first = Some(seq);
+                let (key, raw) = entry?;
+                let Some((name, numbers)) = pages::read(&key, &raw) else { continue };
+                let end = first.unwrap_or(claimed.seq + 1);
+                for seq in numbers.filter(|seq| *seq > base.seq && *seq < end) {
+                    let bytes = self.database.get(&keys::audit(seq))?.unwrap_or_default();
+                    if !names_of(seq, &bytes).iter().any(|named| named == name) {
+                        first = Some(seq);
+                        break;
+                    }
                 }
             }
         }
@@ -118,12 +89,12 @@ impl Reader {
     }
 }
 
-/// Returns the keys of the index entries of a stored record.
-pub(in crate::store) fn entries_of(seq: u64, bytes: &[u8]) -> Vec<Vec<u8>> {
+/// Returns what a stored record is found by.
+pub(in crate::store) fn names_of(seq: u64, bytes: &[u8]) -> Vec<Vec<u8>> {
     let glance = LinkView::read(seq, bytes).ok();
     let glance = glance.and_then(|link| serde_json::from_slice::<Glance<'_>>(link.body).ok());
     let Some(glance) = glance else { return Vec::new() };
-    let by_agent = glance.agent().map(|agent| keys::audit_by_agent(agent, seq));
-    let by_dispatch = glance.dispatch().map(|dispatch| keys::audit_by_dispatch(dispatch, seq));
+    let by_agent = glance.agent().map(keys::audit_of_agent);
+    let by_dispatch = glance.dispatch().map(keys::audit_of_dispatch);
     by_agent.into_iter().chain(by_dispatch).collect()
 }

@@ -1,11 +1,14 @@
 //! Whether the stored jobs and the records say the same: every job was recorded, every recorded job is stored or was removed
-//! by a clean-up that is recorded, and both name the same state.
+//! by a clean-up that is recorded, and both say the same of its state and its end.
+
+use std::hash::RandomState;
 
 use crate::audit::chain::{Fault as Finding, FaultKind, Head, LinkView};
 use crate::audit::verdict::VerifyReport;
 use crate::audit::{Code, Record};
 use crate::job::{JobRecord, State};
 use crate::model::{JobId, Timestamp};
+use crate::store::compared::Facts;
 use crate::store::database::Direction;
 use crate::store::keys;
 use crate::store::ledger::decode;
@@ -24,6 +27,7 @@ impl Reader {
         start: &Start,
         claimed: Head,
         mut walk: Walk,
+        keyed: &RandomState,
         report: &mut VerifyReport,
     ) -> Result<(), Fault> {
         // Who was opened up to then may have lost its records with others.
@@ -34,7 +38,7 @@ impl Reader {
             let life = walk.lives.remove(&id);
             report.jobs += 1;
             match decode::<JobRecord>(&value) {
-                Ok(job) => report.faults.extend(self.compare_job(&job, life, excused)?),
+                Ok(job) => report.faults.extend(self.compare_job(&job, life, excused, keyed)?),
                 Err(unreadable) => report.remarks.push(format!("job {id}: {unreadable}")),
             }
         }
@@ -51,18 +55,22 @@ impl Reader {
         job: &JobRecord,
         life: Option<Life>,
         excused: Timestamp,
+        keyed: &RandomState,
     ) -> Result<Option<Finding>, Fault> {
+        let said = |job: &JobRecord| (job.state.as_str(), Facts::brief(Facts::of(job).as_ref(), keyed));
         let is_excused = job.created <= excused;
         let unrecorded = Finding::about(job.id, 0, FaultKind::JobUnrecorded);
-        if let Some(life) = life.filter(|life| life.state == Some(job.state.as_str())) {
+        let here = said(job);
+        if let Some(life) = life.filter(|life| life.state.map(|state| (state, life.facts)) == Some(here)) {
             return Ok((!life.opened && !is_excused).then_some(unrecorded));
         }
+        let recorded = |it: &Glance<'_>| Some((it.state()?, it.facts(keyed)));
         // It may have moved since its records were read: both are looked at again.
         let mut last = None;
         for _ in 0..LOOKS {
-            let (now, told) = (self.job(job.id)?, self.last_told(job.id)?);
+            let (now, told) = (self.job(job.id)?, self.last_told(job.id, recorded)?);
             let Some(now) = now else { return Ok(None) };
-            if told.is_some_and(|(_, state)| state == now.state.as_str()) {
+            if told.is_some_and(|(_, told)| told == said(&now)) {
                 return Ok(None);
             }
             last = told;
@@ -73,17 +81,18 @@ impl Reader {
         })
     }
 
-    /// Returns the last record of a job's life, and the state that it names.
-    fn last_told(&self, id: JobId) -> Result<Option<(u64, &'static str)>, Fault> {
-        for entry in self.database.scan(keys::under(&keys::audit_of_dispatch(id)), Direction::Backward) {
-            let (key, _) = entry?;
-            let Some(link) = keys::seq_of(&key).map(|seq| self.link(seq)).transpose()?.flatten() else {
-                continue;
-            };
-            if let Some(state) =
-                serde_json::from_slice::<Glance<'_>>(&link.body).ok().and_then(|it| it.state())
+    /// Returns the last record of a job's life, with what `told` finds in it.
+    fn last_told<T>(
+        &self,
+        id: JobId,
+        told: impl Fn(&Glance<'_>) -> Option<T>,
+    ) -> Result<Option<(u64, T)>, Fault> {
+        for link in self.about(id, Direction::Backward) {
+            let link = link?;
+            if let Some(found) =
+                serde_json::from_slice::<Glance<'_>>(&link.body).ok().as_ref().and_then(&told)
             {
-                return Ok(Some((link.seq, state)));
+                return Ok(Some((link.seq, found)));
             }
         }
         Ok(None)
@@ -147,7 +156,8 @@ impl Reader {
 
     /// Returns whether a job has lived on since its records were read, or is there after all.
     fn has_moved(&self, id: JobId, life: Life) -> Result<bool, Fault> {
-        Ok(self.job(id)?.is_some() || self.last_told(id)?.is_none_or(|(seq, _)| seq != life.last))
+        Ok(self.job(id)?.is_some()
+            || self.last_told(id, |it| it.state().map(drop))?.is_none_or(|(seq, ())| seq != life.last))
     }
 
     /// Returns whether a clean-up that came later went for jobs that ended then: a clock that was set back puts records out of

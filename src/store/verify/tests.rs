@@ -17,7 +17,10 @@ mod tampering;
 /// Opens a job in one transaction, and lets it run to its end.
 pub(super) fn whole_job(txn: &mut Txn<'_>, job: JobId) -> Result<(), Fault> {
     let digest = Digest::of(job.as_bytes());
-    assert_eq!(admit::admit(txn, &request(job, Ok(proposal(digest))), &|_, _| false)?, Admission::Opened);
+    assert_eq!(
+        admit::admit(txn, &request(job, Ok(proposal(digest))), &admit::Around::ALONE)?,
+        Admission::Opened
+    );
     ledger::start(txn, job, ProcessId { pid: 1, start_ticks: 1 })?;
     let answer = Answer { text: "an answer".to_owned(), parsed: None };
     ledger::finish(txn, job, (RunResult::succeeded(1000), answer).into(), ledger::Source::Worker)?;
@@ -30,7 +33,7 @@ fn refused(txn: &mut Txn<'_>) -> Result<(), Fault> {
         message: "there is no such agent".to_owned(),
         hint: String::new(),
     };
-    admit::admit(txn, &request(JobId::generate(), Err(refusal)), &|_, _| false).map(drop)
+    admit::admit(txn, &request(JobId::generate(), Err(refusal)), &admit::Around::ALONE).map(drop)
 }
 
 fn request(job: JobId, proposal: Result<Proposal, Refusal>) -> OpenRequest {

@@ -1,6 +1,5 @@
 //! One part of the trail, record by record: the chain, and what is noted of each record for the comparisons that follow.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::hash::RandomState;
 
@@ -8,9 +7,12 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::audit::chain::{Fault as Finding, FaultKind, Head, LinkView, Verifier};
+use crate::audit::line::Text;
 use crate::audit::{Code, Record};
 use crate::job::State;
 use crate::model::{AgentName, Digest, JobId, Timestamp};
+use crate::store::compared::Facts;
+use crate::store::keys;
 use crate::store::verify::indexes::Sum;
 
 /// What is known of the trail up to some record.
@@ -46,6 +48,8 @@ pub(super) struct Life {
     pub(super) state: Option<&'static str>,
     /// Number of the last one.
     pub(super) last: u64,
+    /// What it says of how the job ended, in brief.
+    pub(super) facts: u64,
 }
 
 /// A clean-up, as its record tells of it.
@@ -70,21 +74,19 @@ pub(super) struct Glance<'a> {
     agent: Option<Text<'a>>,
     #[serde(borrow, default)]
     status: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    end: Option<Facts<'a>>,
 }
-
-/// A text of a record, where it lies if nothing in it is escaped. (Inside an `Option`, a bare `Cow` is always copied.)
-#[derive(Debug, Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl Glance<'_> {
     /// Returns the dispatch that the record is about, if that can be an id.
     pub(super) fn dispatch(&self) -> Option<JobId> {
-        self.dispatch.as_ref()?.0.parse().ok()
+        self.dispatch.as_deref()?.parse().ok()
     }
 
     /// Returns the agent that the record is about, if that can be a name.
     pub(super) fn agent(&self) -> Option<&str> {
-        self.agent.as_ref().map(|agent| &*agent.0).filter(|agent| AgentName::is_valid(agent))
+        self.agent.as_deref().filter(|agent| AgentName::is_valid(agent))
     }
 
     /// Returns the state that the record says the job has reached, if it tells of a job's life.
@@ -97,12 +99,17 @@ impl Glance<'_> {
             Code::Cancelled,
             Code::Interrupted,
         ];
-        let status = self.status.as_ref().filter(|_| MOVES.iter().any(|code| self.is(*code)))?;
-        State::ALL.into_iter().map(State::as_str).find(|state| *state == status.0)
+        let status = self.status.as_deref().filter(|_| MOVES.iter().any(|code| self.is(*code)))?;
+        State::ALL.into_iter().map(State::as_str).find(|state| *state == status)
+    }
+
+    /// Returns what the record says of how the job ended, in brief.
+    pub(super) fn facts(&self, keyed: &RandomState) -> u64 {
+        Facts::brief(self.end.as_ref(), keyed)
     }
 
     fn is(&self, code: Code) -> bool {
-        self.event.0 == code.as_str()
+        *self.event == *code.as_str()
     }
 }
 
@@ -244,14 +251,16 @@ impl Walk {
 
     /// Notes what the comparisons need.
     fn note(&mut self, seq: u64, glance: &Glance<'_>, keyed: &RandomState) {
-        self.expected.add_agent(glance.agent(), seq, keyed);
+        if let Some(agent) = glance.agent() {
+            self.expected.add(&keys::audit_of_agent(agent), seq, keyed);
+        }
         let Some(dispatch) = glance.dispatch() else { return };
-        self.expected.add_dispatch(dispatch, seq, keyed);
+        self.expected.add(&keys::audit_of_dispatch(dispatch), seq, keyed);
         if let Some(state) = glance.state() {
             let opened = glance.is(Code::Requested);
-            let life = self.lives.entry(dispatch).or_insert(Life { opened, state: None, last: seq });
-            life.opened |= opened;
-            (life.state, life.last) = (Some(state), seq);
+            let new = Life { opened, state: Some(state), last: seq, facts: glance.facts(keyed) };
+            let life = self.lives.entry(dispatch).or_insert(new);
+            *life = Life { opened: life.opened || opened, ..new };
         }
     }
 

@@ -231,9 +231,22 @@ fn a_long_json_answer_is_read_in_pieces_without_its_value() {
     let arguments = json!({"agent": "worker", "task": long, "response_format": "json"});
     let head = client.document("dispatch", &arguments);
     assert_eq!((&head["truncated"], &head["parsed_result"]), (&json!(true), &Value::Null));
+    let message = head["message"].as_str().unwrap_or_default();
+    assert!(message.contains("`parsed_result` has more than 500 characters and is left out"), "{head}");
     let piece = json!({"ref": head["ref"], "offset": 1000, "max_chars": 10});
     let piece = client.document("fetch_result", &piece);
     assert_eq!((&piece["result"], &piece["parsed_result"]), (&json!("xxxxxxxxxx"), &Value::Null));
-    let whole = client.document("fetch_result", &json!({"ref": head["ref"], "max_chars": 10_000}));
+    let whole = client.document("fetch_result", &json!({"ref": head["ref"], "max_chars": 20_000}));
     assert_eq!(whole["parsed_result"][0].as_str().map(str::len), Some(5000));
+}
+
+#[test]
+fn a_short_value_comes_with_the_beginning_of_a_long_text() {
+    let home = Home::with_settings("  max_answer_chars: 1000\n");
+    let client = &mut home.client();
+    let task = format!("fake: say {} ```json\\n{{\"n\": 5}}\\n```", "x".repeat(5000));
+    let arguments = json!({"agent": "worker", "task": task, "response_format": "json"});
+    let document = client.document("dispatch", &arguments);
+    assert_eq!((&document["truncated"], &document["parsed_result"]), (&json!(true), &json!({"n": 5})));
+    assert_eq!(document["result"].as_str().map(str::len), Some(1000 - r#"{"n": 5}"#.len()), "{document}");
 }

@@ -87,6 +87,51 @@ fn what_comes_before_the_first_request_does_not_end_the_server() {
 }
 
 #[test]
+fn nothing_that_comes_before_the_opening_ends_the_server() {
+    let home = Home::new();
+    let strays = [
+        json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}),
+        json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+        json!({"jsonrpc": "2.0", "method": "notifications/roots/list_changed"}),
+        json!({"jsonrpc": "2.0", "method": "notifications/of/ones/own", "params": {}}),
+        json!({"jsonrpc": "2.0", "id": 77, "result": {}}),
+        json!({"jsonrpc": "2.0", "id": 78, "error": {"code": -32603, "message": "no"}}),
+    ];
+    // None of these opens the conversation: what it is going to be is not known yet.
+    let of_the_future = |params: Value| {
+        let mut params = modern(&params);
+        params["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("2999-01-01");
+        params
+    };
+    let first = [
+        ("server/discover", modern(&json!({}))),
+        ("server/discover", json!({})),
+        ("ping", json!({})),
+        ("ping", modern(&json!({}))),
+        ("tools/list", json!({})),
+        ("tools/list", of_the_future(json!({}))),
+        ("of/ones/own", json!({})),
+    ];
+    let mut client = home.serve();
+    for (method, params) in &first {
+        let id = client.request(method, params);
+        client.answer(id);
+        for stray in &strays {
+            client.send(stray);
+            let ping = client.request("ping", &json!({}));
+            assert_eq!(client.result(ping), json!({}), "{method}, then {stray}");
+        }
+    }
+    assert_eq!(client.initialize("2025-11-25")["protocolVersion"], "2025-11-25");
+    let mut client = home.serve();
+    ask(&mut client, "server/discover", &json!({}));
+    client.take_back(1);
+    let called = ask(&mut client, "tools/call", &json!({"name": "list_agents", "arguments": {}}));
+    assert_eq!(called["structuredContent"]["agents"][0]["name"], "worker", "{called}");
+    assert_eq!(home.stderr(), "");
+}
+
+#[test]
 fn what_2026_has_removed_is_unknown_to_its_clients() {
     let home = Home::new();
     let mut client = home.serve();

@@ -101,7 +101,7 @@ impl Drop for Other {
 
 /// Returns the event that is recorded under an id.
 pub(crate) fn event(id: JobId) -> Request {
-    let mut record = Record::new(Timestamp::now(), Code::Gc);
+    let mut record = Record::new(Timestamp::now(), Code::ConfigChanged);
     record.details.insert("id".to_owned(), id.to_string());
     Request::Record { id, body: serde_json::to_string(&record).unwrap() }
 }

@@ -28,6 +28,9 @@ fn cells_are_quoted_where_they_must_be_and_formulas_are_defused() {
         ("\t=1", " =1"),
         ("=a,b", "\"'=a,b\""),
         ("it's", "it's"),
+        ("\u{202e}evil\u{2066} \u{200b}x", " evil   x"),
+        // What is hidden hides no formula.
+        ("\u{200b}=1", " =1"),
     ];
     for (text, wanted) in cases {
         assert_eq!(cell(text), wanted);
@@ -41,7 +44,7 @@ fn a_row_has_as_many_cells_as_there_are_columns_and_values_stand_below_their_nam
         "end": {
             "success": true, "cost_usd": 0.25, "tokens": {"input": 3, "output": 4},
             "tools": {"Bash": {"count": 2, "millis": 10}, "Read": {"count": 1, "millis": 1}},
-            "denied_tools": ["Write", "Edit"],
+            "denied_tools": ["Write", "Edit"], "denied_unknown": true,
         },
     }));
     assert_eq!(row.len(), header().trim_end().split(',').count());
@@ -56,6 +59,7 @@ fn a_row_has_as_many_cells_as_there_are_columns_and_values_stand_below_their_nam
         ("tokens_input", "3"),
         ("tools", "Bash:2 Read:1"),
         ("denied_tools", "Write Edit"),
+        ("denied_unknown", "true"),
         ("turns", ""),
     ];
     for (name, value) in wanted {

@@ -55,12 +55,38 @@ fn a_record_is_a_log_with_the_names_of_the_conventions() {
 }
 
 #[test]
+fn a_record_stands_in_the_span_of_its_run_else_in_that_of_whoever_asked() {
+    let (run, asked) = (
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-b7ad6b7169203331-00",
+    );
+    let rows = [
+        (json!({"trace": run, "caller": {"traceparent": asked}}), Some(run)),
+        (json!({"caller": {"traceparent": asked}}), Some(asked)),
+        (json!({"trace": "damaged", "caller": {"traceparent": asked}}), Some(asked)),
+        (json!({"caller": {"traceparent": null}}), None),
+        (json!({}), None),
+    ];
+    for (body, span) in rows {
+        let link = Link::after(Head::EMPTY, body.to_string().into_bytes());
+        let log = serde_json::to_value(log_record(&link, Timestamp::from_millis(0))).unwrap();
+        let told = [&log["traceId"], &log["spanId"]].map(|id| id.as_str().unwrap().to_owned());
+        let flags = log["flags"].as_u64().unwrap();
+        match span {
+            Some(span) => assert_eq!(format!("00-{}-{flags:02x}", told.join("-")), span, "{body}"),
+            None => assert_eq!((told.join(""), flags), (String::new(), 0), "{body}"),
+        }
+    }
+}
+
+#[test]
 fn how_much_a_record_matters_is_seen_at_once() {
     let cases = [
         ("requested", None, "INFO"),
         ("finished", Some(true), "INFO"),
         ("finished", Some(false), "WARN"),
         ("refused", None, "WARN"),
+        ("config_refused", None, "WARN"),
         ("gap", None, "ERROR"),
     ];
     for (event, success, wanted) in cases {

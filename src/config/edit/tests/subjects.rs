@@ -42,8 +42,9 @@ fn mending_a_disabled_agent_counts_as_a_new_one() {
     );
     let mend = Fields { timeout: crate::config::edit::Change::Set(5), ..Fields::default() };
     let refused = session(&room).update_agent("web", &mend).expect_err("it would be new");
-    let EditError::Escalates { widened } = refused else { panic!("{refused:?}") };
+    let EditError::Escalates { asked, widened } = refused else { panic!("{refused:?}") };
     assert_eq!(widened[0].what, "agent `web` would be new");
+    assert_eq!((asked.verb, asked.keys), ("update", vec!["timeout".to_owned()]));
     assert!(room.text().contains("soon"));
 }
 

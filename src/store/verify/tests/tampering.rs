@@ -3,6 +3,7 @@
 use super::*;
 use crate::audit::chain::Link;
 use crate::job::JobRecord;
+use crate::store::pages::Page;
 use crate::store::schema;
 
 #[test]
@@ -107,31 +108,74 @@ fn a_head_or_a_head_file_that_was_put_back_is_found() {
     assert_eq!(trail.fault(), (1, FaultKind::Unnamed));
 }
 
+/// Lets a record be found by this name, or not any more.
+fn set(trail: &Trail, name: &[u8], seq: u64, is_found: bool) {
+    let key = keys::audit_page(name, 0);
+    let mut page = Page::read(&trail.database().get(&key).unwrap().unwrap_or_default());
+    let number = u8::try_from(seq).unwrap();
+    if is_found {
+        page.insert(number)
+    } else {
+        page.remove(number)
+    }
+    put(trail.database(), key, &page.bytes());
+}
+
 #[test]
 fn index_entries_that_were_dropped_or_added_are_found() {
     let trail = Trail::new();
     let mut entries = 0;
     for seq in 1..=RECORDS {
-        for key in entries_of(seq, &trail.bytes(seq)) {
-            remove(trail.database(), key.clone());
-            assert_eq!(trail.fault(), (seq, FaultKind::Unindexed), "{key:?}");
-            put(trail.database(), key, &[]);
+        for name in names_of(seq, &trail.bytes(seq)) {
+            set(&trail, &name, seq, false);
+            assert_eq!(trail.fault(), (seq, FaultKind::Unindexed), "{name:?}");
+            set(&trail, &name, seq, true);
             entries += 1;
         }
     }
     assert_eq!(entries, 14);
     whole(trail.database());
-    for key in [keys::audit_by_agent("other", 3), keys::audit_by_dispatch(trail.jobs[0], 6)] {
-        put(trail.database(), key.clone(), &[]);
-        assert_eq!(trail.fault().1, FaultKind::Misindexed, "{key:?}");
+    for (name, seq) in [(keys::audit_of_agent("other"), 3), (keys::audit_of_dispatch(trail.jobs[0]), 6)] {
+        set(&trail, &name, seq, true);
+        assert_eq!(trail.fault(), (seq, FaultKind::Misindexed), "{name:?}");
         // One too many does not make up for one too few.
-        let real = entries_of(7, &trail.bytes(7)).remove(0);
-        remove(trail.database(), real.clone());
-        assert!(matches!(trail.fault().1, FaultKind::Misindexed | FaultKind::Unindexed));
-        put(trail.database(), real, &[]);
-        remove(trail.database(), key);
+        let real = names_of(7, &trail.bytes(7)).remove(0);
+        set(&trail, &real, 7, false);
+        assert_eq!(trail.fault(), (seq, FaultKind::Misindexed), "{name:?}");
+        set(&trail, &real, 7, true);
+        set(&trail, &name, seq, false);
     }
     whole(trail.database());
+}
+
+#[test]
+fn pages_of_the_indexes_that_were_dropped_cut_or_changed_are_found() {
+    let trail = Trail::new();
+    let names = [keys::audit_of_agent("docs"), keys::audit_of_dispatch(trail.jobs[1])];
+    for (name, first) in names.iter().zip([1, 5]) {
+        let key = keys::audit_page(name, 0);
+        let raw = trail.database().get_raw(&key).unwrap().unwrap();
+        let mut bad = vec![None, Some(Vec::new()), Some([raw.as_slice(), &[0]].concat())];
+        bad.extend((0..raw.len()).map(|length| Some(raw[..length].to_vec())));
+        // What leads to records that are not there leads nowhere: the first bytes are about those that are.
+        for at in 0..3 {
+            for bit in 0..8 {
+                let is_there = at == 0 || (1..=RECORDS).contains(&((at as u64 - 1) * 8 + bit));
+                let mut other = raw.clone();
+                other[at] ^= 1 << bit;
+                bad.extend(is_there.then_some(Some(other)));
+            }
+        }
+        for bad in bad {
+            trail.database().write(&Writes::from([(key.clone(), bad.clone())])).unwrap();
+            let (seq, kind) = trail.fault();
+            assert!(matches!(kind, FaultKind::Unindexed | FaultKind::Misindexed), "{kind:?}: {bad:?}");
+            let is_cut = bad.as_ref().is_none_or(|bad| bad.len() != raw.len() || bad[0] != raw[0]);
+            assert!(!is_cut || seq == first, "{seq}: {bad:?}");
+        }
+        trail.database().write(&Writes::from([(key, Some(raw))])).unwrap();
+        whole(trail.database());
+    }
 }
 
 #[test]
