@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixDatagram, UnixStream};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::config::paths::{Environment, StatePaths};
 use crate::daemon::handshake::{self, Intent, WELCOME_BYTES};
@@ -29,6 +29,9 @@ pub const START_BUDGET: Duration = Duration::from_secs(10);
 
 /// How long a daemon may take to answer an opening: on a machine that is busy, longer than one thinks.
 const HELLO_BUDGET: Duration = Duration::from_secs(5);
+
+/// How long a daemon that lives and has lost its socket may take to make it again.
+const LOST_BUDGET: Duration = Duration::from_secs(2);
 
 /// How often the lock of whoever starts the daemon is asked for.
 const LOCK_POLL: Duration = Duration::from_millis(5);
@@ -146,7 +149,7 @@ impl Client {
 
     /// Asks without starting anything; nothing when no daemon runs.
     pub async fn ask_if_running(&self, request: &Request) -> Result<Option<Reply>, ClientError> {
-        match self.attempt(Intent::Talk).await {
+        match self.attempt_if_running(Intent::Talk).await {
             Attempt::Absent => Ok(None),
             Attempt::Failed(error) => Err(error),
             Attempt::Connected(mut connection) => {
@@ -158,7 +161,7 @@ impl Client {
     /// Asks a running daemon to finish what it has begun and go, and waits until its socket is closed. Returns whether
     /// there was one.
     pub async fn stop(&self) -> Result<bool, ClientError> {
-        match self.attempt(Intent::Stop).await {
+        match self.attempt_if_running(Intent::Stop).await {
             Attempt::Absent => Ok(false),
             Attempt::Failed(error) => Err(error),
             Attempt::Connected(mut connection) => {
@@ -231,6 +234,20 @@ impl Client {
 
     fn not_started(&self, reason: &str) -> ClientError {
         ClientError::NotStarted { reason: reason.to_owned(), log: self.paths().log() }
+    }
+
+    /// Tries a while as long as the last daemon still lives: it is going, or has lost its socket and is about to notice.
+    async fn attempt_if_running(&self, intent: Intent) -> Attempt {
+        let give_up = Instant::now() + LOST_BUDGET;
+        loop {
+            let found = self.attempt(intent).await;
+            let lives =
+                || place::noted_daemon(self.paths()).is_some_and(|(pid, _)| process::identify(pid).is_some());
+            if !matches!(found, Attempt::Absent) || Instant::now() > give_up || !lives() {
+                return found;
+            }
+            tokio::time::sleep(LOCK_POLL).await;
+        }
     }
 
     /// Tries the socket where this environment expects it, then the one that the daemon has noted: cron has no runtime

@@ -154,13 +154,7 @@ async fn run(
             // Cancel-safe, as are the two below: nothing is taken until it is returned. Progress has to wait while there is
             // no connection, lest it interrupts the way to a new one again and again.
             order = link.order() => {
-                let why = match order {
-                    Some(Order::Stop(who)) => Some(who),
-                    // Nobody gets what it would still spend on.
-                    Some(Order::Dismissed) => Some("its job has ended".to_owned()),
-                    Some(Order::Run | Order::Recorded | Order::Unknown) | None => None,
-                };
-                if let Some(why) = why
+                if let Some(why) = order.and_then(why_to_stop)
                     && let Some(stop) = stop.take()
                 {
                     // A run that has just ended no longer listens.
@@ -206,6 +200,16 @@ fn more_time(plan: &RunPlan, result: &RunResult, usual: Option<&Typical>) -> Str
         text_kept: result.partial,
     };
     overrun.hint(usual)
+}
+
+/// Returns why a run is to be stopped, if this order says so.
+fn why_to_stop(order: Order) -> Option<String> {
+    match order {
+        Order::Stop(who) => Some(who),
+        // Nobody gets what it would still spend on.
+        Order::Dismissed => Some("its job has ended".to_owned()),
+        Order::Run | Order::Recorded | Order::Unknown => None,
+    }
 }
 
 fn spawn_failure(error: &SpawnError, plan: &RunPlan) -> RunResult {

@@ -57,8 +57,8 @@ impl Watched {
         folder.write(&plan).unwrap();
         let prompt = launch::in_memory(&format!("play it\nfake: {}", scene.script(script))).unwrap();
         let mut worker = scene.program(&["worker", folder.path().to_str().unwrap()]);
-        let worker = worker.stdin(prompt).stderr(Stdio::null()).spawn();
-        Self { listener, job, folder, worker: worker.unwrap() }
+        let worker = worker.stdin(prompt).stderr(Stdio::null()).spawn().unwrap();
+        Self { listener, job, folder, worker }
     }
 
     /// Returns the next connection of the worker, and whether it says that it runs.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use agent_dispatch::daemon::protocol::{Order, Report};
+use agent_dispatch::daemon::protocol::{Order, Reply, Report, Request};
 use agent_dispatch::dispatch::Frontend;
 use agent_dispatch::job::State;
 use agent_dispatch::model::{Answer, FailureClass, JobId, RunResult};
@@ -26,6 +26,10 @@ fn a_daemon_whose_socket_vanishes_is_found_again() {
             if with_its_folder {
                 fs::remove_dir(&folder).unwrap();
             }
+            // Also by those who would not start another one.
+            let asked = scene.frontend().client.ask_if_running(&Request::Status).await;
+            assert!(matches!(asked, Ok(Some(Reply::Status(status))) if status.pid == first));
+            fs::remove_file(&socket).unwrap();
             assert_eq!(status(&scene.frontend()).await.pid, first);
         }
         scene.touch("go");
