@@ -165,19 +165,19 @@ const VALUE_CHARS_ALWAYS: usize = ANSWER_CHARS_MAX / 2;
 impl Extent {
     /// Returns what of an answer has to be known to return this much of it.
     pub(super) const fn portion(self) -> Portion {
-        let (offset, chars, parsed): (usize, _, _) = match self {
-            Self::Whole { chars_max } => (0, chars_max, chars_max),
-            Self::Part { offset: 0, chars } => (0, chars, chars),
+        let (chars, parsed) = match self {
+            Self::Whole { chars_max } => (chars_max, chars_max),
+            Self::Part { offset: 0, chars } => (chars, chars),
             // The value belongs to the beginning.
             Self::Part { offset, chars } => {
                 return Portion { offset: offset as u64, chars: chars as u64, parsed_chars: 0 };
             }
-            Self::Reference { summary_chars, chars_max } => (0, summary_chars, chars_max),
+            Self::Reference { summary_chars, chars_max } => (summary_chars, chars_max),
         };
         // One more than is returned tells that it is too long, and whether another call could bring it.
         let most = if parsed > VALUE_CHARS_ALWAYS { parsed } else { VALUE_CHARS_ALWAYS };
         let parsed_chars = (most as u64).saturating_add(1);
-        Portion { offset: offset as u64, chars: chars as u64, parsed_chars }
+        Portion { offset: 0, chars: chars as u64, parsed_chars }
     }
 }
 
