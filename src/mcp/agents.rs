@@ -79,17 +79,27 @@ impl Server {
 }
 
 impl Server {
-    /// Answers with a document that takes looking at directories: not on the thread that serves everybody else, for one of
-    /// them may be slow, or on a network that is gone.
+    /// Looks at directories: not on the thread that serves everybody else, for one of them may be slow, or on a network that
+    /// is gone.
+    pub(super) async fn aside<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Frontend) -> T + Send + 'static,
+    ) -> Result<T, Report> {
+        let frontend = Arc::clone(&self.frontend);
+        tokio::task::spawn_blocking(move || look(&frontend)).await.map_err(|_| {
+            let hint = "Try again, and report the mistake.";
+            Report::new(Kind::Failed, "internal", "the directories could not be looked at", hint)
+        })
+    }
+
+    /// Answers with a document that takes looking at directories.
     pub(super) async fn look<T: Serialize + Send + 'static>(
         &self,
         look: impl FnOnce(&Frontend) -> T + Send + 'static,
     ) -> CallToolResult {
-        let frontend = Arc::clone(&self.frontend);
-        if let Ok(document) = tokio::task::spawn_blocking(move || look(&frontend)).await {
-            return answer(&document);
+        match self.aside(look).await {
+            Ok(document) => answer(&document),
+            Err(report) => refusal(&report),
         }
-        let hint = "Try again, and report the mistake.";
-        refusal(&Report::new(Kind::Failed, "internal", "the directories could not be looked at", hint))
     }
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::audit::redact::one_line;
 use crate::daemon::protocol::{JobView, Reply, Request};
+use crate::dispatch::Frontend;
 use crate::document::agents::{AgentDetail, AgentsDocument, unknown};
 use crate::document::{ANSWER_CHARS_MAX, Extent, head};
 use crate::error::{Kind, Report};
@@ -143,16 +144,21 @@ impl Server {
     async fn read_agents(&self) -> Result<(&'static str, String), Report> {
         let config = self.frontend.config().map_err(|error| Report::from(&*error))?;
         let usual = self.frontend.usual(&config, &config.agents).await;
-        document(&AgentsDocument::of(&config, &self.frontend.projects).with_usual(&usual))
+        let look =
+            move |frontend: &Frontend| AgentsDocument::of(&config, &frontend.projects).with_usual(&usual);
+        document(&self.aside(look).await?)
     }
 
     async fn read_agent(&self, name: &str) -> Result<(&'static str, String), Report> {
         let config = self.frontend.config().map_err(|error| Report::from(&*error))?;
-        let agent = config.agent(name).ok_or_else(|| unknown(&config, name))?;
-        let usual = self.frontend.usual(&config, [agent]).await;
-        let facts = self.frontend.projects.facts(&agent.directory);
-        let detail = AgentDetail::of(&config, agent, &facts, &self.frontend.environment, PREVIEW_LINES);
-        document(&detail.with_usual(&usual))
+        let agent = config.agent(name).ok_or_else(|| unknown(&config, name))?.clone();
+        let usual = self.frontend.usual(&config, [&agent]).await;
+        let look = move |frontend: &Frontend| {
+            let facts = frontend.projects.facts(&agent.directory);
+            let detail = AgentDetail::of(&config, &agent, &facts, &frontend.environment, PREVIEW_LINES);
+            detail.with_usual(&usual)
+        };
+        document(&self.aside(look).await?)
     }
 
     async fn read_answer(&self, id: &str) -> Result<(&'static str, String), Report> {
