@@ -10,7 +10,7 @@ use rmcp::service::{Peer, RoleServer, SubscriptionContext, SubscriptionSink};
 use tokio::sync::Notify;
 
 use crate::config::changes::Changes;
-use crate::mcp::Server;
+use crate::mcp::{Server, listing};
 use crate::model::Digest;
 
 /// Streams of one client that are told: one is what clients open, and a broken one must not grow without end.
@@ -71,9 +71,7 @@ impl Listeners {
 impl Server {
     /// A call of this tool has ended: the list may be another one, unless the tool has nothing to do with it.
     pub(super) fn called(&self, tool: &str) {
-        let hints = self.tools.get(tool).and_then(|tool| tool.annotations.as_ref());
-        let changes = hints.and_then(|hints| hints.read_only_hint) != Some(true);
-        if changes || SHOW_JOBS.contains(&tool) {
+        if !listing::is_read_only(tool) || SHOW_JOBS.contains(&tool) {
             self.listeners.call_ended();
         }
     }

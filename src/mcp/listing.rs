@@ -34,14 +34,24 @@ pub(super) fn arguments(name: &str) -> Arc<JsonObject> {
     if let Some(schema) = known.get(name) {
         return Arc::clone(schema);
     }
-    let has_name = |line: &&str| {
-        line.strip_prefix(NAME).and_then(|rest| rest.strip_prefix(name)).is_some_and(|it| it.starts_with('"'))
-    };
-    let told = TOOLS.lines().find(has_name).map(serde_json::from_str::<Told>);
+    let told = line(name).map(serde_json::from_str::<Told>);
     let Some(told) = told else { return Arc::default() };
     let schema = told.expect("a test wrote these lines").input_schema;
     known.insert(name.to_owned(), Arc::clone(&schema));
     schema
+}
+
+/// Returns whether a tool is told to change nothing.
+pub(super) fn is_read_only(name: &str) -> bool {
+    // Nothing but the hint itself is written so: quotes in texts are escaped.
+    line(name).is_some_and(|line| line.contains(r#""readOnlyHint":true"#))
+}
+
+fn line(name: &str) -> Option<&'static str> {
+    let has_name = |line: &&str| {
+        line.strip_prefix(NAME).and_then(|rest| rest.strip_prefix(name)).is_some_and(|it| it.starts_with('"'))
+    };
+    TOOLS.lines().find(has_name)
 }
 
 /// Returns a tool as far as its route needs it.
