@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
+use super::fields::{budget, words};
 use super::*;
+use crate::model::BudgetLimit;
 
 #[test]
 fn words_come_as_lists_texts_and_json() {
