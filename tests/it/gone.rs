@@ -20,11 +20,26 @@ async fn sweep(frontend: &Frontend, until: impl Future<Output = ()>) {
     let sweeping = async {
         loop {
             frontend.gc("test", Retention::Unended, Manner::Remove).await.unwrap();
+            // As long as there is no store this is done at once, and would let nobody make one.
+            tokio::task::yield_now().await;
         }
     };
     tokio::select! {
         () = until => {}
         () = sweeping => {}
+    }
+}
+
+/// Returns a wait to the end, by somebody for whom the jobs do not live.
+fn waiting_for(jobs: Vec<JobId>) -> WaitRequest {
+    WaitRequest {
+        jobs,
+        any: false,
+        timeout_ms: None,
+        attach: false,
+        detach_at_timeout: false,
+        inside: None,
+        answer: None,
     }
 }
 
@@ -39,15 +54,7 @@ fn a_wait_for_a_job_that_is_removed_ends_with_the_job_or_says_that_it_is_gone() 
         let (frontend, other) = (scene.frontend(), scene.frontend());
         for number in 0..TIMES {
             let job = start(&frontend, &scene.request("worker", &format!("say {number}"))).await;
-            let wait = WaitRequest {
-                jobs: vec![job],
-                any: false,
-                timeout_ms: None,
-                attach: false,
-                detach_at_timeout: false,
-                inside: None,
-                answer: None,
-            };
+            let wait = waiting_for(vec![job]);
             sweep(&other, async {
                 match frontend.wait(&wait, &mut |_, _| {}, pending()).await {
                     Ok((views, end)) => {
@@ -120,15 +127,7 @@ fn what_ends_while_others_are_waited_for_is_kept_until_the_wait_is_over() {
         let (frontend, other) = (scene.frontend(), scene.frontend());
         let early = start(&frontend, &scene.request("worker", "wait @first; say early")).await;
         let late = start(&frontend, &scene.request("worker", "wait @second; say late")).await;
-        let wait = WaitRequest {
-            jobs: vec![early, late],
-            any: false,
-            timeout_ms: None,
-            attach: false,
-            detach_at_timeout: false,
-            inside: None,
-            answer: None,
-        };
+        let wait = waiting_for(vec![early, late]);
         let mut hear = |_, _: &_| {};
         let waiting = frontend.wait(&wait, &mut hear, pending());
         let removing = async {
