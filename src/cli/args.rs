@@ -4,12 +4,15 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::cli::args::number::whole;
+
 mod agents;
 mod audit;
 mod dispatching;
 mod export;
 mod groups;
 mod manual;
+mod number;
 mod report;
 mod settings;
 mod setup;
@@ -129,7 +132,7 @@ pub(super) enum Command {
         /// The task; without one it is asked what its project is
         task: Option<String>,
         /// Seconds it may take, 10 to 7200
-        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(10..=7200))]
+        #[arg(long, value_name = "SECONDS", value_parser = whole::<i64>(10..=7200))]
         timeout: Option<i64>,
         /// Show every step on standard error
         #[arg(long)]
@@ -150,7 +153,7 @@ pub(super) enum Command {
         #[arg(long)]
         agent: Option<String>,
         /// At most so many, 1 to 1000
-        #[arg(long, short = 'n', default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        #[arg(long, short = 'n', default_value_t = 20, value_parser = whole::<u32>(1..=1000))]
         limit: u32,
         /// Print JSON
         #[arg(long)]
@@ -171,7 +174,7 @@ pub(super) enum Command {
         #[arg(required = true, num_args = 1..=100)]
         ids: Vec<String>,
         /// Wait no longer than this; the jobs go on
-        #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+        #[arg(long, value_name = "SECONDS", value_parser = whole::<u64>(1..=86_400))]
         timeout: Option<u64>,
         /// Return when one of them has ended
         #[arg(long)]

@@ -42,6 +42,7 @@ mod scene;
 mod setup;
 mod setup_strays;
 mod steps;
+mod stranger;
 mod terminal;
 mod upkeep;
 mod usual;

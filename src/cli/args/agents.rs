@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use crate::cli::args::number::whole;
+
 /// Everything an agent has beside its name and its directory.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct FieldArguments {
@@ -9,7 +11,7 @@ pub(in crate::cli) struct FieldArguments {
     #[arg(long, short, allow_hyphen_values = true)]
     pub(in crate::cli) description: Option<String>,
     /// Seconds one dispatch may run; 0 takes the default of the settings
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = whole::<u32>(0..=86_400))]
     pub(in crate::cli) timeout: Option<u32>,
     /// Model alias or id
     #[arg(long)]
@@ -36,7 +38,7 @@ pub(in crate::cli) struct FieldArguments {
     #[arg(long, allow_hyphen_values = true, value_name = "TEXT")]
     pub(in crate::cli) instructions: Option<String>,
     /// How many of its dispatches may run at once; 0 for no bound of its own
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = whole::<u32>(0..=1000))]
     pub(in crate::cli) max_concurrency: Option<u32>,
     /// Who may ask it, separated by commas; `none` for everyone
     #[arg(long, value_name = "NAMES")]

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::audit::chain::Head;
 use crate::cli::args::export::{EXPORT_HELP, ExportArguments, IMPORT_HELP, ImportArguments};
+use crate::cli::args::number::{amount, whole};
 use crate::cli::audit::parse_anchor;
 
 use crate::cli::args::ReportArguments;
@@ -13,7 +14,7 @@ use crate::cli::args::ReportArguments;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AuditArguments {
     /// At most so many records, the newest; 0 for all
-    #[arg(short = 'n', long, default_value_t = 20)]
+    #[arg(short = 'n', long, default_value_t = 20, value_parser = whole::<u32>(0..=u64::from(u32::MAX)))]
     pub(in crate::cli) limit: u32,
     /// The oldest of them first
     #[arg(short, long)]
@@ -100,7 +101,7 @@ pub(in crate::cli) struct FilterArguments {
     #[arg(long)]
     pub(in crate::cli) model: Vec<String>,
     /// Of runs that cost this many US dollars or more
-    #[arg(long, value_name = "USD")]
+    #[arg(long, value_name = "USD", value_parser = amount)]
     pub(in crate::cli) min_cost: Option<f64>,
     /// Of runs that took this long or longer: `90s`, `5 min`
     #[arg(long, value_name = "TIME")]
@@ -114,7 +115,7 @@ pub(in crate::cli) struct FilterArguments {
     /// With a text that fits this pattern; upper and lower case are the same
     #[arg(short, long, value_name = "PATTERN", allow_hyphen_values = true)]
     pub(in crate::cli) grep: Vec<String>,
-    /// Of this event: requested, refused, hit, joined, started, finished, cancelled, gc, `config_changed`, ...
+    /// Of this event: requested, refused, hit, joined, started, finished, cancelled, gc, ...
     #[arg(long, value_name = "CODE")]
     pub(in crate::cli) event: Vec<String>,
 }
@@ -155,7 +156,7 @@ pub(in crate::cli) enum AuditCommand {
         /// The file; it need not exist any more
         path: PathBuf,
         /// At most so many dispatches, 1 to 1000
-        #[arg(short = 'n', long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+        #[arg(short = 'n', long, default_value_t = 1, value_parser = whole::<u32>(1..=1000))]
         limit: u32,
         /// Print JSON
         #[arg(long)]

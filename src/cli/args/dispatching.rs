@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::args::number::whole;
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct DispatchArguments {
     /// The agent
@@ -25,12 +27,12 @@ pub(in crate::cli) struct DispatchArguments {
     #[arg(long, value_name = "FORMAT")]
     pub(in crate::cli) response_format: Option<String>,
     /// Seconds the run may take, 10 to 7200; without it the agent's own limit
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(10..=7200))]
+    #[arg(long, value_name = "SECONDS", value_parser = whole::<i64>(10..=7200))]
     pub(in crate::cli) timeout: Option<i64>,
     /// A group of which the agent is a member: its shared context is added
     #[arg(long, default_value = "", hide_default_value = true)]
     pub(in crate::cli) group: String,
-    /// A conversation with this agent to go on with
+    /// A conversation with this agent to go on with (the beginning of its id is enough)
     #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
     pub(in crate::cli) session: String,
     /// Print the job's id at once; it runs to its end by itself

@@ -2,6 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
+use crate::cli::args::number::whole;
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RegistrationArguments {
     /// Where Claude Code keeps it: for you everywhere, for you in this directory, or in this directory's .mcp.json
@@ -47,7 +49,7 @@ pub(in crate::cli) struct DoctorArguments {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct StatsArguments {
     /// Only dispatches of so many days; 0 for all that are on record
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=36_500))]
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true, value_parser = whole::<u32>(0..=36_500))]
     pub(in crate::cli) days: u32,
     /// Only dispatches to this agent
     #[arg(long)]

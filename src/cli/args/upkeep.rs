@@ -2,16 +2,18 @@
 
 use clap::{Args, Subcommand};
 
+use crate::cli::args::number::{amount, whole};
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct GcArguments {
     /// Days that what has ended is kept, such as 7 or 0.5; without it `job_retention_days` of the settings, else 7
-    #[arg(long, value_name = "DAYS", allow_negative_numbers = true, conflicts_with = "all")]
+    #[arg(long, value_name = "DAYS", allow_negative_numbers = true, value_parser = amount, conflicts_with = "all")]
     pub(in crate::cli) days: Option<f64>,
     /// Remove everything that has ended
     #[arg(long)]
     pub(in crate::cli) all: bool,
     /// Also remove audit records older than so many days, from the old end of the trail; without it none ever goes
-    #[arg(long, value_name = "DAYS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "DAYS", allow_negative_numbers = true, value_parser = amount)]
     pub(in crate::cli) audit_days: Option<f64>,
     /// Only show what would be removed
     #[arg(long)]
@@ -30,7 +32,7 @@ pub(in crate::cli) struct SessionsArguments {
     #[arg(long)]
     pub(in crate::cli) agent: Option<String>,
     /// At most so many, 1 to 1000
-    #[arg(long, short = 'n', default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, short = 'n', default_value_t = 20, value_parser = whole::<u32>(1..=1000))]
     pub(in crate::cli) limit: u32,
     /// Print JSON
     #[arg(long)]
