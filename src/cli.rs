@@ -47,8 +47,11 @@ const CLIENT: &str = "cli";
 
 /// Runs the program and returns its exit code.
 pub fn main() -> ExitCode {
-    let read = plainly(&paths::arguments())
-        .map_or_else(|| Arguments::try_parse().map(|arguments| arguments.command), Ok);
+    let arguments = paths::arguments();
+    let read = plainly(&arguments).map_or_else(
+        || Arguments::try_parse_from(whole_line(arguments)).map(|arguments| arguments.command),
+        Ok,
+    );
     let command = match read {
         Ok(command) => command,
         Err(error) => {
@@ -69,6 +72,16 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(report) => fail(&report),
     }
+}
+
+/// Returns the line that the parser reads: `help COMMAND` is another way to say `COMMAND --help`.
+fn whole_line(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    if arguments.first().is_some_and(|first| first == "help") {
+        arguments.remove(0);
+        arguments.push("--help".into());
+    }
+    arguments.insert(0, "agent-dispatch".into());
+    arguments
 }
 
 /// Returns the commands that programs type, in the one way they type them. The parser knows them, too, but making it takes
@@ -116,11 +129,13 @@ fn run(command: Command, environment: Environment) -> Result<ExitCode, Report> {
             let several = several::read(&frontend, &file, &aggregate)?;
             wait(several::run(&frontend, screen, &several, json))
         }
-        Command::Dispatch(asked) if asked.plan => {
+        Command::Dispatch(mut asked) if asked.plan => {
+            asked.session = wait(upkeep::conversation(&frontend, asked.session))?;
             let (request, manner) = dispatching::request(&frontend, asked)?;
             wait(plan::show(&frontend, &request, manner.json))
         }
-        Command::Dispatch(asked) => {
+        Command::Dispatch(mut asked) => {
+            asked.session = wait(upkeep::conversation(&frontend, asked.session))?;
             // Read before anything is started: standard input may take its time.
             let (request, manner) = dispatching::request(&frontend, asked)?;
             wait(dispatching::run(&frontend, screen, &request, manner))

@@ -49,6 +49,11 @@ impl Screen {
         Self { terminal: false, colour: false, width: None }
     }
 
+    /// Returns as much of an id as a person needs; all of it for a program.
+    pub(super) fn short_of(self, id: &str, chars: usize) -> &str {
+        if self.terminal { crate::document::head(id, chars) } else { id }
+    }
+
     /// Returns `text` in this tone, where colours are wanted.
     pub(super) fn toned(self, text: &str, tone: Tone) -> String {
         let code = match tone {
@@ -161,7 +166,11 @@ pub(super) fn indented(text: &str, lines_max: usize) -> String {
     let mut lines = harmless.trim_end().lines();
     let mut shown = String::new();
     for line in lines.by_ref().take(lines_max) {
-        let _infallible = writeln!(shown, "    {}", crate::audit::cut(line, LINE_CHARS));
+        if line.is_empty() {
+            shown.push('\n');
+        } else {
+            let _infallible = writeln!(shown, "    {}", crate::audit::cut(line, LINE_CHARS));
+        }
     }
     match lines.count() {
         0 => {}

@@ -20,13 +20,16 @@ use crate::project::regular::read_head;
 
 /// Reads the dispatches in `file`, or on standard input when it is `-`.
 pub(super) fn read(frontend: &Frontend, file: &Path, aggregate: &str) -> Result<Several, Report> {
-    let text = if file == Path::new("-") {
-        standard_input("the list of dispatches")?
+    let (name, text) = if file == Path::new("-") {
+        ("standard input".to_owned(), standard_input("the list of dispatches")?)
     } else {
-        text(frontend, file)?
+        (file.display().to_string(), text(frontend, file)?)
     };
     let config = frontend.config().map_err(|error| Report::from(&*error))?;
-    Several::read(&config, Value::String(text), aggregate)
+    Several::read(&config, Value::String(text), aggregate).map_err(|mut report| {
+        report.message = format!("{name}: {}", report.message);
+        report
+    })
 }
 
 fn text(frontend: &Frontend, file: &Path) -> Result<String, Report> {
@@ -83,7 +86,8 @@ fn tell(screen: Screen, document: &ParallelDocument) -> Result<(), Report> {
     let id = |one: &DispatchDocument| if one.job_id.is_empty() { None } else { ids.next() };
     let ids: Vec<String> = results.iter().map(id).map(Option::unwrap_or_default).collect();
     let rows = results.iter().zip(ids).map(|(one, id)| row(one, id)).collect();
-    print_text(&screen.table(&["AGENT", "STATUS", "JOB", "TOOK", "COST", "ANSWER OR ERROR"], rows))?;
+    let columns = [("AGENT", 0), ("STATUS", 0), ("JOB", 0), ("TOOK", 2), ("COST", 1), ("ANSWER OR ERROR", 0)];
+    print_text(&screen.ranked_table(&columns, rows))?;
     if let Some(merged) = &document.aggregated {
         print_text(&format!("\n{}", screen.text(merged.result.as_deref().unwrap_or_default())))?;
         if let Some(error) = &merged.error {

@@ -203,6 +203,13 @@ fn stats(document: &CacheStatsDocument) -> String {
     .concat()
 }
 
+/// Characters of a conversation's id that a list shows a person, and the least by which one is looked up; those of all of it.
+const SESSION_CHARS: usize = 8;
+const UUID_CHARS: usize = 36;
+
+/// Most conversations that are looked through for a beginning: more than anybody goes on with.
+const SESSIONS_MAX: u32 = 1000;
+
 /// Lists conversations.
 pub(super) async fn sessions(
     frontend: &Frontend,
@@ -221,7 +228,7 @@ pub(super) async fn sessions(
     let now = Timestamp::now();
     let rows = document.sessions.iter().zip(&views).map(|(session, view)| {
         vec![
-            Cell::new(&session.session_id),
+            Cell::new(screen.short_of(&session.session_id, SESSION_CHARS)),
             Cell::new(&session.agent),
             Cell::new(when(view.session.last_used, now)),
             Cell::new(session.dispatches.to_string()),
@@ -231,13 +238,46 @@ pub(super) async fn sessions(
             Cell::new(session.last_task.as_deref().unwrap_or_default()),
         ]
     });
-    let headings = ["SESSION", "AGENT", "USED", "TASKS", "TURNS", "COST", "FREE", "LAST TASK"];
-    print_text(&screen.table(&headings, rows.collect()))?;
+    let columns = [
+        ("SESSION", 0),
+        ("AGENT", 0),
+        ("USED", 1),
+        ("TASKS", 4),
+        ("TURNS", 5),
+        ("COST", 3),
+        ("FREE", 2),
+        ("LAST TASK", 0),
+    ];
+    print_text(&screen.ranked_table(&columns, rows.collect()))?;
     if let Some(session) = document.sessions.iter().find(|session| session.resumable) {
         let command = format!("agent-dispatch dispatch {} --session {}", session.agent, session.session_id);
         note(&format!("Go on with one: {command} \"...\"\n"));
     }
     Ok(())
+}
+
+/// Returns the whole id of the conversation that a person means by the beginning of it. What cannot be one stays as it is:
+/// the request says what is wrong with it.
+pub(super) async fn conversation(frontend: &Frontend, typed: String) -> Result<String, Report> {
+    let begin = typed.trim().to_ascii_lowercase();
+    let hexadecimal = begin.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    if !(SESSION_CHARS..UUID_CHARS).contains(&begin.len()) || !hexadecimal {
+        return Ok(typed);
+    }
+    let views = frontend.sessions(None, SESSIONS_MAX).await?;
+    let mut found = views.iter().map(|view| view.session.id.as_str()).filter(|id| id.starts_with(&begin));
+    match (found.next(), found.next()) {
+        (Some(only), None) => Ok(only.to_owned()),
+        (None, _) => {
+            let hint = "List the conversations with: agent-dispatch sessions";
+            let message = format!("no conversation's id begins with `{begin}`");
+            Err(Report::new(Kind::NotFound, "not_found", message, hint))
+        }
+        (Some(one), Some(other)) => {
+            let message = format!("several conversations' ids begin with `{begin}`: {one}, {other}");
+            Err(Report::new(Kind::Usage, "invalid_id", message, "Give more of the id."))
+        }
+    }
 }
 
 fn free(session: &SessionDocument) -> Cell {

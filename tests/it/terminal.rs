@@ -125,6 +125,24 @@ fn a_terminal_gets_colours_and_tables_that_fit_it() {
 }
 
 #[test]
+fn a_narrow_terminal_leaves_columns_out_and_ids_that_can_be_typed() {
+    let world = World::with_worker();
+    world.run(&["dispatch", "worker", "a task of many words"]).ok();
+    let sessions = world.run(&["sessions", "--json"]).ok().json();
+    let id = sessions[0]["session_id"].as_str().unwrap();
+    for columns in [40, 80] {
+        let shown = plain(&run(&world, columns, &[], &["sessions"]));
+        let row = shown.lines().nth(1).unwrap();
+        assert!(row.starts_with(&format!("{}  worker  ", &id[..8])), "{shown}");
+        assert!(row.contains("a task of"), "{shown}");
+        assert!(row.trim_end().chars().count() <= usize::from(columns), "{shown}");
+    }
+    std::fs::write(world.path("list.json"), json!([{"agent": "worker", "task": "b"}]).to_string()).unwrap();
+    let shown = plain(&run(&world, 40, &[], &["dispatch", "--parallel", "list.json"]));
+    assert!(shown.starts_with("AGENT   STATUS  JOB "), "{shown}");
+}
+
+#[test]
 fn a_dispatch_that_takes_its_time_says_how_it_goes_and_wipes_that_away() {
     let world = World::with_worker();
     world.script("say looking around; wait @go; say done it; cost 0.5");

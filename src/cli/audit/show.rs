@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::audit::query::{AuditEntry, AuditFilter};
+use crate::audit::redact::one_line;
 use crate::audit::verdict::Differing;
 use crate::audit::{Code, Record};
 use crate::cli::args::ShowPart;
@@ -187,7 +188,13 @@ impl Dispatch {
             return print_json(&json!({"success": view.record.state == State::Done, "result": answer.text,
                 "parsed_result": parsed}));
         }
-        print_text(&screen.text(jobs::said(&answer)))
+        let said = jobs::said(&answer);
+        if said.is_empty() {
+            let error = view.record.error().map(|error| format!(": {error}")).unwrap_or_default();
+            note(&format!("It gave no answer{}\n", one_line(&error, 1000)));
+            return Ok(());
+        }
+        print_text(&screen.text(said))
     }
 
     async fn resume(&self, frontend: &Frontend, screen: Screen) -> Result<(), Report> {
@@ -322,7 +329,11 @@ fn told(entry: &AuditEntry, beside_job: bool, now: Timestamp) -> String {
         plain(&mut text, name, value);
     }
     for (label, detail) in &record.details {
-        let _infallible = write!(text, "{}{}", field(label, ""), indented(detail, ANSWER_LINES));
+        if detail.contains('\n') {
+            let _infallible = write!(text, "{label}\n{}", indented(detail, ANSWER_LINES));
+        } else {
+            text.push_str(&field(label, detail));
+        }
     }
     text
 }
