@@ -26,6 +26,7 @@ mod show;
 mod verify;
 
 pub(super) use anchor::parse as parse_anchor;
+pub(super) use export::new_file;
 
 /// Carries out the command; without one, lists records.
 pub(super) async fn run(

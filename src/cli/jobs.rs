@@ -25,6 +25,10 @@ pub(super) const SHORT_CHARS: usize = 12;
 const ID_CHARS: usize = 32;
 const PREFIX_CHARS_MIN: usize = 8;
 
+/// What lists ids: of jobs that are kept, and of all dispatches on record.
+const JOBS: &str = "agent-dispatch jobs";
+const DISPATCHES: &str = "agent-dispatch audit --dispatches";
+
 /// Lines of a task and of an answer that `job` shows.
 const TASK_LINES: usize = 20;
 pub(super) const ANSWER_LINES: usize = 40;
@@ -152,16 +156,16 @@ pub(super) async fn cancel(frontend: &Frontend, id: &str, as_json: bool) -> Resu
 
 /// Returns the job that a person means by `text`: its id, or the beginning of it.
 pub(super) async fn find(frontend: &Frontend, text: &str) -> Result<JobView, Report> {
-    let found = candidates(frontend, text).await?;
+    let found = candidates(frontend, text, JOBS).await?;
     let mut views = Vec::new();
     for id in &found {
         views.extend(frontend.job(*id).await?);
     }
     // What was refused or answered from the cache has an id too, but is no job.
     let only = if views.is_empty() {
-        the_only_one(text, &found)?
+        the_only_one(text, &found, JOBS)?
     } else {
-        the_only_one(text, &views.iter().map(|view| view.record.id).collect::<Vec<_>>())?
+        the_only_one(text, &views.iter().map(|view| view.record.id).collect::<Vec<_>>(), JOBS)?
     };
     views.into_iter().next().ok_or_else(|| {
         let hint =
@@ -172,12 +176,12 @@ pub(super) async fn find(frontend: &Frontend, text: &str) -> Result<JobView, Rep
 
 /// Returns the dispatch that a person means by `text`: a job, or one that was refused, joined or answered from the cache.
 pub(super) async fn resolve(frontend: &Frontend, text: &str) -> Result<JobId, Report> {
-    the_only_one(text, &candidates(frontend, text).await?)
+    the_only_one(text, &candidates(frontend, text, DISPATCHES).await?, DISPATCHES)
 }
 
 /// Returns the dispatches whose ids begin with `text`. A whole id is not looked up.
-async fn candidates(frontend: &Frontend, text: &str) -> Result<Vec<JobId>, Report> {
-    let (first, last) = range(text)?;
+async fn candidates(frontend: &Frontend, text: &str, listing: &str) -> Result<Vec<JobId>, Report> {
+    let (first, last) = range(text, listing)?;
     if first == last {
         return Ok(vec![first]);
     }
@@ -187,30 +191,32 @@ async fn candidates(frontend: &Frontend, text: &str) -> Result<Vec<JobId>, Repor
     }
 }
 
-fn the_only_one(text: &str, found: &[JobId]) -> Result<JobId, Report> {
+fn the_only_one(text: &str, found: &[JobId], listing: &str) -> Result<JobId, Report> {
     let shown = one_line(text.trim(), ID_CHARS);
     match found {
         [] => {
-            let hint = "List what there is with: agent-dispatch jobs";
+            let hint = format!("List what there is with: {listing}");
             Err(Report::new(Kind::NotFound, "not_found", format!("no id begins with `{shown}`"), hint))
         }
         [only] => Ok(*only),
         several => {
             let message = format!("several ids begin with `{shown}`: {}", short(several).join(", "));
-            Err(Report::new(Kind::Usage, "invalid_id", message, "Give more of the id."))
+            let hint = format!("Give more of the id; they are listed by: {listing}");
+            Err(Report::new(Kind::Usage, "invalid_id", message, hint))
         }
     }
 }
 
 /// Returns the first and the last id that begin with `text`.
-fn range(text: &str) -> Result<(JobId, JobId), Report> {
+fn range(text: &str, listing: &str) -> Result<(JobId, JobId), Report> {
     let text = text.trim().to_ascii_lowercase();
     let bad = || {
         let shown = one_line(&text, ID_CHARS);
         let message = format!(
             "`{shown}` is not a job id: expected {PREFIX_CHARS_MIN} to {ID_CHARS} hexadecimal digits"
         );
-        Report::new(Kind::Usage, "invalid_id", message, "List the jobs with their ids: agent-dispatch jobs")
+        let hint = format!("List those that there are with their ids: {listing}");
+        Report::new(Kind::Usage, "invalid_id", message, hint)
     };
     if !(PREFIX_CHARS_MIN..=ID_CHARS).contains(&text.len()) {
         return Err(bad());

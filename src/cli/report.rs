@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::audit::report::{Overview, Period};
 use crate::audit::verdict::VerifyReport;
 use crate::cli::args::ReportArguments;
+use crate::cli::audit::new_file;
 use crate::cli::progress;
 use crate::cli::render::{note, print_text, size};
 use crate::daemon::ClientError;
@@ -87,7 +88,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
         return Err(io::ErrorKind::IsADirectory.into());
     }
     let folder = path.parent().unwrap_or(Path::new("/"));
-    let mut new = tempfile::Builder::new().prefix(".report-").suffix(".tmp").tempfile_in(folder)?;
+    let mut new = new_file(path)?;
     new.write_all(text.as_bytes())?;
     new.as_file().sync_all()?;
     new.persist(path).map_err(|error| error.error)?;

@@ -54,11 +54,11 @@ impl Question {
             ));
         }
         for event in self.events {
-            let code = serde_json::from_value::<Code>(Value::from(event));
-            let code = code.map_err(|bad| {
-                wrong("invalid_event", format!("there is no such event: {bad}"), "Use one of those.")
-            })?;
-            filter.events.push(code);
+            let code = Code::ALL.into_iter().find(|code| code.as_str() == event);
+            filter.events.push(code.ok_or_else(|| {
+                let hint = format!("Use one of: {}.", Code::ALL.map(Code::as_str).join(", "));
+                wrong("invalid_event", format!("there is no event `{}`", one_line(&event, 60)), &hint)
+            })?);
         }
         let states = State::ALL.map(State::as_str);
         known("status", &filter.statuses, &[&states[..], &["refused"]].concat())?;

@@ -25,13 +25,16 @@ pub(super) fn unknown_agent(name: &AgentName, unknown: &UnknownAgent) -> Refusal
     }
     let known = match unknown.known.as_slice() {
         [] => "there are none yet".to_owned(),
+        [only] => format!("there is only `{only}`"),
         known => format!("there are {}", listed(known)),
     };
     let hint = match (&unknown.nearest, unknown.known.is_empty()) {
-        (Some(nearest), _) => format!("did you mean `{nearest}`? list_agents tells what each agent is for"),
+        (Some(nearest), _) => format!(
+            "did you mean `{nearest}`? `agent-dispatch list` or list_agents tells what each agent is for"
+        ),
         (None, true) => format!("add it with `agent-dispatch add {name} DIRECTORY`"),
         (None, false) => format!(
-            "list_agents tells what each agent is for; a new one is added with `agent-dispatch add {name} DIRECTORY`"
+            "`agent-dispatch list` or list_agents tells what each agent is for; a new one is added with `agent-dispatch add {name} DIRECTORY`"
         ),
     };
     refusal(FailureClass::NotFound, format!("there is no agent `{name}`; {known}"), hint)
@@ -41,7 +44,7 @@ pub(super) fn unknown_group(name: &AgentName) -> Refusal {
     refusal(
         FailureClass::NotFound,
         format!("there is no group `{name}`"),
-        "see `groups` in the agents file, or leave `group` out to dispatch without one",
+        "see what there is with `agent-dispatch group list` or list_groups; or leave `group` out to dispatch without one",
     )
 }
 
@@ -57,7 +60,7 @@ pub(super) fn not_a_member(agent: &AgentName, group: &Group) -> Refusal {
     refusal(
         FailureClass::NotFound,
         message,
-        format!("dispatch to a member (see `groups.{name}` in the agents file) or leave `group` out"),
+        format!("dispatch to a member (see `agent-dispatch group inspect {name}`) or leave `group` out"),
     )
 }
 

@@ -1,7 +1,9 @@
 //! `agent-dispatch audit export`: the trail as a file, page by page, all of it or what is new since a cursor.
 
 use std::cell::Cell;
+use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -273,10 +275,13 @@ impl Output {
     }
 }
 
-/// Makes a file beside the one that it is going to be, readable for its owner only.
-fn new_file(path: &Path) -> io::Result<tempfile::NamedTempFile> {
+/// Makes a file beside the one that it is going to be, readable for its owner only. An error does not name it: what it is
+/// called in between tells nobody anything.
+pub(in crate::cli) fn new_file(path: &Path) -> io::Result<tempfile::NamedTempFile> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    tempfile::NamedTempFile::new_in(parent.unwrap_or_else(|| Path::new(".")))
+    let make =
+        |path: &Path| OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path);
+    tempfile::Builder::new().make_in(parent.unwrap_or_else(|| Path::new(".")), make)
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Report {

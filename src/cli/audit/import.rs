@@ -37,7 +37,19 @@ pub(in crate::cli) async fn import(frontend: &Frontend, asked: ImportArguments) 
         before: Head { seq: manifest.first.saturating_sub(1), hash: manifest.prev },
         last: Head { seq: manifest.last, hash: manifest.hash },
     };
-    let next = number(&trail(frontend, Asked::Import(imported)).await?)?;
+    let begun = trail(frontend, Asked::Import(imported)).await.map_err(|report| match report.code {
+        "conflict" => {
+            let again = "AGENT_DISPATCH_STATE_DIR=DIRECTORY agent-dispatch audit import FILE";
+            Report::new(
+                report.kind,
+                report.code,
+                report.message,
+                format!("Name a directory of its own: {again}"),
+            )
+        }
+        _ => report,
+    });
+    let next = number(&begun?)?;
     let count = Cell::new(0);
     let said = || format!("{} of {} records imported", count.get(), manifest.records);
     progress::telling(&frontend.environment, said, take_in(frontend, &path, next, &count)).await?;

@@ -9,13 +9,13 @@ fn id(text: &str) -> JobId {
 #[test]
 fn the_beginning_of_an_id_is_a_range_of_ids() {
     let whole = "0197a3f2c4d17b3e8000000000000001";
-    assert_eq!(range(whole).unwrap(), (id(whole), id(whole)));
+    assert_eq!(range(whole, JOBS).unwrap(), (id(whole), id(whole)));
     assert_eq!(
-        range(" 0197A3F2 ").unwrap(),
+        range(" 0197A3F2 ", JOBS).unwrap(),
         (id("0197a3f2000000000000000000000000"), id("0197a3f2ffffffffffffffffffffffff"))
     );
     for bad in ["", "0197a3f", "0197a3fg", "żżżżżżżż", &format!("{whole}0"), "../../etc/passwd"] {
-        assert_eq!(range(bad).unwrap_err().kind, Kind::Usage, "{bad}");
+        assert_eq!(range(bad, JOBS).unwrap_err().kind, Kind::Usage, "{bad}");
     }
 }
 

@@ -149,6 +149,7 @@ fn known(guess: Option<usize>, available: &[String]) -> String {
     match guess.and_then(|guess| available.get(guess)) {
         Some(guess) => format!(": did you mean `{guess}`?"),
         None if available.is_empty() => ": none is configured".to_owned(),
+        None if available.len() == 1 => format!(": there is only `{}`", available.join("")),
         None => format!(": there are {}", available.join(", ")),
     }
 }

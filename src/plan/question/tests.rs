@@ -211,7 +211,7 @@ fn an_agent_or_a_group_that_is_not_there_is_refused_with_those_that_are() {
     refused(
         |world| world.agent = Err(unknown(&["database"])),
         missing,
-        "there is no agent `web`; there are `database`",
+        "there is no agent `web`; there is only `database`",
         "list_agents",
     );
     refused(
@@ -230,15 +230,15 @@ fn an_agent_or_a_group_that_is_not_there_is_refused_with_those_that_are() {
         |world| world.request.group = Some("shop".parse().unwrap()),
         missing,
         "there is no group `shop`",
-        "see `groups`",
+        "agent-dispatch group list",
     );
     refused(
         |world| grouped(world, &["db", "api"]),
         missing,
         "the agent `web` is not in the group `shop`, whose members are `db`, `api`",
-        "see `groups.shop`",
+        "agent-dispatch group inspect shop",
     );
-    refused(|world| grouped(world, &[]), missing, "the group `shop` has no members yet", "groups.shop");
+    refused(|world| grouped(world, &[]), missing, "the group `shop` has no members yet", "inspect shop");
 }
 
 #[test]
