@@ -8,6 +8,7 @@ use agent_dispatch::dispatch::{DispatchError, Dispatched, Frontend, Patience};
 use agent_dispatch::model::{FailureClass, JobId};
 use agent_dispatch::plan::Refusal;
 
+use crate::daemon::without_workers;
 use crate::scene::{PROGRAM, Scene, audit, codes, exit_of, holds, on_runtime, status, whole_trail};
 
 /// File descriptors that the daemon may have: room for some dozens of connections.
@@ -34,10 +35,8 @@ fn what_does_not_fit_is_refused_and_commands_get_through_all_the_same() {
     on_runtime(async {
         let socket = scene.environment().state.socket;
         holds("it listens", || socket.exists()).await;
-        // Workers that are still to come count: the program that is started in their place does nothing.
-        let mut environment = scene.environment();
-        environment.program = "/bin/true".into();
-        let frontend = Frontend::new(environment);
+        // Workers that are still to come count.
+        let frontend = without_workers(&scene);
         let mut jobs = Vec::new();
         let refused = loop {
             match try_to_start(&scene, &frontend, jobs.len()).await {

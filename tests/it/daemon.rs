@@ -7,6 +7,7 @@ use std::os::unix::net::UnixListener as StaleListener;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use agent_dispatch::config::paths::Environment;
 use agent_dispatch::daemon::handshake::{self, HELLO_BYTES, Intent, WELCOME_BYTES};
 use agent_dispatch::daemon::protocol::{Order, Reply, Report, Request, WorkerHello};
 use agent_dispatch::daemon::wire::{Connection, FRAME_BYTES_MAX, WireError};
@@ -389,6 +390,11 @@ pub(crate) async fn as_worker(frontend: &Frontend, job: JobId, running: bool) ->
     connection
 }
 
+/// Returns a front end whose jobs wait for a worker: the test, since the program that is started in its place does nothing.
+pub(crate) fn without_workers(scene: &Scene) -> Frontend {
+    Frontend::new(Environment { program: "/bin/true".into(), ..scene.environment() })
+}
+
 /// Returns the next order that a worker gets.
 pub(crate) async fn order(connection: &mut Connection) -> Order {
     match connection.receive::<Reply>().await.unwrap() {
@@ -403,10 +409,7 @@ fn a_worker_that_did_not_hear_its_order_is_told_again_by_whichever_daemon_there_
     on_runtime(async {
         let frontend = scene.frontend();
         status(&frontend).await;
-        // The test is the worker: the program that is started in its place does nothing.
-        let mut environment = scene.environment();
-        environment.program = "/bin/true".into();
-        let job = start(&Frontend::new(environment), &scene.request("worker", "say nothing")).await;
+        let job = start(&without_workers(&scene), &scene.request("worker", "say nothing")).await;
         for daemon_dies in [false, true] {
             assert_eq!(order(&mut as_worker(&frontend, job, false).await).await, Order::Run);
             if daemon_dies {

@@ -3,12 +3,11 @@
 use std::fs;
 
 use agent_dispatch::daemon::protocol::{Order, Reply, Report, Request};
-use agent_dispatch::dispatch::Frontend;
 use agent_dispatch::job::State;
 use agent_dispatch::model::{Answer, FailureClass, JobId, RunResult};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, prlimit};
 
-use crate::daemon::{as_worker, order};
+use crate::daemon::{as_worker, order, without_workers};
 use crate::scene::{Scene, end_of, event, holds, on_runtime, start, status};
 
 #[test]
@@ -96,10 +95,7 @@ fn a_worker_that_cannot_be_looked_at_is_not_taken_for_dead() {
     on_runtime(async {
         let frontend = scene.frontend();
         status(&frontend).await;
-        // The test is the worker: the program that is started in its place does nothing.
-        let mut environment = scene.environment();
-        environment.program = "/bin/true".into();
-        let job = start(&Frontend::new(environment), &scene.request("worker", "say nothing")).await;
+        let job = start(&without_workers(&scene), &scene.request("worker", "say nothing")).await;
         // On a connection of its own: the front end keeps the one that it has.
         let mut worker = as_worker(&scene.frontend(), job, false).await;
         assert_eq!(order(&mut worker).await, Order::Run);
