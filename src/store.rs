@@ -234,4 +234,4 @@ impl Store {
 }
 
 #[cfg(test)]
-mod workbench;
+pub(crate) mod workbench;

@@ -11,10 +11,10 @@ use crate::daemon::handshake::{self, Intent, WELCOME_BYTES};
 use crate::daemon::protocol::{Order, Reply, Request, WorkerHello};
 use crate::daemon::serve::Daemon;
 use crate::daemon::wire::Connection;
-use crate::job::{JobRecord, OpenRequest, Places, Proposal, RequestTexts, State};
-use crate::model::agent::{AuditContent, ProfileInForce};
-use crate::model::{Caller, Digest, JobId, OnDisconnect, Portion, SessionId, SpendLimit};
+use crate::job::{JobRecord, State};
+use crate::model::{JobId, Portion};
 use crate::runner::identify;
+use crate::store::workbench::request_alone;
 use crate::store::{Durability, Fault, Store, Txn};
 
 /// A daemon that is reached by [`Bench::connect`] only.
@@ -58,8 +58,12 @@ impl Bench {
     /// Opens a job that runs by itself.
     pub(super) async fn open(&self) -> JobId {
         let job = JobId::generate();
-        let asked =
-            self.connect().await.ask(&Request::Open(Box::new(request(job)), Portion::WHOLE)).await.unwrap();
+        let asked = self
+            .connect()
+            .await
+            .ask(&Request::Open(Box::new(request_alone(job)), Portion::WHOLE))
+            .await
+            .unwrap();
         assert!(matches!(asked, Reply::Admission(_)), "{asked:?}");
         job
     }
@@ -101,34 +105,5 @@ pub(super) async fn order(worker: &mut Connection) -> Order {
     match worker.receive::<Reply>().await.unwrap() {
         Some(Reply::Order(order)) => order,
         other => panic!("{other:?}"),
-    }
-}
-
-/// Returns a request whose caller does not wait.
-pub(super) fn request(job: JobId) -> OpenRequest {
-    let proposal = Proposal {
-        directory: "/srv/docs".into(),
-        git_head: None,
-        session: SessionId::generate(),
-        resumed: false,
-        profile: ProfileInForce::default(),
-        digest: Digest::of(job.as_bytes()),
-        key: None,
-        read_cache: false,
-        cache: None,
-        places: Places { everyone: 5, agent: None },
-        spend: SpendLimit::default(),
-        agent_spend: SpendLimit::default(),
-    };
-    OpenRequest {
-        job,
-        agent: "docs".to_owned(),
-        group: None,
-        caller: Caller::default(),
-        texts: RequestTexts { task: "a question".to_owned(), ..RequestTexts::default() },
-        proposal: Ok(proposal),
-        attached: false,
-        on_disconnect: OnDisconnect::Detach,
-        audit_content: AuditContent::Digest,
     }
 }

@@ -77,9 +77,9 @@ impl Frontend {
             caller: &caller,
             surroundings: &surroundings,
         });
-        let cache = settings.cache;
-        let policy = (cache.is_on() && request.sharing == Sharing::CacheAndJoin)
-            .then_some(CachePolicy { ttl_ms: u64::from(cache.ttl) * 1000, entries_max: cache.max_size });
+        let kept = settings.cache;
+        let cache = (kept.is_on() && request.sharing == Sharing::CacheAndJoin)
+            .then_some(CachePolicy { ttl_ms: u64::from(kept.ttl) * 1000, entries_max: kept.max_size });
         let proposal = planned.as_ref().map_err(Clone::clone).map(|planned| Proposal {
             directory: planned.plan.directory.clone(),
             git_head: place.git_head,
@@ -88,8 +88,7 @@ impl Frontend {
             profile: planned.plan.profile.clone(),
             digest: planned.digest,
             key: planned.key,
-            read_cache: policy.is_some(),
-            cache: policy,
+            cache,
             places: Places {
                 everyone: settings.max_concurrency,
                 agent: agent.and_then(|agent| agent.max_concurrency),

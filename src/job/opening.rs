@@ -63,9 +63,7 @@ pub struct Proposal {
     pub digest: Digest,
     /// Key under which identical requests meet; `None` runs by itself.
     pub key: Option<Digest>,
-    /// Whether an answer may come from the cache.
-    pub read_cache: bool,
-    /// Whether and how the answer may be kept.
+    /// Whether and how an answer may come from the cache, and stay there; with a key only.
     pub cache: Option<CachePolicy>,
     /// How many may run beside it.
     pub places: Places,

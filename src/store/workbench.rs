@@ -120,7 +120,6 @@ pub(in crate::store) fn request(task: &str, seconds: u64) -> OpenRequest {
         profile,
         digest: Digest::of(task.as_bytes()),
         key: Some(Digest::of(task.as_bytes())),
-        read_cache: true,
         cache: Some(CachePolicy { ttl_ms: 60_000, entries_max: 10 }),
         places: Places { everyone: 5, agent: None },
         spend: SpendLimit::default(),
@@ -137,6 +136,14 @@ pub(in crate::store) fn request(task: &str, seconds: u64) -> OpenRequest {
         on_disconnect: OnDisconnect::Detach,
         audit_content: AuditContent::Digest,
     }
+}
+
+/// Returns a request of the agent `docs` that is shared with no other.
+pub(crate) fn request_alone(job: JobId) -> OpenRequest {
+    let mut request = request(&format!("the question of {job}"), 300);
+    let proposal = request.proposal.as_mut().expect("it is one that runs");
+    (proposal.key, proposal.cache) = (None, None);
+    OpenRequest { job, agent: "docs".to_owned(), ..request }
 }
 
 /// Returns everything that is stored, in order, without the store's format.

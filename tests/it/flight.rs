@@ -258,7 +258,6 @@ fn open_request(scene: &Scene, job: JobId) -> OpenRequest {
         profile: ProfileInForce::default(),
         digest: Digest::of(b"a question"),
         key: Some(Digest::of(b"a key")),
-        read_cache: true,
         cache: Some(CachePolicy { ttl_ms: 60_000, entries_max: 10 }),
         places: Places { everyone: 5, agent: None },
         spend: SpendLimit::default(),

@@ -97,7 +97,6 @@ fn request(number: usize) -> OpenRequest {
             profile: ProfileInForce { timeout_seconds: 300, ..ProfileInForce::default() },
             digest,
             key: None,
-            read_cache: false,
             cache: None,
             places: Places { everyone: 5, agent: None },
             spend: SpendLimit::default(),

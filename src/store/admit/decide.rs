@@ -73,7 +73,7 @@ pub(super) fn decide(txn: &Txn<'_>, request: &OpenRequest, around: &Around<'_>) 
             }
             // It would wait for a job that waits for its own caller: it runs by itself, shared with nobody.
             key = None;
-        } else if let (true, Some(policy)) = (proposal.read_cache, proposal.cache) {
+        } else if let Some(policy) = proposal.cache {
             missed = Some((wanted, policy));
             if let Some(hit) = hit(txn, (wanted, policy))? {
                 return Ok(Verdict::Hit(Box::new(hit)));

@@ -1,26 +1,21 @@
 //! A small trail with jobs, and every way to tamper with it: each is found, and the first bad record is named.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::*;
 use crate::audit::verdict::Verdict;
-use crate::job::{Admission, OpenRequest, Places, ProcessId, Proposal, RequestTexts};
-use crate::model::agent::{AuditContent, ProfileInForce};
-use crate::model::{Answer, Caller, JobId, OnDisconnect, RunResult, SessionId, SpendLimit};
+use crate::job::{Admission, OpenRequest, ProcessId};
+use crate::model::{Answer, JobId, RunResult};
 use crate::plan::Refusal;
 use crate::retention::{Retention, Rule};
-use crate::store::workbench::{Room, block_on, head, record};
+use crate::store::workbench::{Room, block_on, head, record, request_alone};
 use crate::store::{Database, Txn, Writes, admit, gc, ledger};
 
 mod tampering;
 
 /// Opens a job in one transaction, and lets it run to its end.
 pub(super) fn whole_job(txn: &mut Txn<'_>, job: JobId) -> Result<(), Fault> {
-    let digest = Digest::of(job.as_bytes());
-    assert_eq!(
-        admit::admit(txn, &request(job, Ok(proposal(digest))), &admit::Around::ALONE)?,
-        Admission::Opened
-    );
+    assert_eq!(admit::admit(txn, &request_alone(job), &admit::Around::ALONE)?, Admission::Opened);
     ledger::start(txn, job, ProcessId { pid: 1, start_ticks: 1 })?;
     let answer = Answer { text: "an answer".to_owned(), parsed: None };
     ledger::finish(txn, job, (RunResult::succeeded(1000), answer).into(), ledger::Source::Worker)?;
@@ -33,39 +28,8 @@ fn refused(txn: &mut Txn<'_>) -> Result<(), Fault> {
         message: "there is no such agent".to_owned(),
         hint: String::new(),
     };
-    admit::admit(txn, &request(JobId::generate(), Err(refusal)), &admit::Around::ALONE).map(drop)
-}
-
-fn request(job: JobId, proposal: Result<Proposal, Refusal>) -> OpenRequest {
-    OpenRequest {
-        job,
-        agent: "docs".to_owned(),
-        group: None,
-        caller: Caller { client: "a test".to_owned(), ..Caller::default() },
-        // No two ask the same: none joins another.
-        texts: RequestTexts { task: format!("the question of {job}"), ..RequestTexts::default() },
-        proposal,
-        attached: false,
-        on_disconnect: OnDisconnect::Detach,
-        audit_content: AuditContent::Digest,
-    }
-}
-
-fn proposal(digest: Digest) -> Proposal {
-    Proposal {
-        directory: PathBuf::from("/srv/docs"),
-        git_head: None,
-        session: SessionId::generate(),
-        resumed: false,
-        profile: ProfileInForce::default(),
-        digest,
-        key: None,
-        read_cache: false,
-        cache: None,
-        places: Places { everyone: 5, agent: None },
-        spend: SpendLimit::default(),
-        agent_spend: SpendLimit::default(),
-    }
+    let request = OpenRequest { proposal: Err(refusal), ..request_alone(JobId::generate()) };
+    admit::admit(txn, &request, &admit::Around::ALONE).map(drop)
 }
 
 /// Returns what a check without an anchor finds; the head file knows `heads`.
