@@ -285,8 +285,8 @@ impl Player {
                 self.answer(text)?;
             }
         }
-        let answer = self.answer.clone().unwrap_or_default();
-        self.say(|voice| voice.result(&Ending::answer(&answer, self.structured.as_ref())))
+        let answer = self.answer.as_deref().unwrap_or_default();
+        self.say(|voice| voice.result(&Ending::answer(answer, self.structured.as_ref())))
     }
 
     fn finish(&mut self) -> Result<(), String> {

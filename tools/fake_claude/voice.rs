@@ -14,6 +14,9 @@ use crate::arguments::Arguments;
 /// Stands for half a surrogate pair, which no Rust text can hold, until the line is written.
 pub(crate) const LONE_SURROGATE: &str = "\u{E000}";
 
+/// Stands for the text of a line until it is written, so that a text of megabytes is not copied into the line first.
+const TEXT: &str = "\u{E001}";
+
 /// A voice that the signal thread shares.
 pub(crate) type SharedVoice = Arc<Mutex<Voice>>;
 
@@ -116,13 +119,12 @@ impl Voice {
     }
 
     pub(crate) fn text(&mut self, text: &str) -> io::Result<()> {
-        let line = self.assistant(&json!({"type": "text", "text": text}));
-        self.line(&line)
+        let line = self.assistant(&json!({"type": "text", "text": TEXT}));
+        self.line_of(&line, text)
     }
 
     /// Says that many texts, fast: lines that differ in their text only.
     pub(crate) fn lines(&mut self, count: usize) -> io::Result<()> {
-        const TEXT: &str = "line of many";
         let line = self.assistant(&json!({"type": "text", "text": TEXT})).to_string();
         let (head, tail) = line.split_once(TEXT).unwrap_or_default();
         (1..=count).try_for_each(|number| writeln!(self.out, "{head}line {number} of {count}{tail}"))
@@ -228,7 +230,7 @@ impl Voice {
         });
         let more = [
             ("api_error_status", plain.then(|| json!(ending.status))),
-            ("result", plain.then(|| json!(ending.text))),
+            ("result", plain.then(|| json!(TEXT))),
             ("errors", (!plain).then(|| json!([ending.text]))),
             ("terminal_reason", ending.reason.map(Value::from)),
             ("structured_output", ending.structured.cloned()),
@@ -236,7 +238,7 @@ impl Voice {
         if let Some(fields) = line.as_object_mut() {
             fields.extend(more.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         }
-        self.line(&line)
+        self.line_of(&line, ending.text)
     }
 
     /// Returns whether the result line has been said.
@@ -268,12 +270,24 @@ impl Voice {
     }
 
     fn line(&mut self, line: &Value) -> io::Result<()> {
-        let mut text = serde_json::to_string(line)?;
+        serde_json::to_writer(&mut self.out, line)?;
+        writeln!(self.out)
+    }
+
+    /// Writes a line with this text in the place of [`TEXT`], if there is one.
+    fn line_of(&mut self, line: &Value, text: &str) -> io::Result<()> {
+        let line = line.to_string();
+        let Some((head, tail)) = line.split_once(&format!("\"{TEXT}\"")) else {
+            return writeln!(self.out, "{line}");
+        };
+        self.out.write_all(head.as_bytes())?;
         if text.contains(LONE_SURROGATE) {
-            text = text.replace(LONE_SURROGATE, "\\ud83d");
+            let text = serde_json::to_string(text)?.replace(LONE_SURROGATE, "\\ud83d");
+            self.out.write_all(text.as_bytes())?;
+        } else {
+            serde_json::to_writer(&mut self.out, text)?;
         }
-        text.push('\n');
-        self.out.write_all(text.as_bytes())
+        writeln!(self.out, "{tail}")
     }
 
     /// Returns an id that is new in this run; it need not be unique in the world.
