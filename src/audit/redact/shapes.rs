@@ -1,15 +1,16 @@
 //! The shapes of secrets, and where in a text there are any.
 
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 
+use aho_corasick::AhoCorasick;
 use regex_lite::{Captures, Regex};
 
 /// A kind of secret.
 pub(super) struct Shape {
     /// What it is called in its place.
     pub(super) kind: &'static str,
-    /// Texts of which one must be there for it to be worth a search, in lower case.
+    /// Texts of which one must be there for it to be worth a search, in lower case. They are found in upper case, too.
     pub(super) needles: &'static [&'static str],
     /// Texts of which one must come soon behind; none must when there are none.
     pub(super) then: &'static [&'static str],
@@ -20,20 +21,70 @@ pub(super) struct Shape {
 /// How far behind a needle is soon, in bytes.
 const SOON_BYTES: usize = 200;
 
+/// Length of the longest text that must come soon behind a needle, in bytes, and of a character more.
+pub(super) const THEN_BYTES_MAX: usize = 16;
+
+/// What is known of a shape while a text is looked through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Looked {
+    /// It may be in the text.
+    MayBeThere,
+    /// What must come behind a needle does not begin before here.
+    NothingBefore(usize),
+}
+
 impl Shape {
-    /// Returns whether a text, in lower case, is worth a search.
-    fn may_be_in(&self, lower: &str) -> bool {
-        let soon = |at: usize| {
-            let mut end = lower.len().min(at.saturating_add(SOON_BYTES));
-            while !lower.is_char_boundary(end) {
-                end += 1;
-            }
-            let behind = lower.get(at..end).unwrap_or_default();
-            self.then.is_empty() || self.then.iter().any(|then| behind.contains(then))
-        };
-        self.needles.iter().any(|needle| lower.match_indices(needle).any(|(at, _)| soon(at)))
+    /// Looks at what comes behind a needle at `at`; no part of the text is looked at twice, however many needles it has.
+    fn look_behind(&self, text: &str, at: usize, nothing_before: usize) -> Looked {
+        if self.then.is_empty() {
+            return Looked::MayBeThere;
+        }
+        let end = boundary(text, at.saturating_add(SOON_BYTES));
+        let behind = text.get(at.max(nothing_before)..end).unwrap_or_default().to_ascii_lowercase();
+        if self.then.iter().any(|then| behind.contains(then)) {
+            return Looked::MayBeThere;
+        }
+        let next = boundary(text, end.saturating_sub(THEN_BYTES_MAX));
+        Looked::NothingBefore(next.max(nothing_before))
     }
 }
+
+/// Returns the first beginning of a character that is not before `at`, or the end.
+fn boundary(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
+}
+
+/// The needles of all shapes, to be found in one pass, and the shape of each.
+struct Needles {
+    all: AhoCorasick,
+    shapes: Vec<usize>,
+}
+
+impl Needles {
+    fn of_all_shapes() -> Self {
+        let (needles, shapes): (Vec<&str>, _) = SHAPES
+            .iter()
+            .enumerate()
+            .flat_map(|(index, shape)| shape.needles.iter().map(move |needle| (*needle, index)))
+            .unzip();
+        let all = AhoCorasick::builder().ascii_case_insensitive(true).build(needles);
+        Self { all: all.expect("a few short texts fit"), shapes }
+    }
+
+    /// Returns the shapes that may be in a text, by their index, each once.
+    fn found_in(&self, text: &str) -> impl Iterator<Item = usize> {
+        let mut looked = [Looked::NothingBefore(0); SHAPES.len()];
+        self.all.find_overlapping_iter(text).filter_map(move |found| {
+            let index = *self.shapes.get(found.pattern().as_usize())?;
+            let (shape, looked) = (SHAPES.get(index)?, looked.get_mut(index)?);
+            let Looked::NothingBefore(at) = *looked else { return None };
+            *looked = shape.look_behind(text, found.start(), at);
+            (*looked == Looked::MayBeThere).then_some(index)
+        })
+    }
+}
+
+static NEEDLES: LazyLock<Needles> = LazyLock::new(Needles::of_all_shapes);
 
 /// What begins in the place of a secret that was taken out.
 pub(super) const MARK: &str = "[redacted:";
@@ -66,7 +117,10 @@ pub(super) const SHAPES: [Shape; 17] = [
     },
     Shape {
         kind: "gitlab-token",
-        needles: &["gl"],
+        needles: &[
+            "glpat-", "gloas-", "gldt-", "glrt-", "glrtr-", "glcbt-", "glptt-", "glft-", "glimt-",
+            "glagent-", "glsoat-", "glwt-", "glffct-",
+        ],
         then: &[],
         pattern: r"\bgl(?:pat|oas|dt|rtr?|cbt|ptt|ft|imt|agent|soat|wt|ffct)-[A-Za-z0-9_.-]{20,}",
     },
@@ -187,12 +241,11 @@ impl Found {
 pub(super) fn find(text: &str) -> Vec<Found> {
     // Each when a text first needs it: most need none, and all of them together take longer than a short run.
     static COMPILED: [OnceLock<Regex>; SHAPES.len()] = [const { OnceLock::new() }; SHAPES.len()];
-    let lower = text.to_ascii_lowercase();
+    let mut shapes: Vec<usize> = NEEDLES.found_in(text).collect();
+    shapes.sort_unstable();
     let mut found: Vec<Found> = Vec::new();
-    for (shape, compiled) in SHAPES.iter().zip(&COMPILED) {
-        if !shape.may_be_in(&lower) {
-            continue;
-        }
+    for (shape, compiled) in shapes.into_iter().filter_map(|index| SHAPES.get(index).zip(COMPILED.get(index)))
+    {
         let regex =
             compiled.get_or_init(|| Regex::new(shape.pattern).expect("a test compiles every pattern"));
         for captures in regex.captures_iter(text) {
@@ -210,8 +263,7 @@ pub(super) fn find(text: &str) -> Vec<Found> {
 
 /// Returns whether a text can hold any secret at all; most cannot.
 pub(super) fn may_hold_any(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    SHAPES.iter().any(|shape| shape.may_be_in(&lower))
+    NEEDLES.found_in(text).next().is_some()
 }
 
 /// Returns where the secret of a match is. Tells it from what only stands where one could be: a placeholder, a variable, a

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::shapes::SHAPES;
+use super::shapes::{SHAPES, THEN_BYTES_MAX};
 use super::*;
 
 /// Joins the parts of a made-up secret, so that no scanner of this repository takes it for a real one.
@@ -15,6 +15,7 @@ fn every_pattern_compiles() {
     for shape in &SHAPES {
         regex_lite::Regex::new(shape.pattern).unwrap_or_else(|error| panic!("{}: {error}", shape.kind));
         assert!(shape.needles.iter().all(|needle| *needle == needle.to_lowercase()), "{}", shape.kind);
+        assert!(shape.then.iter().all(|then| then.len() + 4 <= THEN_BYTES_MAX), "{}", shape.kind);
     }
 }
 
@@ -25,6 +26,25 @@ fn key() -> AuditKey {
 /// Returns the mark of a secret.
 fn mark(kind: &str, secret: &str) -> String {
     format!("[redacted:{kind}:{}]", key().mac(secret.as_bytes()).tag())
+}
+
+#[test]
+fn a_secret_is_found_however_much_looks_like_the_beginning_of_one() {
+    let password = format!("pass{}", "word");
+    for filling in ["-", "-- ", "password ", "http://ż/ ", "PASSWORD\n", "sk-"] {
+        for length in [0, 1, 190, 199, 200, 201, 215, 5000] {
+            let before = filling.repeat(length);
+            for (text, secret) in [
+                (format!("{before} --{password} hunter22 "), "hunter22"),
+                (format!("{before} --{password} żółw2222{before}"), "żółw2222"),
+                (format!("{before} {password}: hunter22 {before}"), "hunter22"),
+                (format!("{before} redis://app:s3cr@db:1 {before}"), "s3cr"),
+            ] {
+                let kept = redact(&text, &key());
+                assert!(!kept.contains(secret), "{length} times {filling:?}: {kept}");
+            }
+        }
+    }
 }
 
 const BODY: &str = "Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4zAb3dEf6h";
