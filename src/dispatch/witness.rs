@@ -145,6 +145,7 @@ impl Witness {
         let look = look.unwrap_or(&none);
         let files: BTreeSet<&String> = look.changed.iter().chain(&look.range.files).collect();
         Changes {
+            repository: Some(self.before.root.display().to_string()),
             branch_before,
             branch,
             head_before,

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 /// What is different in a repository after a run. Whatever else changed it meanwhile is in it, too.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changes {
+    /// The top of the repository's files; not in the records of earlier versions.
+    pub repository: Option<String>,
     /// The branch before; nothing when a commit was checked out by itself.
     pub branch_before: Option<String>,
     /// The branch after.

@@ -15,6 +15,7 @@ use crate::dispatch::Frontend;
 use crate::document::audit;
 use crate::error::Report;
 use crate::model::{JobId, Timestamp};
+use crate::project;
 
 /// Shows the last `limit` dispatches that changed the file, the newest first.
 pub(super) async fn blame(
@@ -65,16 +66,23 @@ fn names_not_all(row: &Row) -> bool {
     named < all || value_at(row, "end.changes.incomplete") == Some(&Value::Bool(true))
 }
 
-/// Returns whether a record says that this file was changed. Files are named as seen from the top of a repository, which is
-/// the agent's directory or lies above it.
+/// Returns whether a record says that this file was changed. Files are named as seen from the top of the repository.
 fn changed(row: &Row, file: &Path) -> bool {
-    let Some(directory) = row.get("directory").and_then(Value::as_str).map(Path::new) else { return false };
     let files = value_at(row, "end.changes.files").and_then(Value::as_array);
     let named = files.into_iter().flatten().filter_map(Value::as_str);
     // The name alone first: most records speak of other files, and directories are looked at on the disk.
-    named
-        .filter(|name| file.ends_with(name))
-        .any(|name| resolved(directory).ancestors().any(|top| top.join(name) == file))
+    let mut meant = named.filter(|name| file.ends_with(name)).peekable();
+    meant.peek().is_some() && top(row).is_some_and(|top| meant.any(|name| top.join(name) == file))
+}
+
+/// Returns the top of the repository in which the run of a record worked.
+fn top(row: &Row) -> Option<PathBuf> {
+    let place = |said: Option<&Value>| said.and_then(Value::as_str).map(|path| resolved(Path::new(path)));
+    place(value_at(row, "end.changes.repository")).or_else(|| {
+        // Earlier versions did not say it: the one in which the directory lies now, if there still is one.
+        let directory = place(row.get("directory"))?;
+        Some(project::checkout(&directory).map_or(directory, |found| found.root))
+    })
 }
 
 /// Returns a path without links and dots, as far as it exists: the file itself may be gone.

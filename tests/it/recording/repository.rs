@@ -72,6 +72,7 @@ fn commits_and_files_of_a_run_are_in_its_record_and_its_result() {
     world.run(&["wait", &job]).ok();
     let changes = records_of(&world, "finished")[0]["end"]["changes"].clone();
     let want = json!({
+        "repository": world.path("worker"),
         "branch_before": "main", "branch": "fix", "head_before": before, "head": head, "commits": [head],
         "files": ["new file", "tracked"], "files_total": 2, "incomplete": false,
     });
