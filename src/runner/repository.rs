@@ -100,8 +100,8 @@ impl Repository {
         Ok(status)
     }
 
-    /// Returns what came between two commits, as far as it was committed since `since`. Without the first commit, all of the
-    /// second's past counts.
+    /// Returns the files in which two commits differ, whichever of them is older, and what was committed between them since
+    /// `since`. Without the first commit, all of the second's past counts.
     pub async fn range(&self, from: Option<&str>, to: &str, since: Timestamp) -> Result<Range, ProbeError> {
         let empty = if to.len() == EMPTY_TREE_SHA256.len() { EMPTY_TREE_SHA256 } else { EMPTY_TREE };
         let (range, from) = match from {
@@ -113,10 +113,6 @@ impl Repository {
         let age = format!("--max-age={}", since.as_millis() / 1000);
         let mut commits: Vec<String> =
             self.ask(&["rev-list", &count, &age, &range, "--"]).await?.lines().map(str::to_owned).collect();
-        if commits.is_empty() {
-            // It went to what there was before: another branch, an older commit.
-            return Ok(Range::default());
-        }
         let cut = commits.len() > Changes::COMMITS_MAX;
         commits.truncate(Changes::COMMITS_MAX);
         let args = ["diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", from, to, "--"];

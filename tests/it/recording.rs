@@ -8,6 +8,7 @@ mod asking;
 mod changed;
 mod denied;
 mod foreign;
+mod moved;
 mod repository;
 mod secrets;
 
