@@ -81,13 +81,14 @@ impl Repository {
         Self { git, root, environment }
     }
 
-    /// Returns which files differ from the last commit. Those in folders that git does not know are not told one by one.
+    /// Returns which files differ from the last commit. Another repository inside this one is an entry that ends in `/`;
+    /// files that git is told to ignore are none.
     pub async fn status(&self) -> Result<Status, ProbeError> {
         let args = [
             "status",
             "--porcelain=v2",
             "-z",
-            "--untracked-files=normal",
+            "--untracked-files=all",
             "--ignore-submodules=dirty",
             "--no-renames",
         ];

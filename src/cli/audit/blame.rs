@@ -66,13 +66,21 @@ fn names_not_all(row: &Row) -> bool {
     named < all || value_at(row, "end.changes.incomplete") == Some(&Value::Bool(true))
 }
 
-/// Returns whether a record says that this file was changed. Files are named as seen from the top of the repository.
+/// Returns whether a record says that this file was changed. Files are named as seen from the top of the repository; a name
+/// that ends in `/` stands for all that is in a folder.
 fn changed(row: &Row, file: &Path) -> bool {
     let files = value_at(row, "end.changes.files").and_then(Value::as_array);
     let named = files.into_iter().flatten().filter_map(Value::as_str);
     // The name alone first: most records speak of other files, and directories are looked at on the disk.
-    let mut meant = named.filter(|name| file.ends_with(name)).peekable();
-    meant.peek().is_some() && top(row).is_some_and(|top| meant.any(|name| top.join(name) == file))
+    let path = file.to_string_lossy();
+    let mut meant = named.filter(|name| path.contains(name)).peekable();
+    if meant.peek().is_none() {
+        return false;
+    }
+    let Some(place) = top(row).and_then(|top| Some(file.strip_prefix(top).ok()?.to_owned())) else {
+        return false;
+    };
+    meant.any(|name| place == Path::new(name) || (name.ends_with('/') && place.starts_with(name)))
 }
 
 /// Returns the top of the repository in which the run of a record worked.

@@ -62,7 +62,9 @@ impl Place {
     }
 
     fn write(&self, name: &str, text: &str) {
-        fs::write(self.folder.path().join(name), text).unwrap();
+        let path = self.folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
     }
 
     fn status(&self) -> Status {
@@ -86,6 +88,18 @@ fn what_changes_between_two_looks_is_named_also_where_it_was_changed_before() {
     fs::remove_file(place.folder.path().join("also mine")).unwrap();
     let changed: Vec<String> = place.status().changed_since(&before).into_iter().collect();
     assert_eq!(changed, ["also mine", "edited", "new"]);
+}
+
+#[test]
+fn files_in_a_folder_that_git_does_not_know_are_named_one_by_one_also_when_they_are_rewritten() {
+    let place = Place::new();
+    let names = |before: &Status| place.status().changed_since(before).into_iter().collect::<Vec<_>>();
+    place.write("gen/deep/out", "1");
+    place.write("gen/other", "1");
+    assert_eq!(names(&Status::default()), ["gen/deep/out", "gen/other"]);
+    let before = place.status();
+    place.write("gen/deep/out", "another text");
+    assert_eq!(names(&before), ["gen/deep/out"]);
 }
 
 #[test]

@@ -47,6 +47,20 @@ fn a_record_that_does_not_name_its_repository_means_the_nearest_one() {
 }
 
 #[test]
+fn a_folder_that_a_record_names_stands_for_all_that_is_in_it() {
+    let changes = json!({"repository": "/no/repo", "files": ["svc/gen/"]});
+    let row = row(json!({"end": {"changes": changes}}));
+    for (file, want) in [
+        ("/no/repo/svc/gen/out.txt", true),
+        ("/no/repo/svc/gen/deep/out", true),
+        ("/no/repo/svc/gender", false),
+        ("/no/repo/gen/svc/gen/out.txt", false),
+    ] {
+        assert_eq!(changed(&row, Path::new(file)), want, "{file}");
+    }
+}
+
+#[test]
 fn a_file_that_is_gone_still_has_its_place() {
     let dir = tempfile::tempdir().unwrap();
     let real = dir.path().canonicalize().unwrap();
