@@ -376,8 +376,11 @@ fn changed(changes: &Changes) -> String {
     let branch = moved("branch", changes.branch_before.clone(), changes.branch.clone());
     let head = moved("HEAD", changes.head_before.as_deref().map(short), changes.head.as_deref().map(short));
     let commits = (!changes.commits.is_empty()).then(|| plural(changes.commits.len(), "commit"));
-    let unseen = if changes.incomplete { ", and maybe more" } else { "" };
-    let files = plural(changes.files_total as usize, "file");
+    let unseen = if changes.incomplete && changes.files_total > 0 { ", and maybe more" } else { "" };
+    let files = match changes.files_total as usize {
+        0 if changes.incomplete => "it is not known which files".to_owned(),
+        count => plural(count, "file"),
+    };
     let names =
         if changes.files.is_empty() { String::new() } else { format!(": {}", changes.files.join(", ")) };
     let parts: Vec<String> =
