@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::world::World;
 
 mod asking;
+mod blame;
 mod changed;
 mod denied;
 mod foreign;

@@ -37,7 +37,7 @@ pub(super) async fn blame(
             if changed(&row, &file) {
                 ids.extend(row.get("dispatch").and_then(|id| id.as_str()?.parse::<JobId>().ok()));
             } else {
-                incomplete |= names_not_all(&row);
+                incomplete |= may_have_changed(&row, &file);
             }
         }
         Ok(ids.len() < limit as usize)
@@ -54,16 +54,17 @@ pub(super) async fn blame(
         print_text(&output::dispatches(screen, &rows, Timestamp::now()))?;
     }
     if incomplete && rows.len() < limit as usize {
-        note("Some dispatches changed more files than their records name.\n");
+        note("Some dispatches in its repository may have changed more files than their records name.\n");
     }
     Ok(found(!rows.is_empty()))
 }
 
-/// Returns whether more files were changed than a record names.
-fn names_not_all(row: &Row) -> bool {
+/// Returns whether this file may be one that was changed without being named in a record.
+fn may_have_changed(row: &Row, file: &Path) -> bool {
     let named = value_at(row, "end.changes.files").and_then(Value::as_array).map_or(0, Vec::len) as u64;
     let all = value_at(row, "end.changes.files_total").and_then(Value::as_u64).unwrap_or(0);
-    named < all || value_at(row, "end.changes.incomplete") == Some(&Value::Bool(true))
+    let names_all = named == all && value_at(row, "end.changes.incomplete") != Some(&Value::Bool(true));
+    !names_all && top(row).is_some_and(|top| file.starts_with(top))
 }
 
 /// Returns whether a record says that this file was changed. Files are named as seen from the top of the repository; a name

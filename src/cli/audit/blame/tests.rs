@@ -47,6 +47,24 @@ fn a_record_that_does_not_name_its_repository_means_the_nearest_one() {
 }
 
 #[test]
+fn a_file_may_have_been_changed_unnamed_only_in_a_repository_that_holds_it() {
+    for (changes, file, want) in [
+        (json!({"files": ["a"], "files_total": 1, "incomplete": true}), "/no/repo/deep/b", true),
+        (json!({"files": ["a"], "files_total": 2}), "/no/repo/b", true),
+        (json!({"files": ["a"], "files_total": 1, "incomplete": false}), "/no/repo/b", false),
+        (json!({"files": [], "files_total": 0, "incomplete": true}), "/no/other/b", false),
+        (json!({"files": [], "files_total": 0, "incomplete": true}), "/no/b", false),
+        (Value::Null, "/no/repo/b", false),
+    ] {
+        let mut record = json!({"directory": "/no/repo/deep", "end": {"changes": changes}});
+        if !changes.is_null() {
+            record["end"]["changes"]["repository"] = json!("/no/repo");
+        }
+        assert_eq!(may_have_changed(&row(record), Path::new(file)), want, "{changes} {file}");
+    }
+}
+
+#[test]
 fn a_folder_that_a_record_names_stands_for_all_that_is_in_it() {
     let changes = json!({"repository": "/no/repo", "files": ["svc/gen/"]});
     let row = row(json!({"end": {"changes": changes}}));
