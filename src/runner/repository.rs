@@ -63,7 +63,7 @@ struct File {
 pub struct Range {
     /// The commits, newest first, at most [`Changes::COMMITS_MAX`].
     pub commits: Vec<String>,
-    /// The files that differ between its ends.
+    /// The files that differ between its ends; of a detour, those that its commits changed.
     pub files: BTreeSet<String>,
     /// Whether there was too much to read.
     pub cut: bool,
@@ -121,6 +121,44 @@ impl Repository {
         let (files, rest) = listed.rsplit_once('\0').unwrap_or(("", &listed));
         let names = files.split('\0').filter(|name| !name.is_empty()).map(str::to_owned);
         Ok(Range { commits, files: names.collect(), cut: cut || !rest.is_empty() })
+    }
+
+    /// Returns what was committed since `since` in places that were left again for the commit `home`.
+    pub async fn detour(
+        &self,
+        places: &BTreeSet<String>,
+        home: &str,
+        since: Timestamp,
+    ) -> Result<Range, ProbeError> {
+        let count = format!("--max-count={}", Changes::COMMITS_MAX + 1);
+        let age = format!("--max-age={}", since.as_millis() / 1000);
+        let mut args = vec![
+            "log",
+            "-z",
+            "--format=%x01%H",
+            "--name-only",
+            "--no-renames",
+            "--no-ext-diff",
+            &count,
+            &age,
+        ];
+        args.push("--no-show-signature");
+        args.extend(places.iter().map(String::as_str));
+        args.extend(["--not", home, "--"]);
+        let listed = self.ask(&args).await?;
+        let (entries, rest) = listed.rsplit_once('\0').unwrap_or(("", &listed));
+        let mut range = Range { cut: !rest.is_empty(), ..Range::default() };
+        for entry in
+            entries.split('\0').map(|entry| entry.trim_start_matches('\n')).filter(|it| !it.is_empty())
+        {
+            match entry.strip_prefix('\x01') {
+                Some(commit) => range.commits.push(commit.to_owned()),
+                None => drop(range.files.insert(entry.to_owned())),
+            }
+        }
+        range.cut |= range.commits.len() > Changes::COMMITS_MAX;
+        range.commits.truncate(Changes::COMMITS_MAX);
+        Ok(range)
     }
 
     /// Returns what git says to these arguments. That it refuses, as it does in a repository of somebody else, is an error: no

@@ -128,6 +128,29 @@ fn commits_of_a_time_are_listed_with_their_files() {
 }
 
 #[test]
+fn commits_that_were_made_elsewhere_are_listed_with_their_files() {
+    let place = Place::new();
+    let commit = |name: &str| {
+        place.write(name, "1");
+        place.git(&["add", "."]);
+        place.git(&["commit", "-qm", "more"]);
+        place.git(&["rev-parse", "HEAD"])
+    };
+    let home = commit("here");
+    place.git(&["checkout", "-q", "--detach"]);
+    let places = [commit("there/a file"), commit("further")];
+    place.git(&["config", "log.showSignature", "true"]);
+    let ask = |since| {
+        let asked = place.repository();
+        place.runtime.block_on(asked.detour(&places.clone().into(), &home, since)).unwrap()
+    };
+    let [first, second] = places.clone();
+    let files = ["further", "there/a file"].map(str::to_owned).into();
+    assert_eq!(ask(place.since), Range { commits: vec![second, first], files, cut: false });
+    assert_eq!(ask(Timestamp::now().plus_millis(60_000)), Range::default(), "these are older");
+}
+
+#[test]
 fn nothing_that_the_repository_configures_is_run() {
     let place = Place::new();
     let mark = place.folder.path().join("ran");

@@ -42,3 +42,26 @@ fn a_run_that_goes_back_to_an_older_commit_has_changed_what_differs() {
     let moved = format!("changed       HEAD {} → {}, 2 files: mine, tracked\n", &new[..12], &old[..12]);
     assert!(shown.contains(&moved), "{shown}");
 }
+
+#[test]
+fn a_commit_on_another_branch_is_on_record_also_when_the_run_came_back_from_there() {
+    let world = with_repository();
+    let home = git(&world, &["rev-parse", "HEAD"]);
+    let mut away = String::new();
+    let (job, changes) = changes_of(&world, " log ", || {
+        git(&world, &["checkout", "-qb", "fix"]);
+        fs::write(world.path("worker/new file"), "1").unwrap();
+        git(&world, &["add", "new file"]);
+        git(&world, &["commit", "-qm", "second"]);
+        away = git(&world, &["rev-parse", "HEAD"]);
+        git(&world, &["checkout", "-q", "main"]);
+    });
+    let want = json!({
+        "repository": world.path("worker"), "branch_before": "main", "branch": "main",
+        "head_before": home, "head": home, "commits": [away],
+        "files": ["new file"], "files_total": 1, "incomplete": false,
+    });
+    assert_eq!(changes, want);
+    let shown = world.run(&["job", &job]).ok().stdout;
+    assert!(shown.contains("changed       1 commit, 1 file: new file\n"), "{shown}");
+}
