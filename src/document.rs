@@ -339,7 +339,8 @@ impl DispatchDocument {
     }
 }
 
-fn said(retry: Retry) -> String {
+/// Returns how it is told whether trying again can help.
+pub(crate) fn said(retry: Retry) -> String {
     match retry {
         Retry::Now => "now".to_owned(),
         Retry::Never => "never".to_owned(),
