@@ -39,6 +39,10 @@ fn the_configuration_is_not_changed_where_a_trail_lies_for_review() {
             "{refused:?}"
         );
     }
+    for asked in [&["dispatch", "worker", "a task"][..], &["dispatch", "worker", "a task", "--plan"]] {
+        let refused = there(asked).exits(1);
+        assert!(refused.stderr.contains("audit trail for review, imported from "), "{refused:?}");
+    }
     there(&["daemon", "stop"]).ok();
     // Where dispatches are recorded, it is changed.
     world.run(&["update", "worker", "--timeout", "60"]).ok();
