@@ -368,12 +368,24 @@ pub(super) fn denied(tools: &[String], unknown: bool) -> String {
 /// Returns what is different in a repository, in one line.
 fn changed(changes: &Changes) -> String {
     let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-    let unseen = if changes.incomplete { ", and maybe more" } else { "" };
-    let commits = (!changes.commits.is_empty()).then(|| plural(changes.commits.len(), "commit") + ", ");
-    let files = plural(changes.files_total as usize, "file");
+    let short = |commit: &str| commit.get(..12).unwrap_or(commit).to_owned();
+    let moved = |what: &str, before: Option<String>, now: Option<String>| {
+        let name = |it: Option<String>| it.unwrap_or_else(|| "none".to_owned());
+        (before != now).then(|| format!("{what} {} → {}", name(before), name(now)))
+    };
+    let branch = moved("branch", changes.branch_before.clone(), changes.branch.clone());
+    let head = moved("HEAD", changes.head_before.as_deref().map(short), changes.head.as_deref().map(short));
+    let commits = (!changes.commits.is_empty()).then(|| plural(changes.commits.len(), "commit"));
+    let unseen = if changes.incomplete && changes.files_total > 0 { ", and maybe more" } else { "" };
+    let files = match changes.files_total as usize {
+        0 if changes.incomplete => "it is not known which files".to_owned(),
+        count => plural(count, "file"),
+    };
     let names =
         if changes.files.is_empty() { String::new() } else { format!(": {}", changes.files.join(", ")) };
-    format!("{}{files}{unseen}{names}", commits.unwrap_or_default())
+    let parts: Vec<String> =
+        [branch, head, commits, Some(format!("{files}{unseen}{names}"))].into_iter().flatten().collect();
+    parts.join(", ")
 }
 
 /// Returns who asked, in one line.

@@ -14,7 +14,8 @@ use crate::daemon::serve::Daemon;
 use crate::daemon::session::LAUNCH_BUDGET;
 use crate::daemon::workers::{self, pump};
 use crate::job::{JobRecord, ProcessId, State};
-use crate::model::{Answer, FailureClass, Findings, JobId, RunResult, with_causes};
+use crate::model::changes::may_write;
+use crate::model::{Answer, Changes, FailureClass, Findings, JobId, RunResult, with_causes};
 use crate::runner::{self, FolderError, RunFolder, process, sweep};
 use crate::store::ledger::{self, Source};
 use crate::store::{CommitError, ReadError, Txn};
@@ -153,7 +154,8 @@ async fn bury(daemon: &Arc<Daemon>, record: &JobRecord) {
     let finished = found.as_ref().is_some_and(|found| found.result.class != Some(FailureClass::Interrupted));
     info!(%job, finished, killed = swept.len(), "a worker died");
     let ended = match found {
-        Some(found) if finished => {
+        Some(mut found) if finished => {
+            found.result.changes = unwatched(record, Some(&found.result));
             let finish =
                 move |txn: &mut Txn<'_>| ledger::finish(txn, job, found, Source::RunFolder).map(|_| ());
             daemon.store.commit(finish).await
@@ -222,12 +224,15 @@ async fn lose(daemon: &Arc<Daemon>, job: JobId, found: Option<Findings>) -> Resu
         let record = ledger::job(txn, job)?;
         let source = if found.is_some() { Source::RunFolder } else { Source::Daemon };
         let unheard = found.is_none() && record.started.is_some();
+        let changes = unwatched(&record, found.as_ref().map(|found| &found.result));
         let mut findings = found.unwrap_or_else(|| {
-            let message = "the process that watched over the run died before an answer came";
-            (RunResult::failed(FailureClass::Interrupted, message, 0), Answer::default()).into()
+            (RunResult::failed(FailureClass::Interrupted, "", 0), Answer::default()).into()
         });
         let result = &mut findings.result;
         result.class = Some(FailureClass::Interrupted);
+        // Claude itself does not know what interrupted it.
+        result.error = Some("the process that watched over the run died before an answer came".to_owned());
+        result.changes = changes;
         result.denied_unknown |= unheard;
         if record.started.is_some() {
             result.session.get_or_insert_with(|| record.session.clone());
@@ -245,6 +250,14 @@ async fn lose(daemon: &Arc<Daemon>, job: JobId, found: Option<Findings>) -> Resu
     daemon.hub.release(job);
     pump(daemon);
     Ok(())
+}
+
+/// Returns what is known of the changes of a run whose worker died, and with it what it had seen: in a repository there may
+/// be some, unless it is known that only reading tools were used.
+fn unwatched(record: &JobRecord, result: Option<&RunResult>) -> Option<Changes> {
+    let writing = result.is_none_or(|result| result.tools.keys().any(|tool| may_write(tool)));
+    (record.started.is_some() && record.git_head.is_some() && writing)
+        .then(|| Changes { incomplete: true, ..Changes::default() })
 }
 
 /// Notes that the job's worker could not be started.

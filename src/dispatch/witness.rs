@@ -78,7 +78,9 @@ struct Looker {
     directory: PathBuf,
     repository: Repository,
     since: Timestamp,
-    before: GitHead,
+    before: Checkout,
+    /// How much git had noted of where `HEAD` went.
+    noted: u64,
 }
 
 impl Witness {
@@ -90,7 +92,8 @@ impl Witness {
             directory: plan.directory.clone(),
             repository: Repository::new(git, before.root.clone(), variables),
             since: Timestamp::now(),
-            before: before.head.clone(),
+            noted: before.moves_noted(),
+            before: before.clone(),
         };
         let (wanted, demand) = watch::channel(Wanted::default());
         let (show, seen) = watch::channel(Seen::Nothing);
@@ -118,7 +121,7 @@ impl Witness {
         });
         let look = self.look_of(head.as_ref()).await;
         let changes = self.changes(head, look.as_deref());
-        let nothing = !moved && changes.files_total == 0 && !changes.incomplete;
+        let nothing = !moved && changes.files_total == 0 && changes.commits.is_empty() && !changes.incomplete;
         (!nothing).then_some(changes)
     }
 
@@ -145,6 +148,7 @@ impl Witness {
         let look = look.unwrap_or(&none);
         let files: BTreeSet<&String> = look.changed.iter().chain(&look.range.files).collect();
         Changes {
+            repository: Some(self.before.root.display().to_string()),
             branch_before,
             branch,
             head_before,
@@ -176,7 +180,7 @@ impl Looker {
         };
         // What came before is not known then.
         let cut = hurried || first.is_cut();
-        let unchanged = Look { head: Some(self.before.clone()), cut, ..Look::default() };
+        let unchanged = Look { head: Some(self.before.head.clone()), cut, ..Look::default() };
         show.send_replace(Seen::Look(0, Arc::new(unchanged)));
         let mut known = 0;
         loop {
@@ -202,12 +206,29 @@ impl Looker {
     async fn look(&self, first: &Status, cut: bool) -> Result<Look, ProbeError> {
         let head = project::checkout(&self.directory).map(|now| now.head);
         let status = self.repository.status().await?;
-        let to = head.as_ref().and_then(|head| head.commit.as_deref());
-        let range = match to.filter(|to| self.before.commit.as_deref() != Some(to)) {
-            Some(to) => self.repository.range(self.before.commit.as_deref(), to, self.since).await?,
+        let range = match head.as_ref().and_then(|head| head.commit.as_deref()) {
+            Some(to) => self.range(to).await?,
             None => Range::default(),
         };
         let cut = cut || status.is_cut() || range.cut;
         Ok(Look { changed: status.changed_since(first), head, range, cut })
+    }
+
+    /// Returns what came between the start and the commit at which it is now; if that is where it was, what was committed
+    /// elsewhere meanwhile.
+    async fn range(&self, to: &str) -> Result<Range, ProbeError> {
+        let from = self.before.head.commit.as_deref();
+        if from != Some(to) {
+            return self.repository.range(from, to, self.since).await;
+        }
+        let Some(mut places) = self.before.moves_since(self.noted) else {
+            return Ok(Range { cut: true, ..Range::default() });
+        };
+        places.remove(to);
+        if places.is_empty() {
+            Ok(Range::default())
+        } else {
+            self.repository.detour(&places, to, self.since).await
+        }
     }
 }

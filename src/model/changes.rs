@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 /// What is different in a repository after a run. Whatever else changed it meanwhile is in it, too.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changes {
+    /// The top of the repository's files; not in the records of earlier versions.
+    pub repository: Option<String>,
     /// The branch before; nothing when a commit was checked out by itself.
     pub branch_before: Option<String>,
     /// The branch after.
@@ -16,7 +18,8 @@ pub struct Changes {
     /// Commits made, the newest first, at most [`Changes::COMMITS_MAX`].
     pub commits: Vec<String>,
     /// Files that are different, committed or not, in order, at most [`Changes::FILES_MAX`]; seen from the top of the
-    /// repository.
+    /// repository. One that git is told to ignore is none of them, and of another repository inside there is only the
+    /// folder, with a `/` at its end.
     pub files: Vec<String>,
     /// How many files are different.
     pub files_total: u32,

@@ -1,7 +1,9 @@
 //! What is checked out in a directory, read from git's own files: no process, and no more than git promises.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::project::regular;
 use crate::project::watch::Watch;
 
 /// What is checked out.
@@ -20,6 +22,8 @@ pub struct Checkout {
     pub root: PathBuf,
     /// What is checked out.
     pub head: GitHead,
+    /// The file in which git notes where `HEAD` goes.
+    log: PathBuf,
 }
 
 /// Deepest directory whose parents are searched for a repository.
@@ -29,12 +33,33 @@ const LINE_BYTES_MAX: usize = 4_096;
 /// Largest list of packed refs that is read.
 const PACKED_BYTES_MAX: usize = 4 << 20;
 
+/// Longest part of the log of `HEAD` that is read: some hundred moves.
+const LOG_BYTES_MAX: usize = 64 << 10;
+
 /// Returns the repository in which `directory` lies, as it is now; nothing outside of one. A few reads, no process.
 pub fn checkout(directory: &Path) -> Option<Checkout> {
     let watch = &mut Watch::default();
     let find = |folder: &Path| Some((folder.to_owned(), git_directory(folder, watch)?));
     let (root, git) = directory.ancestors().take(PARENTS_MAX).find_map(find)?;
-    Some(Checkout { root, head: head_of(&git, &mut Watch::default())? })
+    Some(Checkout { root, head: head_of(&git, &mut Watch::default())?, log: git.join("logs/HEAD") })
+}
+
+impl Checkout {
+    /// Returns how many bytes git has noted of where `HEAD` went. It may have been told to note nothing.
+    pub fn moves_noted(&self) -> u64 {
+        std::fs::metadata(&self.log).map_or(0, |log| log.len())
+    }
+
+    /// Returns the commits to which `HEAD` went after so many bytes were noted; nothing when there are too many.
+    pub fn moves_since(&self, noted: u64) -> Option<BTreeSet<String>> {
+        let Ok(Some(moves)) = regular::read_part(&self.log, noted, LOG_BYTES_MAX) else {
+            return Some(BTreeSet::new());
+        };
+        // Each line says from where to where, who, when and why.
+        let text = String::from_utf8_lossy(&moves.bytes);
+        let targets = text.lines().filter_map(|line| line.split(' ').nth(1)).filter(|to| is_commit(to));
+        (!moves.truncated).then(|| targets.map(str::to_owned).collect())
+    }
 }
 
 /// Returns what is checked out in `directory`, which may lie inside a repository.

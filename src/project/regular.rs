@@ -2,7 +2,7 @@
 //! like when they were read.
 
 use std::fs::{File, Metadata, OpenOptions};
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
@@ -66,6 +66,19 @@ pub fn read_head(path: &Path, limit: usize) -> io::Result<Option<Head>> {
 
 /// Returns the same, and what the file looked like before it was read.
 pub(super) fn read_stamped(path: &Path, limit: usize) -> io::Result<Option<(Head, Stamp)>> {
+    let Some((file, metadata)) = open(path)? else { return Ok(None) };
+    let size = usize::try_from(metadata.size()).unwrap_or(usize::MAX);
+    Ok(Some((head(file, size, limit)?, Stamp::from(&metadata))))
+}
+
+/// Returns at most `limit` bytes of the regular file at `path` that stand `at` so many, nothing when there is no file.
+pub(super) fn read_part(path: &Path, at: u64, limit: usize) -> io::Result<Option<Head>> {
+    let Some((mut file, _)) = open(path)? else { return Ok(None) };
+    file.seek(SeekFrom::Start(at))?;
+    head(file, 0, limit).map(Some)
+}
+
+fn open(path: &Path) -> io::Result<Option<(File, Metadata)>> {
     let nonblocking = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     let opened = OpenOptions::new().read(true).custom_flags(nonblocking).open(path);
     let Some(file) = absent_as_none(opened)? else { return Ok(None) };
@@ -73,8 +86,7 @@ pub(super) fn read_stamped(path: &Path, limit: usize) -> io::Result<Option<(Head
     if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
-    let size = usize::try_from(metadata.size()).unwrap_or(usize::MAX);
-    Ok(Some((head(file, size, limit)?, Stamp::from(&metadata))))
+    Ok(Some((file, metadata)))
 }
 
 /// Reads a file that is about so long: with room for it, the kernel is asked for its content and for its end.

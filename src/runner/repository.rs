@@ -63,7 +63,7 @@ struct File {
 pub struct Range {
     /// The commits, newest first, at most [`Changes::COMMITS_MAX`].
     pub commits: Vec<String>,
-    /// The files that differ between its ends.
+    /// The files that differ between its ends; of a detour, those that its commits changed.
     pub files: BTreeSet<String>,
     /// Whether there was too much to read.
     pub cut: bool,
@@ -81,13 +81,14 @@ impl Repository {
         Self { git, root, environment }
     }
 
-    /// Returns which files differ from the last commit. Those in folders that git does not know are not told one by one.
+    /// Returns which files differ from the last commit. Another repository inside this one is an entry that ends in `/`;
+    /// files that git is told to ignore are none.
     pub async fn status(&self) -> Result<Status, ProbeError> {
         let args = [
             "status",
             "--porcelain=v2",
             "-z",
-            "--untracked-files=normal",
+            "--untracked-files=all",
             "--ignore-submodules=dirty",
             "--no-renames",
         ];
@@ -100,8 +101,8 @@ impl Repository {
         Ok(status)
     }
 
-    /// Returns what came between two commits, as far as it was committed since `since`. Without the first commit, all of the
-    /// second's past counts.
+    /// Returns the files in which two commits differ, whichever of them is older, and what was committed between them since
+    /// `since`. Without the first commit, all of the second's past counts.
     pub async fn range(&self, from: Option<&str>, to: &str, since: Timestamp) -> Result<Range, ProbeError> {
         let empty = if to.len() == EMPTY_TREE_SHA256.len() { EMPTY_TREE_SHA256 } else { EMPTY_TREE };
         let (range, from) = match from {
@@ -113,10 +114,6 @@ impl Repository {
         let age = format!("--max-age={}", since.as_millis() / 1000);
         let mut commits: Vec<String> =
             self.ask(&["rev-list", &count, &age, &range, "--"]).await?.lines().map(str::to_owned).collect();
-        if commits.is_empty() {
-            // It went to what there was before: another branch, an older commit.
-            return Ok(Range::default());
-        }
         let cut = commits.len() > Changes::COMMITS_MAX;
         commits.truncate(Changes::COMMITS_MAX);
         let args = ["diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", from, to, "--"];
@@ -124,6 +121,44 @@ impl Repository {
         let (files, rest) = listed.rsplit_once('\0').unwrap_or(("", &listed));
         let names = files.split('\0').filter(|name| !name.is_empty()).map(str::to_owned);
         Ok(Range { commits, files: names.collect(), cut: cut || !rest.is_empty() })
+    }
+
+    /// Returns what was committed since `since` in places that were left again for the commit `home`.
+    pub async fn detour(
+        &self,
+        places: &BTreeSet<String>,
+        home: &str,
+        since: Timestamp,
+    ) -> Result<Range, ProbeError> {
+        let count = format!("--max-count={}", Changes::COMMITS_MAX + 1);
+        let age = format!("--max-age={}", since.as_millis() / 1000);
+        let mut args = vec![
+            "log",
+            "-z",
+            "--format=%x01%H",
+            "--name-only",
+            "--no-renames",
+            "--no-ext-diff",
+            &count,
+            &age,
+        ];
+        args.push("--no-show-signature");
+        args.extend(places.iter().map(String::as_str));
+        args.extend(["--not", home, "--"]);
+        let listed = self.ask(&args).await?;
+        let (entries, rest) = listed.rsplit_once('\0').unwrap_or(("", &listed));
+        let mut range = Range { cut: !rest.is_empty(), ..Range::default() };
+        for entry in
+            entries.split('\0').map(|entry| entry.trim_start_matches('\n')).filter(|it| !it.is_empty())
+        {
+            match entry.strip_prefix('\x01') {
+                Some(commit) => range.commits.push(commit.to_owned()),
+                None => drop(range.files.insert(entry.to_owned())),
+            }
+        }
+        range.cut |= range.commits.len() > Changes::COMMITS_MAX;
+        range.commits.truncate(Changes::COMMITS_MAX);
+        Ok(range)
     }
 
     /// Returns what git says to these arguments. That it refuses, as it does in a repository of somebody else, is an error: no

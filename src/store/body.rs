@@ -53,6 +53,9 @@ fn shorten_texts(record: &mut Record, chars: usize) {
     shorten(&mut record.task_preview, chars);
     shorten(&mut record.reason, chars);
     shorten(&mut record.directory, chars);
+    if let Some(changes) = record.end.as_mut().and_then(|end| end.changes.as_mut()) {
+        shorten(&mut changes.repository, chars);
+    }
     for text in record.details.values_mut() {
         *text = cut(text, chars);
     }

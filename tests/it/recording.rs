@@ -1,13 +1,17 @@
 //! What the records say: who asked, what a run did, which texts passed, and which never do.
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::world::World;
 
 mod asking;
+mod blame;
 mod changed;
 mod denied;
 mod foreign;
+mod lost;
+mod moved;
 mod repository;
 mod secrets;
 
@@ -27,6 +31,15 @@ fn records_of(world: &World, event: &str) -> Vec<Value> {
 /// Dispatches, and returns the result.
 fn dispatch(world: &World, arguments: &[&str]) -> Value {
     world.run(&[&["dispatch", "worker"], arguments, &["--json"]].concat()).ok().json()
+}
+
+fn signal_workers(world: &World, signal: Signal) {
+    for (pid, command) in world.processes() {
+        if command.contains(" worker ") {
+            let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+            rustix::process::kill_process(pid, signal).unwrap();
+        }
+    }
 }
 
 #[test]
@@ -82,12 +95,7 @@ fn a_job_without_a_worker_was_not_recovered_from_anywhere() {
     world.script("ignore-signals; touch @ready; hang");
     let job = world.run(&["dispatch", "worker", "look", "--async"]).ok().stdout;
     world.appears("ready");
-    for (pid, command) in world.processes() {
-        if command.contains(" worker ") {
-            let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
-            rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
-        }
-    }
+    signal_workers(&world, Signal::KILL);
     world.run(&["wait", job.trim()]).exits(1);
     let end = &records_of(&world, "interrupted")[0]["end"];
     assert_eq!((&end["error_type"], &end["recovered"]), (&json!("interrupted"), &Value::Null), "{end}");

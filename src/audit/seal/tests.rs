@@ -94,6 +94,7 @@ fn record(text: &str) -> Record {
             denied_tools: list(),
             answer_preview: text(),
             changes: Some(Changes {
+                repository: text(),
                 branch_before: text(),
                 branch: text(),
                 files: list(),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
-use crate::project::git::{GitHead, head, is_ref};
+use crate::project::git::{GitHead, LOG_BYTES_MAX, checkout, head, is_ref};
 use crate::project::watch::Watch;
 
 const ONE: &str = "1111111111111111111111111111111111111111";
@@ -108,4 +108,24 @@ proptest! {
             prop_assert!(inside, "{name:?}");
         }
     }
+}
+
+#[test]
+fn the_log_tells_where_head_went_since() {
+    let line =
+        |from: &str, to: &str| format!("{from} {to} A B <a@example.com> 1795293411 +0000\tcommit: more\n");
+    let first = line(ONE, ONE);
+    let folder = room(&[(".git/HEAD", ONE), (".git/logs/HEAD", &first)]);
+    let now = checkout(folder.path()).expect("a repository");
+    let noted = now.moves_noted();
+    let went = |text: &str| {
+        fs::write(folder.path().join(".git/logs/HEAD"), format!("{first}{text}")).expect("written");
+        now.moves_since(noted).map(|places| places.into_iter().collect::<Vec<_>>())
+    };
+    assert_eq!(went(""), Some(vec![]));
+    assert_eq!(went(&(line(ONE, TWO) + &line(TWO, ONE))), Some(vec![ONE.to_owned(), TWO.to_owned()]));
+    assert_eq!(went("junk\n--exec=evil --exec=evil\n"), Some(vec![]));
+    assert_eq!(went(&line(ONE, TWO).repeat(LOG_BYTES_MAX / 100)), None);
+    fs::remove_file(folder.path().join(".git/logs/HEAD")).expect("removed");
+    assert_eq!((now.moves_noted(), now.moves_since(0)), (0, Some([].into())));
 }

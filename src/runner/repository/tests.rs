@@ -62,7 +62,9 @@ impl Place {
     }
 
     fn write(&self, name: &str, text: &str) {
-        fs::write(self.folder.path().join(name), text).unwrap();
+        let path = self.folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
     }
 
     fn status(&self) -> Status {
@@ -89,6 +91,18 @@ fn what_changes_between_two_looks_is_named_also_where_it_was_changed_before() {
 }
 
 #[test]
+fn files_in_a_folder_that_git_does_not_know_are_named_one_by_one_also_when_they_are_rewritten() {
+    let place = Place::new();
+    let names = |before: &Status| place.status().changed_since(before).into_iter().collect::<Vec<_>>();
+    place.write("gen/deep/out", "1");
+    place.write("gen/other", "1");
+    assert_eq!(names(&Status::default()), ["gen/deep/out", "gen/other"]);
+    let before = place.status();
+    place.write("gen/deep/out", "another text");
+    assert_eq!(names(&before), ["gen/deep/out"]);
+}
+
+#[test]
 fn commits_of_a_time_are_listed_with_their_files() {
     let place = Place::new();
     let ask = |from: Option<&str>, to: &str, since| {
@@ -106,10 +120,34 @@ fn commits_of_a_time_are_listed_with_their_files() {
     assert_eq!(all.files.into_iter().collect::<Vec<_>>(), ["file 0", "file 1", "file 2"]);
     let some = ask(Some(&commits[2]), &commits[0], place.since);
     assert_eq!(some.commits, commits[..2]);
-    assert_eq!(some.files.into_iter().collect::<Vec<_>>(), ["file 1", "file 2"]);
-    assert_eq!(ask(Some(&commits[0]), &commits[2], place.since), Range::default(), "it went back");
+    assert_eq!(some.files.iter().collect::<Vec<_>>(), ["file 1", "file 2"]);
+    let files_only = Range { commits: Vec::new(), ..some };
+    assert_eq!(ask(Some(&commits[0]), &commits[2], place.since), files_only, "it went back");
     let later = Timestamp::now().plus_millis(60_000);
-    assert_eq!(ask(Some(&commits[2]), &commits[0], later), Range::default(), "these are older");
+    assert_eq!(ask(Some(&commits[2]), &commits[0], later), files_only, "these are older");
+}
+
+#[test]
+fn commits_that_were_made_elsewhere_are_listed_with_their_files() {
+    let place = Place::new();
+    let commit = |name: &str| {
+        place.write(name, "1");
+        place.git(&["add", "."]);
+        place.git(&["commit", "-qm", "more"]);
+        place.git(&["rev-parse", "HEAD"])
+    };
+    let home = commit("here");
+    place.git(&["checkout", "-q", "--detach"]);
+    let places = [commit("there/a file"), commit("further")];
+    place.git(&["config", "log.showSignature", "true"]);
+    let ask = |since| {
+        let asked = place.repository();
+        place.runtime.block_on(asked.detour(&places.clone().into(), &home, since)).unwrap()
+    };
+    let [first, second] = places.clone();
+    let files = ["further", "there/a file"].map(str::to_owned).into();
+    assert_eq!(ask(place.since), Range { commits: vec![second, first], files, cut: false });
+    assert_eq!(ask(Timestamp::now().plus_millis(60_000)), Range::default(), "these are older");
 }
 
 #[test]

@@ -50,6 +50,7 @@ fn record(text: &str, count: usize) -> Record {
         answer_mac: text(),
         calls_digest: text(),
         changes: Some(Changes {
+            repository: text(),
             branch_before: text(),
             branch: text(),
             head_before: text(),

@@ -40,6 +40,7 @@ fn result() -> RunResult {
         usage: Usage { input: 1, output: 300, cache_read: 70_000, cache_creation: 5_000_000_000 },
         tools: BTreeMap::from([("Read".to_owned(), ToolUse { count: 3, millis: 400 })]),
         changes: Some(Changes {
+            repository: Some("/srv".to_owned()),
             branch_before: Some("main".to_owned()),
             branch: Some("fix".to_owned()),
             head_before: Some("0123abcd".to_owned()),

@@ -15,7 +15,7 @@ use crate::world::{SOON, World};
 
 /// A home whose agent works in a repository, and whose git notes in the file `calls` what it was asked; one that is to be
 /// slow says nothing for a minute.
-fn with_repository() -> World {
+pub(super) fn with_repository() -> World {
     let world = World::with_worker();
     let script = format!(
         "#!/bin/sh\n[ -e '{slow}' ] && exec sleep 60\n/usr/bin/git \"$@\"\ncode=$?\necho \"$*\" >> '{calls}'\nexit $code\n",
@@ -34,7 +34,7 @@ fn with_repository() -> World {
     world
 }
 
-fn git(world: &World, arguments: &[&str]) -> String {
+pub(super) fn git(world: &World, arguments: &[&str]) -> String {
     let mut command = Command::new("/usr/bin/git");
     command.args(["-c", "user.name=T", "-c", "user.email=t@example.com"]).args(arguments);
     command.current_dir(world.path("worker")).env_clear().env("HOME", world.home());
@@ -45,7 +45,7 @@ fn git(world: &World, arguments: &[&str]) -> String {
 
 /// Waits until git was asked so many questions of this kind.
 #[track_caller]
-fn asked(world: &World, what: &str, times: usize) {
+pub(super) fn asked(world: &World, what: &str, times: usize) {
     let calls = || fs::read_to_string(world.path("calls")).unwrap_or_default();
     let enough = || (calls().lines().filter(|line| line.contains(what)).count() >= times).then_some(());
     assert!(until(SOON, enough).is_some(), "waited in vain for {times} times {what}: {}", calls());
@@ -72,6 +72,7 @@ fn commits_and_files_of_a_run_are_in_its_record_and_its_result() {
     world.run(&["wait", &job]).ok();
     let changes = records_of(&world, "finished")[0]["end"]["changes"].clone();
     let want = json!({
+        "repository": world.path("worker"),
         "branch_before": "main", "branch": "fix", "head_before": before, "head": head, "commits": [head],
         "files": ["new file", "tracked"], "files_total": 2, "incomplete": false,
     });
@@ -80,7 +81,11 @@ fn commits_and_files_of_a_run_are_in_its_record_and_its_result() {
     assert_eq!(shown["result"]["files_changed"], json!(["new file", "tracked"]), "{shown}");
     assert_eq!(shown["result"]["commits"], json!([head]), "{shown}");
     let text = world.run(&["job", &job]).ok().stdout;
-    assert!(text.contains("changed       1 commit, 2 files: new file, tracked\n"), "{text}");
+    let moved = format!("branch main → fix, HEAD {} → {}", &before[..12], &head[..12]);
+    assert!(
+        text.contains(&format!("changed       {moved}, 1 commit, 2 files: new file, tracked\n")),
+        "{text}"
+    );
     assert_eq!(git(&world, &["status", "--porcelain"]), "M mine\n M tracked", "nothing was added or locked");
 }
 
