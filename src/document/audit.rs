@@ -193,7 +193,11 @@ pub(crate) fn whole(entries: &[AuditEntry]) -> Map<String, Value> {
         let mut fields = document(entry);
         let time = fields.get("time").cloned();
         let ends = ["finished", "cancelled", "interrupted", "refused", "hit"];
-        if fields.get("event").and_then(Value::as_str).is_some_and(|event| ends.contains(&event)) {
+        let event = fields.get("event").and_then(Value::as_str).unwrap_or_default();
+        if event == Code::CancelRequested.as_str() && !all.is_empty() {
+            // Who wants it stopped is not who asked for it.
+            fields.remove("caller");
+        } else if ends.contains(&event) {
             fields.extend(time.clone().map(|time| ("ended".to_owned(), time)));
         }
         asked = asked.or(time);

@@ -217,7 +217,7 @@ Events:
   joined            a dispatch joined an identical one that was under way
   started           a run was about to start claude
   finished          a run ended by itself: well (`end.success`), or with `end.error_type`
-  cancel_requested  somebody asked for a running job to be stopped
+  cancel_requested  somebody asked for a running job to be stopped: `caller` is who
   cancelled         a job was stopped
   interrupted       a job's worker died, or never came; the conversation can be gone on with
   config_changed    agents, groups or settings were changed, with before and after
