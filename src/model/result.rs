@@ -146,6 +146,13 @@ pub struct Portion {
     pub chars: u64,
     /// How much of the parsed value comes with it at most, in characters.
     pub parsed_chars: u64,
+impl ToolUse {
+    /// Most tools of a run that are counted under their own names, so that no run can fill a record.
+    pub const NAMES_MAX: usize = 64;
+    /// The name under which all further ones are counted together.
+    pub const OTHER: &'static str = "other";
+}
+
 }
 
 impl Portion {
@@ -249,7 +256,7 @@ pub struct RunResult {
     pub model: Option<String>,
     /// Tokens.
     pub usage: Usage,
-    /// Tools used, at most twenty names.
+    /// Tools used, at most [`ToolUse::NAMES_MAX`] names and [`ToolUse::OTHER`].
     pub tools: BTreeMap<String, ToolUse>,
     /// What is different in the repository that it worked in; nothing when there is none, or when nothing is.
     pub changes: Option<Changes>,
