@@ -209,6 +209,13 @@ pub(crate) fn whole(entries: &[AuditEntry]) -> Map<String, Value> {
 
 /// Returns these dispatches in the order in which they called each other, each with its depth; what one called stands
 /// below it, the oldest first.
+/// Returns how many calls of tools these words of a dispatch count.
+pub(crate) fn calls_made(said: &Map<String, Value>) -> u64 {
+    let tools = said.get("end").and_then(|end| end.get("tools")?.as_object());
+    let counts = tools.into_iter().flatten().filter_map(|(_, used)| used.get("count")?.as_u64());
+    counts.fold(0, u64::saturating_add)
+}
+
 pub(crate) fn in_tree(dispatches: Vec<Map<String, Value>>) -> Vec<(usize, Map<String, Value>)> {
     let text = |it: &Map<String, Value>, name: &str| {
         it.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()

@@ -33,9 +33,9 @@ pub(crate) struct ShownDocument {
     /// not kept any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) calls: Option<Vec<CallDocument>>,
-    /// How many more calls are kept.
+    /// How many more calls it made: of a long run only the first are kept, and of those the first are shown.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) calls_left_out: Option<usize>,
+    pub(crate) calls_left_out: Option<u64>,
 }
 
 /// One call of a tool.
@@ -146,10 +146,12 @@ pub(crate) struct RecordDocument {
 }
 
 impl ShownDocument {
-    /// Returns these records, with the calls of tools if they are wanted.
-    pub(crate) fn of(records: RecordsDocument, calls: Option<&[ToolCall]>) -> Self {
-        let left_out = calls.map_or(0, |calls| calls.len().saturating_sub(CALLS_MAX));
-        let shown = calls.map(|calls| calls.iter().take(CALLS_MAX).map(CallDocument::of).collect());
+    /// Returns these records, with the calls of tools if they are wanted: those that are kept, of so many.
+    pub(crate) fn of(records: RecordsDocument, calls: Option<(&[ToolCall], u64)>) -> Self {
+        let shown: Option<Vec<_>> =
+            calls.map(|(calls, _)| calls.iter().take(CALLS_MAX).map(CallDocument::of).collect());
+        let made = calls.map_or(0, |(calls, made)| made.max(calls.len() as u64));
+        let left_out = made.saturating_sub(shown.as_ref().map_or(0, Vec::len) as u64);
         Self { records, calls: shown, calls_left_out: (left_out > 0).then_some(left_out) }
     }
 }
