@@ -368,7 +368,7 @@ pub(super) fn denied(tools: &[String], unknown: bool) -> String {
 }
 
 /// Returns what is different in a repository, in one line.
-fn changed(changes: &Changes) -> String {
+pub(super) fn changed(changes: &Changes) -> String {
     let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let unseen = if changes.incomplete { ", and maybe more" } else { "" };
     let commits = (!changes.commits.is_empty()).then(|| plural(changes.commits.len(), "commit") + ", ");

@@ -18,7 +18,9 @@ fn a_record_is_flat_short_and_without_secrets() {
             "depth": 0},
         "reason": format!("token ghp_{}\u{1b}[2J {}", "a1".repeat(18), "x".repeat(400)),
         "end": {"success": false, "error_type": "timeout", "duration_ms": 5, "cost_usd": 0.5,
-            "tools": {"Bash": {"count": 2, "millis": 9}}},
+            "tools": {"Bash": {"count": 2, "millis": 9}},
+            "changes": {"branch_before": "main", "branch": "main", "head_before": "a1", "head": "b2", "commits": ["b2"],
+                "files": ["src/lib.rs"], "files_total": 70, "incomplete": false}},
         "details": {"before": "a"},
     });
     let brief = serde_json::to_value(RecordDocument::brief(&entry(&body))).unwrap();
@@ -29,8 +31,10 @@ fn a_record_is_flat_short_and_without_secrets() {
     assert_eq!((&brief["caller"], &brief["error_type"]), (&json!("nightly"), &json!("timeout")));
     assert_eq!((&brief["tools"], &brief["duration_ms"]), (&json!({"Bash": 2}), &json!(5)));
     assert!(brief.get("hash").is_none() && brief.get("details").is_none());
+    assert_eq!((&brief["files_changed_count"], brief.get("files_changed")), (&json!(70), None));
     let full = serde_json::to_value(RecordDocument::full(&entry(&body))).unwrap();
     assert_eq!((&full["details"]["before"], full["hash"].as_str().map(str::len)), (&json!("a"), Some(64)));
+    assert_eq!((&full["files_changed"], &full["commits"]), (&json!(["src/lib.rs"]), &json!(["b2"])));
 }
 
 #[test]
