@@ -204,7 +204,7 @@ impl Kept {
             cost_usd: result.cost_usd,
             duration_ms: result.duration_ms,
             turns: result.num_turns,
-            model: result.model.as_deref().map(|model| audit::cut(model, 100)),
+            model: model_of(result),
             tokens: result.usage,
             tools: result.tools.clone(),
             denied_tools: result.denied_tools.clone(),
@@ -215,6 +215,11 @@ impl Kept {
             ..answer_in(answer, content, key)
         }
     }
+}
+
+/// Returns the model that answered, as records name it.
+pub(super) fn model_of(result: &RunResult) -> Option<String> {
+    result.model.as_deref().map(|model| audit::cut(model, 100))
 }
 
 /// Returns what an audit record says of an answer: digests, its size, and as much of it as `content` says.
