@@ -13,7 +13,7 @@ use crate::dispatch::Frontend;
 use crate::error::{Kind, Report};
 use crate::job::State;
 use crate::model::clock::millis_of;
-use crate::model::{JobId, Outcome, Timestamp};
+use crate::model::{FailureClass, JobId, Outcome, Timestamp};
 
 /// A question, in the words in which it was asked.
 #[derive(Debug, Clone, Default)]
@@ -63,6 +63,8 @@ impl Question {
         let states = State::ALL.map(State::as_str);
         known("status", &filter.statuses, &[&states[..], &["refused"]].concat())?;
         known("outcome", &filter.outcomes, &Outcome::ALL.map(Outcome::as_str))?;
+        let classes = FailureClass::ALL.map(FailureClass::as_str);
+        known("error type", &filter.error_types, &[&classes[..], &["unknown"]].concat())?;
         if filter.patterns.iter().any(|pattern| pattern.chars().count() > PATTERN_CHARS_MAX) {
             let message = format!("a pattern has more than {PATTERN_CHARS_MAX} characters");
             return Err(wrong("invalid_pattern", message, "Look for less."));
@@ -207,8 +209,6 @@ pub(crate) fn whole(entries: &[AuditEntry]) -> Map<String, Value> {
     all
 }
 
-/// Returns these dispatches in the order in which they called each other, each with its depth; what one called stands
-/// below it, the oldest first.
 /// Returns how many calls of tools these words of a dispatch count.
 pub(crate) fn calls_made(said: &Map<String, Value>) -> u64 {
     let tools = said.get("end").and_then(|end| end.get("tools")?.as_object());
@@ -216,6 +216,8 @@ pub(crate) fn calls_made(said: &Map<String, Value>) -> u64 {
     counts.fold(0, u64::saturating_add)
 }
 
+/// Returns these dispatches in the order in which they called each other, each with its depth; what one called stands
+/// below it, the oldest first.
 pub(crate) fn in_tree(dispatches: Vec<Map<String, Value>>) -> Vec<(usize, Map<String, Value>)> {
     let text = |it: &Map<String, Value>, name: &str| {
         it.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()

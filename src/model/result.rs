@@ -42,6 +42,24 @@ pub enum FailureClass {
 }
 
 impl FailureClass {
+    /// Every class.
+    pub const ALL: [Self; 14] = [
+        Self::Permission,
+        Self::Timeout,
+        Self::Stalled,
+        Self::Recursion,
+        Self::NotFound,
+        Self::Budget,
+        Self::UsageLimit,
+        Self::Auth,
+        Self::Overloaded,
+        Self::Cancelled,
+        Self::Interrupted,
+        Self::Refused,
+        Self::CliError,
+        Self::QueueFull,
+    ];
+
     /// Returns the name used in results and records.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -128,6 +146,13 @@ pub struct ToolUse {
     pub millis: u64,
 }
 
+impl ToolUse {
+    /// Most tools of a run that are counted under their own names, so that no run can fill a record.
+    pub const NAMES_MAX: usize = 64;
+    /// The name under which all further ones are counted together.
+    pub const OTHER: &'static str = "other";
+}
+
 /// The text of an answer: the part that may be large, and is stored apart from the facts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
@@ -146,13 +171,6 @@ pub struct Portion {
     pub chars: u64,
     /// How much of the parsed value comes with it at most, in characters.
     pub parsed_chars: u64,
-impl ToolUse {
-    /// Most tools of a run that are counted under their own names, so that no run can fill a record.
-    pub const NAMES_MAX: usize = 64;
-    /// The name under which all further ones are counted together.
-    pub const OTHER: &'static str = "other";
-}
-
 }
 
 impl Portion {
