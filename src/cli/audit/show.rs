@@ -59,7 +59,8 @@ pub(super) async fn show(
             Some(view) => Some(JobDocument::read(frontend, view, Measure::WHOLE).await?),
             None => None,
         };
-        let records = entries.iter().map(audit::document).collect();
+        // As it happened: the oldest first.
+        let records = entries.iter().rev().map(audit::document).collect();
         return print_json(&Shown { job, differs, records }).map(|()| ExitCode::SUCCESS);
     }
     let now = Timestamp::now();
@@ -122,8 +123,8 @@ impl Dispatch {
         let used: BTreeMap<String, ToolUse> = serde_json::from_value(of("tools")).unwrap_or_default();
         let denied: Vec<String> = serde_json::from_value(of("denied_tools")).unwrap_or_default();
         let unknown = of("denied_unknown").as_bool() == Some(true);
-        if as_json {
         let not_kept = audit::calls_made(&self.said).saturating_sub(calls.len() as u64);
+        if as_json {
             let mut told = json!({"tools": used, "denied_tools": denied, "calls": calls});
             if let Some(told) = told.as_object_mut() {
                 told.extend(unknown.then(|| ("denied_unknown".to_owned(), true.into())));
