@@ -236,7 +236,8 @@ impl DispatchDocument {
             agent: view.record.agent.clone(),
             status: view.record.state.as_str().to_owned(),
             message: Some(format!(
-                "It goes on by itself. Wait for it with dispatch_wait(job_id=\"{id}\"), or ask with dispatch_status."
+                "It goes on by itself. Wait for it with dispatch_wait(job_id=\"{id}\") or `agent-dispatch wait {id}`, or \
+                 ask with dispatch_status."
             )),
             session_id: Some(view.record.session.to_string()),
             joined: (served == Served::Join).then_some(true),
@@ -339,7 +340,8 @@ impl DispatchDocument {
     }
 }
 
-fn said(retry: Retry) -> String {
+/// Returns how it is told whether trying again can help.
+pub(crate) fn said(retry: Retry) -> String {
     match retry {
         Retry::Now => "now".to_owned(),
         Retry::Never => "never".to_owned(),

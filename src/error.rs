@@ -11,7 +11,7 @@ use crate::daemon::place::PlaceError;
 use crate::daemon::protocol::WireFault;
 use crate::dispatch::{ChangeError, DispatchError};
 use crate::model::request::BadField;
-use crate::model::{shell, with_causes};
+use crate::model::{Retry, shell, with_causes};
 use crate::plan::Refusal;
 
 /// Whose move it is.
@@ -40,6 +40,14 @@ impl Kind {
             Self::Config => 3,
             Self::Refused => 4,
             Self::Unavailable => 5,
+        }
+    }
+
+    /// Returns whether trying again can help.
+    pub const fn retry(self) -> Retry {
+        match self {
+            Self::Unavailable => Retry::Now,
+            Self::Failed | Self::NotFound | Self::Usage | Self::Config | Self::Refused => Retry::Never,
         }
     }
 }

@@ -235,7 +235,9 @@ impl Server {
 /// Returns an error as a result that the model can act on: its text is shown, nothing else.
 fn refusal(report: &Report) -> CallToolResult {
     let hint = report.advice();
-    let document = serde_json::json!({ "error": report.message, "code": report.code, "hint": hint });
+    let (error, code, retry) = (&report.message, report.code, crate::document::said(report.kind.retry()));
+    let document =
+        serde_json::json!({ "error": error, "error_type": code, "code": code, "retry": retry, "hint": hint });
     CallToolResult::error(vec![ContentBlock::text(document.to_string())])
 }
 

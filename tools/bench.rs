@@ -184,7 +184,7 @@ impl One {
         let after = memory::processor_time(self.server.pid())? + memory::processor_time(daemon)?;
         self.hit_processor.add(after.saturating_sub(before) / 20);
         for number in 0..4 {
-            self.bare.add(floors::bare_fake(room)?);
+            self.bare.add(floors::bare_fake(room, "say ok")?);
             let task = format!("fake: say ok\ncase {round}.{number}");
             self.dispatch.add(self.server.call_for("dispatch", &question(&task), "\"success\":true")?);
         }

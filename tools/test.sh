@@ -10,5 +10,4 @@ command -v cc >/dev/null || { echo "error: a C linker (cc) is missing; install g
 
 tools/install_claude.sh >/dev/null || echo "note: the tests that need the real Claude Code CLI will be skipped" >&2
 tools/install_python_clients.sh >/dev/null || echo "note: the tests that need the Python clients will be skipped" >&2
-# With the feature `otlp`, too: the package depends on itself for its tests.
 exec cargo test --locked "$@"

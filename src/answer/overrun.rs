@@ -20,11 +20,13 @@ pub struct Overrun<'a> {
 }
 
 impl Overrun<'_> {
-    /// Returns what to do: the time that others needed when that is more than this one had, else twice as much.
+    /// Returns what to do: more than others needed, when they needed what this one had; else twice as much.
     pub fn hint(&self, usual: Option<&Typical>) -> String {
         let Self { agent, seconds, .. } = *self;
         let known = usual.map(|usual| (usual, usual.suggested_timeout_seconds().min(TIMEOUT_SECONDS_MAX)));
-        let (more, why) = match known.filter(|(_, suggested)| *suggested > seconds) {
+        #[expect(clippy::cast_precision_loss, reason = "limits are at most some hours")]
+        let as_long = |usual: &Typical| usual.p90_seconds >= seconds as f64;
+        let (more, why) = match known.filter(|(usual, suggested)| as_long(usual) && *suggested > seconds) {
             Some((usual, suggested)) => {
                 let why = format!(
                     ", for nine in ten of its last {} dispatches took up to {} s",

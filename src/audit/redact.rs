@@ -18,8 +18,8 @@ use shapes::MARK;
 /// How much more of a text is looked at than is kept, in characters, so that a secret at the end is seen whole.
 const BEYOND_CHARS: usize = 4000;
 
-/// How much of a text is searched for secrets that it holds, in bytes.
-const SEARCHED_BYTES: usize = 8 * 1024;
+/// How much of a text is searched for secrets that it holds, in characters.
+const SEARCHED_CHARS: usize = 8 * 1024;
 
 /// Most secrets of one record that are counted.
 const SECRETS_MAX: usize = 12;
@@ -91,7 +91,7 @@ pub fn unsplit_end(text: &str, chars: usize) -> String {
 pub fn secrets(texts: impl IntoIterator<Item: AsRef<str>>, key: &AuditKey) -> Vec<String> {
     let mut known = BTreeSet::new();
     for text in texts {
-        let text = beginning(text.as_ref(), SEARCHED_BYTES);
+        let text = beginning(text.as_ref(), SEARCHED_CHARS);
         known.extend(shapes::find(text).into_iter().filter_map(|secret| {
             Some(format!("{} {}", secret.kind, key.mac(text.get(secret.at)?.as_bytes()).tag()))
         }));

@@ -276,9 +276,7 @@ impl FieldArguments {
         };
         Fields {
             directory: None,
-            // `none` is a word like any other in a description.
-            description: description
-                .map_or(Change::Keep, |text| if text.is_empty() { Change::Clear } else { Change::Set(text) }),
+            description: word(description),
             timeout: number(timeout),
             max_budget: match max_budget {
                 None => Change::Keep,

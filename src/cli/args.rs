@@ -73,6 +73,7 @@ pub(super) enum Command {
     #[command(after_help = setup::INIT_HELP)]
     Init(RegistrationArguments),
     /// Add an agent: a directory that tasks can be sent to
+    #[command(after_help = ADD_HELP)]
     Add {
         /// Its name: letters, digits, `-` and `_`
         name: String,
@@ -126,6 +127,7 @@ pub(super) enum Command {
         json: bool,
     },
     /// Send an agent an easy task, to see whether it works; never from the cache
+    #[command(after_help = TEST_HELP)]
     Test {
         /// The agent
         agent: String,
@@ -145,6 +147,7 @@ pub(super) enum Command {
     #[command(after_help = DISPATCH_HELP)]
     Dispatch(DispatchArguments),
     /// List jobs, the newest first
+    #[command(after_help = JOBS_HELP)]
     Jobs {
         /// Only those that are
         #[arg(long)]
@@ -252,25 +255,62 @@ pub(super) enum Command {
     },
 }
 
+/// What stands below the options of `add`.
+const ADD_HELP: &str = "\
+Examples:
+  agent-dispatch add infra ~/src/infra
+  agent-dispatch add web . -d \"The shop's pages\" --allowed-tools Read,Grep --max-budget 0.50";
+
 /// What stands below the options of `update`.
 const UPDATE_HELP: &str = "\
 `none` or an empty value takes an option back to its default. A list of just `,` is empty: \
-`--allowed-tools ,` means no tools at all.";
+`--allowed-tools ,` means no tools at all.
+
+Examples:
+  agent-dispatch update infra --directory ~/work/infra
+  agent-dispatch update infra --timeout 900 --model none";
+
+/// What stands below the options of `test`.
+const TEST_HELP: &str = "\
+Examples:
+  agent-dispatch test infra
+  agent-dispatch test infra \"Which tools can you use?\" --stream --timeout 60";
+
+/// What stands below the options of `jobs`.
+const JOBS_HELP: &str = "\
+Examples:
+  agent-dispatch jobs --status running
+  agent-dispatch jobs --agent infra -n 5 --json";
 
 /// What stands below the options of `dispatch`.
 const DISPATCH_HELP: &str = "\
 The answer goes to standard output, cost and duration to standard error. Ctrl-C stops the dispatch. \
-Asking the same again joins the one that is under way, or is answered from the cache.";
+Asking the same again joins the one that is under way, or is answered from the cache.
+
+Examples:
+  agent-dispatch dispatch infra \"Which services restart nightly, and why?\"
+  agent-dispatch dispatch infra \"Check every host\" --async
+  agent-dispatch dispatch infra \"And on Sundays?\" --session 0197a3f2
+  agent-dispatch dispatch infra \"List the hosts\" --response-format json --json
+  agent-dispatch dispatch --parallel dispatches.json
+  agent-dispatch dispatch infra \"Restart it\" --plan";
 
 /// What stands below the options of `tail`.
 const TAIL_HELP: &str = "\
 Exits as `wait` does: with 1 when the job did not succeed. Ctrl-C ends the looking, not the job. The answer is printed by \
-`agent-dispatch wait ID`.";
+`agent-dispatch wait ID`.
+
+Example:
+  agent-dispatch tail 0197a3f2";
 
 /// What stands below the options of `wait`.
 const WAIT_HELP: &str = "\
 Exits with 1 when a job that ended did not succeed, or when the time was over first. Ctrl-C ends the waiting, \
-not the jobs.";
+not the jobs.
+
+Examples:
+  agent-dispatch wait 0197a3f2
+  agent-dispatch wait 0197a3f2 0197a3f3 --any --timeout 600";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DaemonCommand {

@@ -113,10 +113,10 @@ pub enum ServeError {
         source: io::Error,
     },
     /// The store cannot be opened.
-    #[error("the store cannot be opened: {0}")]
+    #[error(transparent)]
     Store(#[from] OpenError),
     /// What was under way cannot be read.
-    #[error("the jobs that were under way cannot be read: {0}")]
+    #[error("the jobs that were under way cannot be read")]
     Unread(#[from] ReadError),
 }
 

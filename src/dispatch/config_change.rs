@@ -1,5 +1,5 @@
-//! Changes of the configuration that leave an audit record: none is made that could not be recorded, and one that a session
-//! was refused is recorded, too.
+//! Changes of the configuration that leave an audit record: none is begun unless the daemon answers, one that could not be
+//! recorded after all is told, and one that a session was refused is recorded, too.
 
 use std::path::{Path, PathBuf};
 

@@ -71,8 +71,8 @@ routes!(upkeep_routes: dispatch_gc, cache_stats, cache_clear, dispatch_sessions)
 
 #[cfg_attr(test, rmcp::tool_router(router = upkeep_tools, vis = "pub(super)"))]
 impl Server {
-    /// Removes jobs that ended more than `max_age_days` ago, with their answers, and what else is as old: conversations
-    /// not used since, expired cache entries, leftovers. Never a job that waits or runs, and nothing of the audit trail.
+    /// Removes jobs that ended more than `max_age_days` ago, with their answers, and conversations not used since; also
+    /// expired cache entries and leftovers. Never a job that waits or runs, and nothing of the audit trail.
     /// Try it with `dry_run: true` first.
     #[tool(
         title = "Remove old jobs",

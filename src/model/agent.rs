@@ -68,8 +68,8 @@ pub struct SpendLimit {
 /// Which environment variables a session gets, beside the rule that markers of a Claude session never pass.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct EnvProfile {
-    /// If given, only these names pass (and `HOME`, `PATH`, `USER`, `LANG`, `TERM`, `TMPDIR` always); a trailing `*`
-    /// matches any rest.
+    /// If given, only these names pass, and those that [`crate::plan::environment`] lets pass always; a trailing `*` matches
+    /// any rest.
     pub inherit: Option<Vec<String>>,
     /// Names that do not pass; a trailing `*` matches any rest.
     pub deny: Vec<String>,
@@ -109,13 +109,13 @@ pub enum OnDisconnect {
     Detach,
 }
 
-/// Whether a model may change agents through MCP.
+/// Whether a model may change the configuration through MCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum McpConfigEdits {
     /// It may.
     Allow,
-    /// It may, but not widen permissions, tools, budget or directories.
+    /// It may, but not widen what [`crate::config::escalation`] watches over.
     NoEscalation,
     /// It may not.
     Deny,
@@ -185,7 +185,7 @@ pub struct Settings {
     /// How much of tasks and answers the audit trail repeats.
     #[serde(rename = "audit", serialize_with = "as_content")]
     pub audit_content: AuditContent,
-    /// Whether a model may change agents through MCP.
+    /// Whether a model may change the configuration through MCP.
     pub mcp_config_edits: McpConfigEdits,
 }
 

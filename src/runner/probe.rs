@@ -1,5 +1,5 @@
-//! Asks another program something: runs it for a short time and returns what it printed. For setting up and for checks;
-//! dispatches go another way.
+//! Asks another program something: runs it for a short time and returns what it printed. For setting up, for checks,
+//! and for what git says during a run; `claude` itself is run another way.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

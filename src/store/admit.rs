@@ -11,7 +11,7 @@ use crate::plan::Refusal;
 use crate::store::admit::decide::{Hit, Line, Verdict};
 use crate::store::ledger::{self, decode, encode};
 use crate::store::txn::{Fault, Txn};
-use crate::store::{cached, compared, keys};
+use crate::store::{cached, compared, import, keys};
 
 /// How long a decision is remembered for a request that is sent again, in milliseconds: an hour, where front ends give up
 /// after seconds.
@@ -97,6 +97,7 @@ pub fn consider(
     request: &OpenRequest,
     around: &Around<'_>,
 ) -> Result<(Considered, Vec<Cap>), Fault> {
+    import::refuse_if_imported(txn)?;
     let caps = match &request.proposal {
         Ok(proposal) => decide::caps(txn, request, proposal)?,
         Err(_) => Vec::new(),

@@ -90,7 +90,7 @@ pub enum OpenError {
         reason: String,
     },
     /// A file could not be read or changed.
-    #[error("{}: {source}", .path.display())]
+    #[error("`{}` cannot be used", .path.display())]
     Io {
         /// The file.
         path: PathBuf,

@@ -113,7 +113,7 @@ pub fn seal(txn: &mut Txn<'_>, old: &OldEnd, by: &Caller, rule: &Rule) -> Result
     Ok(())
 }
 
-/// Removes the next records behind the checkpoint, with their index entries. Returns how many there were, and whether there may be more.
+/// Removes the next records behind the checkpoint, with their index entries. Returns whether there may be more.
 pub fn sweep(txn: &mut Txn<'_>) -> Result<bool, Fault> {
     let Some(bytes) = txn.get(keys::CHECKPOINT)? else { return Ok(false) };
     // With a checkpoint that cannot be read nothing is known to be behind it.

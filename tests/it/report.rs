@@ -114,6 +114,9 @@ fn hostile_texts_stay_texts_and_the_page_stays_small() {
     past::fill(&world, "hostile");
     let page = page(&world, &[]);
     assert!(page.len() < 1 << 20, "{} bytes", page.len());
+    assert!(
+        page.contains("Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline';")
+    );
     assert!(page.contains("&lt;script&gt;document.title=&#39;owned&#39;&lt;/script&gt;"), "{page:.3000}");
     for never in ["<script", "<img", "onerror=alert(1)>", "\u{202e}", "\u{2066}", "\0", "\u{1b}", "\u{7}"] {
         assert!(!page.contains(never), "{never:?}");

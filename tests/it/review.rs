@@ -39,6 +39,14 @@ fn the_configuration_is_not_changed_where_a_trail_lies_for_review() {
             "{refused:?}"
         );
     }
+    for asked in [&["dispatch", "worker", "a task"][..], &["dispatch", "worker", "a task", "--plan"]] {
+        let refused = there(asked).exits(1);
+        assert!(refused.stderr.contains("audit trail for review, imported from "), "{refused:?}");
+    }
+    // What passed in the records is found where their key is.
+    world.run(&["audit", "hash", "look"]).ok();
+    let unknown = there(&["audit", "hash", "look", "--json"]).exits(1).json()["unknown"].clone();
+    assert!(unknown.as_str().unwrap().contains("the key of the store that it came from"), "{unknown}");
     there(&["daemon", "stop"]).ok();
     // Where dispatches are recorded, it is changed.
     world.run(&["update", "worker", "--timeout", "60"]).ok();

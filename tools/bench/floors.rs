@@ -24,6 +24,10 @@ pub(crate) fn question(
 ) -> io::Result<Duration> {
     let mut command = room.command(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null());
+    if codes.contains(&1) {
+        // Where it says that there was nothing to find.
+        command.stderr(Stdio::null());
+    }
     let started = Instant::now();
     let status = command.status()?;
     let took = started.elapsed();
@@ -35,9 +39,9 @@ pub(crate) fn question(
 }
 
 /// Runs the stand-in as a worker runs it, its streams regular files.
-pub(crate) fn bare_fake(room: &Room) -> io::Result<Duration> {
+pub(crate) fn bare_fake(room: &Room, script: &str) -> io::Result<Duration> {
     let prompt = room.path().join("prompt");
-    std::fs::write(&prompt, "fake: say ok\n")?;
+    std::fs::write(&prompt, format!("fake: {script}\n"))?;
     let mut command = room.command(&room.fake);
     command
         .args(["-p", "--output-format", "stream-json", "--verbose"])

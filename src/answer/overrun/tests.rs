@@ -24,6 +24,9 @@ fn a_run_is_offered_what_others_needed_else_twice_what_it_had_and_never_more_tha
         // What others needed is not more than it had.
         (600, Some(340.0), Some(1200), false),
         (510, Some(340.0), Some(1020), false),
+        // Others needed less: what would leave room for them is no reason.
+        (10, Some(6.0), Some(20), false),
+        (340, Some(340.0), Some(510), true),
         (0, None, Some(1), false),
         (5000, None, Some(7200), false),
         (5000, Some(1e6), Some(7200), true),

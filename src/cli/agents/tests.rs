@@ -33,7 +33,7 @@ fn what_is_not_given_is_kept() {
 fn options_set_and_clear() {
     let text = |text: &str| Some(text.to_owned());
     let set = FieldArguments {
-        description: text("none"),
+        description: text("none of them"),
         timeout: Some(60),
         max_budget: Some(Budget::Unlimited),
         allowed_tools: text(" Read, Bash(git log:*, git diff:*) ,,"),
@@ -44,7 +44,7 @@ fn options_set_and_clear() {
         ..nothing()
     };
     let want = Fields {
-        description: Change::Set("none".to_owned()),
+        description: Change::Set("none of them".to_owned()),
         timeout: Change::Set(60),
         max_budget: Change::Set(BudgetLimit::Unlimited),
         allowed_tools: Change::Set(vec!["Read".to_owned(), "Bash(git log:*, git diff:*)".to_owned()]),
@@ -56,7 +56,7 @@ fn options_set_and_clear() {
     };
     assert_eq!(set.into_changes(), want);
     let cleared = FieldArguments {
-        description: text(""),
+        description: text("none"),
         timeout: Some(0),
         model: text("None"),
         max_budget: Some(Budget::Default),

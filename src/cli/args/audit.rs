@@ -207,7 +207,8 @@ pub(in crate::cli) enum AuditCommand {
 
 /// What stands below the options of `audit hash`.
 const HASH_HELP: &str = "\
-Records hold no value but its digest under a key that only the daemon has. Exits with 1 when the value passed in no \
+Records hold no value but its digest under a key that only the daemon has. A whole task, context or answer is found \
+however long it is, a secret inside of one only in its first 8,192 characters. Exits with 1 when the value passed in no \
 record.";
 
 /// What stands below the options of `audit`.

@@ -2,9 +2,15 @@
 
 use clap::{Args, Subcommand};
 
+/// What stands below the options of `group add`.
+const ADD_HELP: &str = "\
+Example:
+  agent-dispatch group add shop --member infra=\"deployments and outages\" --member web";
+
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum GroupCommand {
     /// Add a group of agents
+    #[command(after_help = ADD_HELP)]
     Add {
         /// Its name: letters, digits, `-` and `_`
         name: String,

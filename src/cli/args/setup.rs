@@ -62,10 +62,18 @@ pub(in crate::cli) struct StatsArguments {
 /// What stands below the options of `init`.
 pub(super) const INIT_HELP: &str = "\
 An agents file that exists is not touched. An older registration is replaced, and put back if that fails. \
-It may be run again at any time, for example after the program was moved.";
+It may be run again at any time, for example after the program was moved.
+
+Examples:
+  agent-dispatch init
+  agent-dispatch init --scope project --dry-run";
 
 /// What stands below the options of `doctor`.
 pub(super) const DOCTOR_HELP: &str = "\
 Nothing is changed, and nothing is dispatched except with --live. `claude` is asked about itself, which starts this server \
 for a moment. \
-Exits with 1 when something is broken: warnings do not count, unless --strict is given.";
+Exits with 1 when something is broken: warnings do not count, unless --strict is given.
+
+Examples:
+  agent-dispatch doctor --strict
+  agent-dispatch doctor --live infra";

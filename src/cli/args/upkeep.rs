@@ -21,7 +21,7 @@ pub(in crate::cli) struct GcArguments {
     /// Print JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,
-    /// Say nothing when all went well
+    /// Say nothing when all went well; with --dry-run, only how much would go
     #[arg(short, long)]
     pub(in crate::cli) quiet: bool,
 }
@@ -64,4 +64,4 @@ Of the audit trail only its old end goes, and only with --audit-days; in its pla
 `audit verify` can still tell that nothing else is missing.
 
 From cron, once a night:
-  17 3 * * *  agent-dispatch gc --days 30 -q";
+  17 3 * * *  $HOME/.local/bin/agent-dispatch gc --days 30 -q";

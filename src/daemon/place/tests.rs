@@ -26,6 +26,22 @@ fn what_others_may_enter_is_refused_with_the_command_that_closes_it() {
 }
 
 #[test]
+fn what_belongs_to_another_user_is_refused() {
+    const NOBODY: u32 = 65534;
+    let scratch = tempfile::tempdir().unwrap();
+    let root = scratch.path().join("state");
+    fs::create_dir_all(&root).unwrap();
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o700)).unwrap();
+    // Only root can give a directory away; for everybody else `/` is another's.
+    let (root, owner) = match std::os::unix::fs::chown(&root, Some(NOBODY), None) {
+        Ok(()) => (root, NOBODY),
+        Err(_) => ("/".into(), 0),
+    };
+    let refused = prepare(&StatePaths::new(root, None)).unwrap_err();
+    assert!(matches!(refused, PlaceError::NotYours { owner: found, .. } if found == owner), "{refused}");
+}
+
+#[test]
 fn links_and_files_are_no_state_directories() {
     let scratch = tempfile::tempdir().unwrap();
     let (file, link) = (scratch.path().join("file"), scratch.path().join("link"));

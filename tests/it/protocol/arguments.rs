@@ -9,6 +9,8 @@ fn error_of(client: &mut Client, tool: &str, arguments: &Value) -> (String, Stri
     assert!(failure.is_object(), "{failure}");
     let text = |key: &str| failure[key].as_str().expect("it is a text").to_owned();
     assert!(!text("hint").is_empty(), "{failure}");
+    // Under the names that failed dispatches have, too.
+    assert_eq!((text("error_type"), text("retry")), (text("code"), "never".to_owned()), "{failure}");
     (text("code"), text("error"), text("hint"))
 }
 

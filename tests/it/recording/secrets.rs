@@ -163,7 +163,8 @@ fn another_key_is_noticed_and_finds_nothing_from_before() {
     assert!(records_of(&world, "key_replaced").is_empty(), "the same key after a restart is no other");
     world.run(&["daemon", "stop"]).ok();
     std::fs::remove_file(&key).unwrap();
-    world.run(&["audit", "hash", "it is blue"]).exits(1);
+    let told = world.run(&["audit", "hash", "it is blue"]).exits(1).stderr;
+    assert!(told.contains("made with another key: it may have passed there"), "{told}");
     assert_ne!(std::fs::read_to_string(&key).unwrap(), before);
     let replaced = records_of(&world, "key_replaced");
     assert_eq!(replaced.len(), 1);
