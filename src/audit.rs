@@ -141,7 +141,7 @@ pub struct Record {
     /// The outermost dispatch of its tree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<String>,
-    /// Who asked.
+    /// Who asked: for the dispatch, or, in `cancel_requested`, for its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caller: Option<Caller>,
     /// The agent.

@@ -6,10 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::audit::redact::{one_line, unsplit};
 use crate::model::{CallEnd, ToolCall, ToolUse};
 
-/// Most tools counted under their own names; the rest is counted together, so that no run can fill a record.
-const NAMES_MAX: usize = 20;
 const NAME_CHARS_MAX: usize = 100;
-const OTHER: &str = "other";
 
 /// Most calls whose results are waited for; more at once than any session makes, so that ids cannot fill the memory.
 const PENDING_MAX: usize = 1000;
@@ -50,9 +47,9 @@ impl Timeline {
     pub(super) fn called(&mut self, call: &Called<'_>, at_ms: u64) {
         let place = self.keep(call, at_ms);
         let mut name = one_line(call.tool, NAME_CHARS_MAX);
-        let own = self.tools.keys().filter(|name| *name != OTHER).count();
-        if name.is_empty() || (own >= NAMES_MAX && !self.tools.contains_key(&name)) {
-            OTHER.clone_into(&mut name);
+        let own = self.tools.keys().filter(|name| *name != ToolUse::OTHER).count();
+        if name.is_empty() || (own >= ToolUse::NAMES_MAX && !self.tools.contains_key(&name)) {
+            ToolUse::OTHER.clone_into(&mut name);
         }
         let tool = self.tools.entry(name.clone()).or_default();
         tool.count = tool.count.saturating_add(1);

@@ -234,8 +234,12 @@ fn is_found(pattern: &Regex, record: &Record) -> bool {
         known.into_iter().flatten().chain([&caller.client])
     });
     let end = record.end.iter().flat_map(|end| {
-        let known = [&end.error, &end.error_type, &end.outcome, &end.model];
-        known.into_iter().flatten().chain(end.tools.keys()).chain(&end.denied_tools)
+        let known = [&end.error, &end.error_type, &end.outcome, &end.model, &end.answer_preview];
+        let changes = end.changes.iter().flat_map(|changes| {
+            let named = [&changes.branch_before, &changes.branch, &changes.head_before, &changes.head];
+            named.into_iter().flatten().chain(&changes.commits).chain(&changes.files)
+        });
+        known.into_iter().flatten().chain(end.tools.keys()).chain(&end.denied_tools).chain(changes)
     });
     let mut texts =
         own.into_iter().flatten().chain(caller).chain(end).chain(record.details.values()).map(String::as_str);

@@ -36,6 +36,9 @@ pub enum By {
     Error,
 }
 
+/// What is counted together when nothing is known of it.
+const UNKNOWN: &str = "unknown";
+
 impl By {
     /// Returns what a dispatch is counted under.
     fn key<'l>(self, line: &'l Line<'_>) -> Cow<'l, str> {
@@ -46,7 +49,7 @@ impl By {
             Self::Day => return line.time.local().chars().take(10).collect(),
             Self::Error => Some(line.failure().unwrap_or("none")),
         };
-        known.unwrap_or("unknown").into()
+        known.unwrap_or(UNKNOWN).into()
     }
 }
 
@@ -104,6 +107,8 @@ pub struct Counter {
     costs: Vec<(JobId, f64)>,
     /// The runs whose answers were given again, each with what that is counted under.
     again: Vec<(JobId, String)>,
+    /// The runs that were joined, whose models nobody knew then.
+    joined: Vec<JobId>,
 }
 
 /// What has been seen so far of some dispatches.
@@ -128,6 +133,13 @@ impl Counter {
         if self.by == By::Agent && line.agent().is_none() {
             return;
         }
+        if self.by == By::Model
+            && line.event == Code::Joined
+            && let Some(run) = line.answered_by()
+        {
+            self.joined.push(run);
+            return;
+        }
         let key = self.by.key(line);
         self.again.extend(line.answered_by().map(|run| (run, key.clone().into_owned())));
         match self.parts.get_mut(&*key) {
@@ -145,7 +157,21 @@ impl Counter {
         }
         self.costs.extend(other.costs);
         self.again.extend(other.again);
+        self.joined.extend(other.joined);
         self
+    }
+
+    /// Counts what was joined under the model of its run: `model` says that.
+    pub fn join<E>(&mut self, mut model: impl FnMut(JobId) -> Result<Option<String>, E>) -> Result<(), E> {
+        let mut joined = std::mem::take(&mut self.joined);
+        joined.sort_unstable();
+        for same in joined.chunk_by(|one, other| one == other) {
+            let Some(run) = same.first() else { continue };
+            let key = model(*run)?.unwrap_or_else(|| UNKNOWN.to_owned());
+            self.parts.entry(key.clone()).or_default().numbers.joined += same.len() as u64;
+            self.again.extend(same.iter().map(|run| (*run, key.clone())));
+        }
+        Ok(())
     }
 
     /// Adds what was saved by giving answers again that had cost something: `cost` says what a run cost that was not counted.

@@ -141,7 +141,9 @@ async fn print_documents(frontend: &Frontend, views: &[JobView], end: WaitEnd) -
 pub(super) async fn cancel(frontend: &Frontend, id: &str, as_json: bool) -> Result<(), Report> {
     let job = find(frontend, id).await?.record.id;
     let by = "`agent-dispatch cancel` on the command line".to_owned();
-    let Reply::Cancelled(view, effect) = frontend.client.ask(&Request::Cancel { job, by }).await? else {
+    let caller = Box::new(frontend.caller(crate::cli::CLIENT, ""));
+    let cancel = Request::Cancel { job, by, caller };
+    let Reply::Cancelled(view, effect) = frontend.client.ask(&cancel).await? else {
         return Err(ClientError::Confused.into());
     };
     if as_json {
@@ -366,7 +368,7 @@ pub(super) fn denied(tools: &[String], unknown: bool) -> String {
 }
 
 /// Returns what is different in a repository, in one line.
-fn changed(changes: &Changes) -> String {
+pub(super) fn changed(changes: &Changes) -> String {
     let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let short = |commit: &str| commit.get(..12).unwrap_or(commit).to_owned();
     let moved = |what: &str, before: Option<String>, now: Option<String>| {

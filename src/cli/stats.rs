@@ -114,7 +114,7 @@ fn told(screen: Screen, stats: &Stats) -> String {
     let rows = agents.chain(total.map(|(name, numbers)| row(name, numbers, f64::INFINITY))).collect();
     let columns = [
         ("AGENT", 0),
-        ("RUNS", 0),
+        ("DISPATCHES", 0),
         ("OK", 4),
         ("FAILED", 0),
         ("CACHED", 3),

@@ -17,7 +17,7 @@ use crate::audit::verdict::{Differing, VerifyReport};
 use crate::budget::Cap;
 use crate::daemon::permits::Crowd;
 use crate::job::{Admission, Considered, JobFilter, JobRecord, OpenRequest, ProcessId, RequestTexts};
-use crate::model::{Answer, Findings, JobId, Portion, Session, SessionId, Timestamp, ToolCall};
+use crate::model::{Answer, Caller, Findings, JobId, Portion, Session, SessionId, Timestamp, ToolCall};
 
 pub mod trail;
 pub mod upkeep;
@@ -40,6 +40,8 @@ pub enum Request {
         job: JobId,
         /// Who asks, in words for a person.
         by: String,
+        /// Who asks, as far as it is known.
+        caller: Box<Caller>,
     },
     /// The worker of a job just opened could not be started.
     LaunchFailed {

@@ -22,7 +22,7 @@ use crate::daemon::wire::{Connection, WireError};
 use crate::daemon::workers::pump;
 use crate::daemon::{recover, review, trail, upkeep};
 use crate::job::{Admission, JobRecord, OpenRequest, State};
-use crate::model::{Answer, JobId, OnDisconnect, Portion};
+use crate::model::{Answer, Caller, JobId, OnDisconnect, Portion};
 use crate::store::ledger;
 use crate::store::{CommitError, Fault, ReadError, admit};
 
@@ -78,7 +78,7 @@ pub(super) async fn give_up(daemon: &Arc<Daemon>, abandoned: Abandoned, why: &st
             // Looked at again on the writer's thread: a join that was decided in between keeps the job.
             let by = why.to_owned();
             let cancelled = daemon.store.commit(move |txn| match guard.hub.abandoned(job) {
-                Some(_) => ledger::cancel(txn, job, &by).map(Some),
+                Some(_) => ledger::cancel(txn, job, &by, None).map(Some),
                 None => Ok(None),
             });
             match cancelled.await {
@@ -358,7 +358,7 @@ impl Talk<'_> {
             }
             Request::Trail(asked) => Reply::Trail(trail::answer(self.daemon, asked).await?),
             Request::Upkeep(asked) => Reply::Upkeep(upkeep::answer(self.daemon, asked).await?),
-            Request::Cancel { job, by } => self.cancel(job, by).await?,
+            Request::Cancel { job, by, caller } => self.cancel(job, by, *caller).await?,
             Request::Leave(job) => {
                 self.leave(job).await;
                 Reply::Done
@@ -390,11 +390,11 @@ impl Talk<'_> {
         read.map_err(|error| WireFault::Store(error.to_string()))
     }
 
-    async fn cancel(&mut self, job: JobId, by: String) -> Result<Reply, WireFault> {
+    async fn cancel(&mut self, job: JobId, by: String, caller: Caller) -> Result<Reply, WireFault> {
         let cancelled = self.daemon.store.commit(move |txn| {
             let before = ledger::job(txn, job)?.state;
             let stops = matches!(before, State::Pending | State::Running);
-            if stops { ledger::cancel(txn, job, &by).map(Some) } else { Ok(None) }
+            if stops { ledger::cancel(txn, job, &by, Some(&caller)).map(Some) } else { Ok(None) }
         });
         let effect = match cancelled.await.map_err(fault)? {
             Some(record) => {

@@ -13,7 +13,7 @@ use crate::dispatch::Frontend;
 use crate::error::{Kind, Report};
 use crate::job::State;
 use crate::model::clock::millis_of;
-use crate::model::{JobId, Outcome, Timestamp};
+use crate::model::{FailureClass, JobId, Outcome, Timestamp};
 
 /// A question, in the words in which it was asked.
 #[derive(Debug, Clone, Default)]
@@ -63,6 +63,8 @@ impl Question {
         let states = State::ALL.map(State::as_str);
         known("status", &filter.statuses, &[&states[..], &["refused"]].concat())?;
         known("outcome", &filter.outcomes, &Outcome::ALL.map(Outcome::as_str))?;
+        let classes = FailureClass::ALL.map(FailureClass::as_str);
+        known("error type", &filter.error_types, &[&classes[..], &["unknown"]].concat())?;
         if filter.patterns.iter().any(|pattern| pattern.chars().count() > PATTERN_CHARS_MAX) {
             let message = format!("a pattern has more than {PATTERN_CHARS_MAX} characters");
             return Err(wrong("invalid_pattern", message, "Look for less."));
@@ -193,7 +195,11 @@ pub(crate) fn whole(entries: &[AuditEntry]) -> Map<String, Value> {
         let mut fields = document(entry);
         let time = fields.get("time").cloned();
         let ends = ["finished", "cancelled", "interrupted", "refused", "hit"];
-        if fields.get("event").and_then(Value::as_str).is_some_and(|event| ends.contains(&event)) {
+        let event = fields.get("event").and_then(Value::as_str).unwrap_or_default();
+        if event == Code::CancelRequested.as_str() && !all.is_empty() {
+            // Who wants it stopped is not who asked for it.
+            fields.remove("caller");
+        } else if ends.contains(&event) {
             fields.extend(time.clone().map(|time| ("ended".to_owned(), time)));
         }
         asked = asked.or(time);
@@ -201,6 +207,13 @@ pub(crate) fn whole(entries: &[AuditEntry]) -> Map<String, Value> {
     }
     all.extend(asked.map(|time| ("time".to_owned(), time)));
     all
+}
+
+/// Returns how many calls of tools these words of a dispatch count.
+pub(crate) fn calls_made(said: &Map<String, Value>) -> u64 {
+    let tools = said.get("end").and_then(|end| end.get("tools")?.as_object());
+    let counts = tools.into_iter().flatten().filter_map(|(_, used)| used.get("count")?.as_u64());
+    counts.fold(0, u64::saturating_add)
 }
 
 /// Returns these dispatches in the order in which they called each other, each with its depth; what one called stands

@@ -33,9 +33,9 @@ pub(crate) struct ShownDocument {
     /// not kept any more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) calls: Option<Vec<CallDocument>>,
-    /// How many more calls are kept.
+    /// How many more calls it made: of a long run only the first are kept, and of those the first are shown.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) calls_left_out: Option<usize>,
+    pub(crate) calls_left_out: Option<u64>,
 }
 
 /// One call of a tool.
@@ -131,6 +131,15 @@ pub(crate) struct RecordDocument {
     /// Present when it is not known which were denied: it was stopped before it said so.
     #[serde(skip_serializing_if = "Option::is_none")]
     denied_unknown: Option<bool>,
+    /// How many files are different in the repository that it worked in; whatever changed them meanwhile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files_changed_count: Option<u32>,
+    /// The first of them; not in a list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    files_changed: Vec<String>,
+    /// Commits made meanwhile, the newest first; not in a list.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    commits: Vec<String>,
     /// The conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<String>,
@@ -146,10 +155,12 @@ pub(crate) struct RecordDocument {
 }
 
 impl ShownDocument {
-    /// Returns these records, with the calls of tools if they are wanted.
-    pub(crate) fn of(records: RecordsDocument, calls: Option<&[ToolCall]>) -> Self {
-        let left_out = calls.map_or(0, |calls| calls.len().saturating_sub(CALLS_MAX));
-        let shown = calls.map(|calls| calls.iter().take(CALLS_MAX).map(CallDocument::of).collect());
+    /// Returns these records, with the calls of tools if they are wanted: those that are kept, of so many.
+    pub(crate) fn of(records: RecordsDocument, calls: Option<(&[ToolCall], u64)>) -> Self {
+        let shown: Option<Vec<_>> =
+            calls.map(|(calls, _)| calls.iter().take(CALLS_MAX).map(CallDocument::of).collect());
+        let made = calls.map_or(0, |(calls, made)| made.max(calls.len() as u64));
+        let left_out = made.saturating_sub(shown.as_ref().map_or(0, Vec::len) as u64);
         Self { records, calls: shown, calls_left_out: (left_out > 0).then_some(left_out) }
     }
 }
@@ -175,7 +186,14 @@ fn bounded(text: &str, chars: usize) -> String {
 impl RecordDocument {
     /// Returns the record as one of many.
     pub(crate) fn brief(entry: &AuditEntry) -> Self {
-        Self { hash: None, details: BTreeMap::new(), git_head: None, ..Self::of(entry, BRIEF_CHARS) }
+        Self {
+            hash: None,
+            details: BTreeMap::new(),
+            git_head: None,
+            files_changed: Vec::new(),
+            commits: Vec::new(),
+            ..Self::of(entry, BRIEF_CHARS)
+        }
     }
 
     /// Returns the record as one of few.
@@ -192,6 +210,8 @@ impl RecordDocument {
         let text = |text: Option<String>| text.map(bounded);
         let end = record.end.unwrap_or_default();
         let ran = end.duration_ms > 0;
+        let files_changed_count = end.changes.as_ref().map(|changes| changes.files_total);
+        let changes = end.changes.unwrap_or_default();
         let (declared, client, session) = record
             .caller
             .map_or((None, None, None), |caller| (caller.declared, Some(caller.client), caller.session));
@@ -220,6 +240,9 @@ impl RecordDocument {
             tools: end.tools.into_iter().map(|(name, used)| (bounded(name), used.count)).collect(),
             denied_tools: end.denied_tools.into_iter().map(bounded).collect(),
             denied_unknown: end.denied_unknown.then_some(true),
+            files_changed_count,
+            files_changed: changes.files.into_iter().map(bounded).collect(),
+            commits: changes.commits.into_iter().map(bounded).collect(),
             session: record.session,
             git_head: record.git_head,
             details: record.details.into_iter().map(|(name, detail)| (name, bounded(detail))).collect(),

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::audit::query::{AuditEntry, AuditFilter};
 use crate::daemon::ClientError;
 use crate::daemon::protocol::{Reply, Request};
-use crate::document::audit::{Question, records, records_of, whole};
+use crate::document::audit::{Question, calls_made, records, records_of, whole};
 use crate::document::record::{RecordDocument, RecordsDocument, ShownDocument};
 use crate::error::{Kind, Report};
 use crate::mcp::jobs::id;
@@ -190,7 +190,8 @@ impl Server {
         let more = found.len() > most;
         let records = found.iter().take(most).rev().map(RecordDocument::full).collect();
         let calls = if tools { Some(self.calls(&found).await?) } else { None };
-        Ok(ShownDocument::of(RecordsDocument { records, more: more.then_some(true) }, calls.as_deref()))
+        let calls = calls.as_deref().map(|calls| (calls, calls_made(&whole(&found))));
+        Ok(ShownDocument::of(RecordsDocument { records, more: more.then_some(true) }, calls))
     }
 
     /// Returns the calls of tools of the run that these records are about; for a dispatch that did not run itself, of the

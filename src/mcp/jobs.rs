@@ -166,8 +166,10 @@ impl Server {
             Ok(job) => job,
             Err(report) => return refusal(&report),
         };
-        let by = format!("dispatch_cancel by {}", Self::client(&context));
-        match self.frontend.client.ask(&Request::Cancel { job, by }).await {
+        let asker = Self::asker(&context);
+        let by = format!("dispatch_cancel by {asker}");
+        let caller = Box::new(self.frontend.caller(asker, ""));
+        match self.frontend.client.ask(&Request::Cancel { job, by, caller }).await {
             Ok(Reply::Cancelled(view, effect)) => answer(&CancelDocument::of(&view, effect)),
             Ok(_) => refusal(&Report::from(ClientError::Confused)),
             Err(error) => refusal(&Report::from(error)),

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Datelike as _, Local, SecondsFormat, Timelike as _, Utc};
+use chrono::{
+    DateTime, Datelike as _, Local, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, Timelike as _, Utc,
+};
 use serde::{Deserialize, Serialize};
 
 /// An instant of calendar time, in milliseconds since 1970-01-01 UTC.
@@ -81,36 +83,68 @@ impl Timestamp {
     }
 
     /// Returns the instant that a person means by `text`, seen from `now`: RFC 3339, `2026-11-21`, `2026-11-21 10:15`,
-    /// `today`, `yesterday`, `now`, the last `monday` (to `sunday`, today included), or an age such as `2h ago`, `90 min`,
-    /// `3d`, `1 week ago`.
+    /// `now`, a day (`today`, `yesterday`, the last `monday` to `sunday`, today included), a time (the last `10:15`), both
+    /// (`yesterday 15:00`), or an age such as `2h ago`, `90 min`, `1h30m`, `a week ago`, `1 month ago`.
     pub fn parse(text: &str, now: Self) -> Result<Self, BadTime> {
         let trimmed = text.trim().to_ascii_lowercase();
         if let Ok(exact) = DateTime::parse_from_rfc3339(text.trim()) {
             return Ok(Self::from_date_time(exact.with_timezone(&Utc)));
         }
-        let local_midnight = |days_back: u64| {
-            let day = now.date_time().with_timezone(&Local).date_naive() - chrono::Days::new(days_back);
-            local(day.and_hms_opt(0, 0, 0)?)
-        };
-        let named = match trimmed.as_str() {
-            "now" => Some(now),
-            "today" => local_midnight(0),
-            "yesterday" => local_midnight(1),
-            other => ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dt%H:%M:%S", "%Y-%m-%dt%H:%M"]
-                .iter()
-                .find_map(|format| chrono::NaiveDateTime::parse_from_str(other, format).ok())
-                .or_else(|| chrono::NaiveDate::parse_from_str(other, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0))
-                .and_then(local),
-        };
-        let weekday = || {
-            let wanted = trimmed.parse::<chrono::Weekday>().ok()?;
-            let today = now.date_time().with_timezone(&Local).weekday();
-            local_midnight(u64::from(today.days_since(wanted)))
-        };
-        named
-            .or_else(weekday)
+        if trimmed == "now" {
+            return Ok(now);
+        }
+        let written = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dt%H:%M:%S", "%Y-%m-%dt%H:%M"]
+            .iter()
+            .find_map(|format| NaiveDateTime::parse_from_str(&trimmed, format).ok())
+            .or_else(|| NaiveDate::parse_from_str(&trimmed, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0));
+        written
+            .and_then(local)
+            .or_else(|| now.day_and_time(&trimmed))
+            .or_else(|| now.months_ago(&trimmed))
             .or_else(|| age_millis(&trimmed).map(|age| now.minus_millis(age)))
             .ok_or_else(|| BadTime(text.to_owned()))
+    }
+
+    /// Returns the last `monday`, `10:15`, `yesterday 15:00` and the like.
+    fn day_and_time(self, text: &str) -> Option<Self> {
+        let time = |text: &str| {
+            ["%H:%M", "%H:%M:%S"].iter().find_map(|format| NaiveTime::parse_from_str(text, format).ok())
+        };
+        let (day, last) = text.rsplit_once(' ').unwrap_or(("", text));
+        let (day, time) = match time(last) {
+            Some(time) => (day.trim_end().trim_end_matches(" at"), time),
+            None if text.is_empty() => return None,
+            None => (text, NaiveTime::MIN),
+        };
+        let today = self.date_time().with_timezone(&Local).date_naive();
+        let at = |days_back: u64| local((today - chrono::Days::new(days_back)).and_time(time));
+        let since = |day: &str| Some(u64::from(today.weekday().days_since(day.parse().ok()?)));
+        match day {
+            "" => at(0).filter(|at| *at <= self).or_else(|| at(1)),
+            "today" => at(0),
+            "yesterday" => at(1),
+            _ => match day.strip_prefix("last ") {
+                // Not today.
+                Some(day) => at(since(day)?.checked_sub(1).map_or(7, |days| days + 1)),
+                None => at(since(day)?),
+            },
+        }
+    }
+
+    /// Returns `1 month ago` and the like, by the calendar.
+    fn months_ago(self, text: &str) -> Option<Self> {
+        let text = counted(text);
+        let (number, unit) = text.split_once(' ')?;
+        let each = match unit.trim() {
+            "month" | "months" => 1,
+            "year" | "years" => 12,
+            _ => return None,
+        };
+        let months = chrono::Months::new(number.parse::<u32>().ok()?.checked_mul(each)?);
+        self.date_time()
+            .with_timezone(&Local)
+            .checked_sub_months(months)
+            .map(|time| Self::from_date_time(time.to_utc()))
     }
 
     fn date_time(self) -> DateTime<Utc> {
@@ -152,39 +186,64 @@ impl<'de> Deserialize<'de> for Timestamp {
 
 /// A text that names no time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a time: use RFC 3339, `2026-11-21 10:15`, `today`, `yesterday`, `monday` or an age such as `2h ago`", .0.escape_debug())]
+#[error("`{}` is not a time: use RFC 3339, `2026-11-21 10:15`, `10:15`, `today`, `yesterday 15:00`, `monday` or an age such as `2h ago`", .0.escape_debug())]
 pub struct BadTime(String);
 
-fn local(naive: chrono::NaiveDateTime) -> Option<Timestamp> {
+fn local(naive: NaiveDateTime) -> Option<Timestamp> {
     naive.and_local_timezone(Local).earliest().map(|time| Timestamp::from_date_time(time.with_timezone(&Utc)))
 }
 
-/// Returns the milliseconds of `45`, `45s`, `250ms`, `2h`: a length of time as people write it, in seconds without a unit.
+/// Returns the milliseconds of `45`, `45s`, `1.5s`, `250ms`, `1h30m`: a length of time as people write it, in seconds without a
+/// unit.
 pub fn millis_of(text: &str) -> Option<u64> {
     let text = text.trim().to_ascii_lowercase();
-    match text.parse::<u64>() {
-        Ok(seconds) => seconds.checked_mul(1000),
-        Err(_) => match text.strip_suffix("ms") {
-            Some(millis) => millis.trim().parse().ok(),
-            None => age_millis(&text).filter(|_| !text.ends_with("ago")),
-        },
+    times(&text, 1000).or_else(|| age_millis(&text).filter(|_| !text.ends_with("ago")))
+}
+
+/// Returns `a week ago` as `1 week`.
+fn counted(text: &str) -> String {
+    let text = text.strip_suffix("ago").unwrap_or(text).trim();
+    match text.split_once(' ') {
+        Some(("a" | "an" | "one", rest)) => format!("1 {rest}"),
+        _ => text.to_owned(),
     }
 }
 
-/// Returns the milliseconds of `2h`, `90 min ago`, `3 days`, or nothing.
+/// Returns the milliseconds of `2h`, `90 min ago`, `3 days`, `1h30m`, or nothing.
 fn age_millis(text: &str) -> Option<u64> {
-    let text = text.strip_suffix("ago").unwrap_or(text).trim();
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at_checked(digits)?;
-    let seconds: u64 = match unit.trim() {
-        "s" | "sec" | "second" | "seconds" => 1,
-        "m" | "min" | "minute" | "minutes" => 60,
-        "h" | "hour" | "hours" => 3600,
-        "d" | "day" | "days" => 86_400,
-        "w" | "week" | "weeks" => 7 * 86_400,
-        _ => return None,
+    let text = counted(text);
+    let mut rest = text.as_str();
+    let mut sum = None;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
+        let (number, more) = rest.split_at_checked(digits)?;
+        let more = more.trim_start();
+        let letters = more.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let (unit, more) = more.split_at_checked(letters)?;
+        let millis = match unit {
+            "ms" => 1,
+            "s" | "sec" | "secs" | "second" | "seconds" => 1000,
+            "m" | "min" | "mins" | "minute" | "minutes" => 60_000,
+            "h" | "hr" | "hrs" | "hour" | "hours" => 3_600_000,
+            "d" | "day" | "days" => 86_400_000,
+            "w" | "week" | "weeks" => 7 * 86_400_000,
+            _ => return None,
+        };
+        sum = Some(times(number, millis)?.checked_add(sum.unwrap_or(0))?);
+        rest = more.trim_start();
+    }
+    sum
+}
+
+/// Returns so many times `unit`; the number may have a fraction.
+fn times(number: &str, unit: u64) -> Option<u64> {
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |text: &str| {
+        text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u64>().ok()).flatten()
     };
-    number.parse::<u64>().ok()?.checked_mul(seconds)?.checked_mul(1000)
+    let parts = 10_u64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+    let part = digits(fraction)?.checked_mul(unit)? / parts;
+    digits(whole)?.checked_mul(unit)?.checked_add(part)
 }
 
 #[cfg(test)]

@@ -42,6 +42,24 @@ pub enum FailureClass {
 }
 
 impl FailureClass {
+    /// Every class.
+    pub const ALL: [Self; 14] = [
+        Self::Permission,
+        Self::Timeout,
+        Self::Stalled,
+        Self::Recursion,
+        Self::NotFound,
+        Self::Budget,
+        Self::UsageLimit,
+        Self::Auth,
+        Self::Overloaded,
+        Self::Cancelled,
+        Self::Interrupted,
+        Self::Refused,
+        Self::CliError,
+        Self::QueueFull,
+    ];
+
     /// Returns the name used in results and records.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -126,6 +144,13 @@ pub struct ToolUse {
     pub count: u32,
     /// Milliseconds from the calls to their results, added up.
     pub millis: u64,
+}
+
+impl ToolUse {
+    /// Most tools of a run that are counted under their own names, so that no run can fill a record.
+    pub const NAMES_MAX: usize = 64;
+    /// The name under which all further ones are counted together.
+    pub const OTHER: &'static str = "other";
 }
 
 /// The text of an answer: the part that may be large, and is stored apart from the facts.
@@ -249,7 +274,7 @@ pub struct RunResult {
     pub model: Option<String>,
     /// Tokens.
     pub usage: Usage,
-    /// Tools used, at most twenty names.
+    /// Tools used, at most [`ToolUse::NAMES_MAX`] names and [`ToolUse::OTHER`].
     pub tools: BTreeMap<String, ToolUse>,
     /// What is different in the repository that it worked in; nothing when there is none, or when nothing is.
     pub changes: Option<Changes>,

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::audit::{Code, Record, redact, seal};
+use crate::audit::{Code, End, Record, redact, seal};
 use crate::budget::Cap;
 use crate::job::{Admission, Considered, JobRecord, OpenRequest, Proposal, State};
 use crate::model::JobId;
@@ -198,7 +198,11 @@ fn hit(txn: &mut Txn<'_>, request: &OpenRequest, found: Hit) -> Result<Admission
     let mut record = asked(txn, request, Code::Hit);
     record.answered_by = Some(job.id.to_string());
     record.status = Some(job.state.as_str().to_owned());
-    record.end = Some(ledger::answer_in(&answer, request.audit_content, &txn.key()));
+    record.end = Some(End {
+        // Whoever asks for what a model did means its answers, however often they were given.
+        model: job.result.as_ref().and_then(ledger::model_of),
+        ..ledger::answer_in(&answer, request.audit_content, &txn.key())
+    });
     txn.append(record)?;
     Ok(Admission::Hit(Box::new(job), answer))
 }

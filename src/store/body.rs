@@ -4,9 +4,16 @@ use std::collections::BTreeMap;
 
 use crate::audit::chain::BODY_BYTES_MAX;
 use crate::audit::{Record, cut};
+use crate::model::ToolUse;
 
 /// Lengths to which long texts are cut, in characters, one after the other.
-const TEXT_CHARS: [usize; 6] = [1500, 600, 250, 100, 40, 0];
+const TEXT_CHARS: [usize; 3] = [1500, 600, 250];
+
+/// How many tools are then counted under their own names: the twenty-first is worth less than the rest of a text.
+const TOOL_NAMES: usize = 20;
+
+/// Lengths to which long texts are cut when that was not enough.
+const FEW_CHARS: [usize; 3] = [100, 40, 0];
 
 /// How many entries lists keep then, one after the other.
 const LIST_ENTRIES: [usize; 4] = [20, 8, 3, 0];
@@ -16,10 +23,11 @@ const NAME_CHARS: [usize; 3] = [200, 64, 8];
 
 /// Returns the record as JSON text of at most [`BODY_BYTES_MAX`] bytes, having shortened it to that.
 pub fn body(record: &mut Record) -> Result<Vec<u8>, serde_json::Error> {
-    let texts = TEXT_CHARS.map(Shorter::Texts);
+    let texts = TEXT_CHARS.map(Shorter::Texts).into_iter();
+    let texts = texts.chain([Shorter::Tools(TOOL_NAMES)]).chain(FEW_CHARS.map(Shorter::Texts));
     let lists = LIST_ENTRIES.map(Shorter::Lists);
     let names = NAME_CHARS.map(Shorter::Names);
-    let mut steps = texts.into_iter().chain(lists).chain(names);
+    let mut steps = texts.chain(lists).chain(names);
     loop {
         let bytes = serde_json::to_vec(record)?;
         if bytes.len() <= BODY_BYTES_MAX {
@@ -35,6 +43,7 @@ pub fn body(record: &mut Record) -> Result<Vec<u8>, serde_json::Error> {
 #[derive(Debug, Clone, Copy)]
 enum Shorter {
     Texts(usize),
+    Tools(usize),
     Lists(usize),
     Names(usize),
 }
@@ -43,6 +52,11 @@ impl Shorter {
     fn apply(self, record: &mut Record) {
         match self {
             Self::Texts(chars) => shorten_texts(record, chars),
+            Self::Tools(names) => {
+                if let Some(end) = &mut record.end {
+                    count_together(&mut end.tools, names);
+                }
+            }
             Self::Lists(entries) => shorten_lists(record, entries),
             Self::Names(chars) => shorten_names(record, chars),
         }
@@ -73,7 +87,7 @@ fn shorten_lists(record: &mut Record, entries: usize) {
     first(&mut record.details, entries);
     head_of(&mut record.secrets, entries);
     if let Some(end) = &mut record.end {
-        first(&mut end.tools, entries);
+        count_together(&mut end.tools, entries);
         head_of(&mut end.denied_tools, entries);
         if let Some(changes) = &mut end.changes {
             // How many there are is told beside them.
@@ -87,6 +101,20 @@ fn shorten_lists(record: &mut Record, entries: usize) {
             head_of(allowed, entries);
         }
     }
+}
+
+/// Leaves so many tools their own names, and counts the rest together: that there were more must not be lost.
+fn count_together(tools: &mut BTreeMap<String, ToolUse>, names: usize) {
+    if tools.keys().filter(|name| *name != ToolUse::OTHER).count() <= names {
+        return;
+    }
+    let mut rest = tools.remove(ToolUse::OTHER).unwrap_or_default();
+    while tools.len() > names {
+        let Some((_, last)) = tools.pop_last() else { break };
+        rest.count = rest.count.saturating_add(last.count);
+        rest.millis = rest.millis.saturating_add(last.millis);
+    }
+    tools.insert(ToolUse::OTHER.to_owned(), rest);
 }
 
 /// Keeps the first entries and a mark in place of the rest: an emptied list of tools would say that none was allowed.

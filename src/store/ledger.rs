@@ -14,7 +14,9 @@ use crate::budget;
 use crate::cache::Entry;
 use crate::job::{Event, JobRecord, ProcessId, State, Transition};
 use crate::model::agent::AuditContent;
-use crate::model::{Answer, Digest, Findings, JobId, RunResult, Session, Timestamp, ToolCall, TraceParent};
+use crate::model::{
+    Answer, Caller, Digest, Findings, JobId, RunResult, Session, Timestamp, ToolCall, TraceParent,
+};
 use crate::store::schema::{self, Stored};
 use crate::store::txn::{Fault, Txn};
 use crate::store::{cached, keys};
@@ -66,15 +68,28 @@ pub fn start(txn: &mut Txn<'_>, id: JobId, worker: ProcessId) -> Result<JobRecor
     })
 }
 
-/// Notes that somebody wants the job stopped.
-pub fn cancel(txn: &mut Txn<'_>, id: JobId, by: &str) -> Result<JobRecord, Fault> {
+/// Notes that somebody wants the job stopped: `caller`, or whoever asked for it when nobody else is known.
+pub fn cancel(txn: &mut Txn<'_>, id: JobId, by: &str, caller: Option<&Caller>) -> Result<JobRecord, Fault> {
     let (now, key) = (txn.now(), txn.key());
-    advance(txn, id, Event::CancelRequested, |job, moved| {
+    advance_with(txn, id, Event::CancelRequested, |job, moved, record| {
         job.stopped_by = Some(redact::first_words(by, STOPPED_BY_CHARS, &key));
         if moved.to().is_terminal() {
             job.ended = Some(now);
+            // The end of a dispatch counts for whoever asked for it.
+            let known = caller.map(|caller| ("cancelled_by".to_owned(), who(caller)));
+            record.details.extend(known);
+        } else if let Some(caller) = caller {
+            record.caller = Some(caller.clone());
         }
     })
+}
+
+/// Returns what is known of a caller, in one line.
+fn who(caller: &Caller) -> String {
+    let directory = caller.directory.iter().map(|directory| format!(" in {directory}"));
+    let session = caller.session.iter().map(|session| format!(", session {session}"));
+    let process = format!("{}, process {}", caller.client, caller.pid);
+    [process].into_iter().chain(directory).chain(session).collect()
 }
 
 /// Where the result of a run was found.
@@ -189,7 +204,7 @@ impl Kept {
             cost_usd: result.cost_usd,
             duration_ms: result.duration_ms,
             turns: result.num_turns,
-            model: result.model.as_deref().map(|model| audit::cut(model, 100)),
+            model: model_of(result),
             tokens: result.usage,
             tools: result.tools.clone(),
             denied_tools: result.denied_tools.clone(),
@@ -200,6 +215,11 @@ impl Kept {
             ..answer_in(answer, content, key)
         }
     }
+}
+
+/// Returns the model that answered, as records name it.
+pub(super) fn model_of(result: &RunResult) -> Option<String> {
+    result.model.as_deref().map(|model| audit::cut(model, 100))
 }
 
 /// Returns what an audit record says of an answer: digests, its size, and as much of it as `content` says.

@@ -59,7 +59,8 @@ fn what_does_not_fit_is_refused_and_commands_get_through_all_the_same() {
         let next = try_to_start(&scene, &frontend, jobs.len()).await.expect("there is room again");
         assert_eq!(codes(&frontend, next).await, ["requested"]);
         for job in jobs.into_iter().skip(1).chain([next]) {
-            frontend.client.ask(&Request::Cancel { job, by: "the test".to_owned() }).await.unwrap();
+            let cancel = Request::Cancel { job, by: "the test".to_owned(), caller: Box::default() };
+            frontend.client.ask(&cancel).await.unwrap();
         }
         whole_trail(&frontend).await;
         frontend.client.stop().await.unwrap();

@@ -108,7 +108,7 @@ fn a_dispatch_that_is_being_stopped_is_not_joined() {
         let request = scene.request("worker", "count-starts @starts; ignore-int; wait @go; say at last");
         let first = start(&frontend, &request).await;
         holds("it runs", || !scene.lines("starts").is_empty()).await;
-        let cancel = Request::Cancel { job: first, by: "the test".to_owned() };
+        let cancel = Request::Cancel { job: first, by: "the test".to_owned(), caller: Box::default() };
         frontend.client.ask(&cancel).await.unwrap();
         reaches(&frontend, first, State::Cancelling).await;
 
@@ -298,7 +298,7 @@ fn a_request_that_is_sent_again_is_decided_the_same() {
         assert_eq!(counts(&frontend).await, [("joined", 1), ("requested", 1)]);
 
         // Also when the job has ended in between: who waits for it then is told so at once.
-        let cancel = Request::Cancel { job: first, by: "the test".to_owned() };
+        let cancel = Request::Cancel { job: first, by: "the test".to_owned(), caller: Box::default() };
         frontend.client.ask(&cancel).await.unwrap();
         assert_eq!(open(first).await, Admission::Opened);
         assert_eq!(open(second).await, Admission::Joined(first));

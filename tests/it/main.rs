@@ -26,6 +26,7 @@ mod otlp;
 mod permits;
 mod protocol;
 mod python;
+mod questions;
 mod readme;
 mod real;
 mod real_audit;

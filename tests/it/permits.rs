@@ -132,7 +132,7 @@ fn what_is_cancelled_in_the_queue_never_starts() {
             ["cancelled", "kept"].map(|name| scene.request("worker", &format!("count-starts @{name}")));
         let jobs = line_up(&frontend, &requests, 0).await;
 
-        let cancel = Request::Cancel { job: jobs[0], by: "the test".to_owned() };
+        let cancel = Request::Cancel { job: jobs[0], by: "the test".to_owned(), caller: Box::default() };
         match scene.frontend().client.ask(&cancel).await.unwrap() {
             Reply::Cancelled(view, CancelEffect::Cancelled) => {
                 assert_eq!(view.record.state, State::Cancelled);

@@ -47,7 +47,7 @@ fn calls_of_a_subagent_stand_under_the_call_that_started_it() {
 }
 
 #[test]
-fn tools_beyond_the_twentieth_are_counted_together_and_calls_beyond_the_two_hundredth_only_counted() {
+fn tools_beyond_the_sixty_fourth_are_counted_together_and_calls_beyond_the_two_hundredth_only_counted() {
     let mut timeline = Timeline::default();
     for number in 0..5000 {
         let (id, tool) = (number.to_string(), format!("tool{}", number % 100));
@@ -59,7 +59,7 @@ fn tools_beyond_the_twentieth_are_counted_together_and_calls_beyond_the_two_hund
     assert_eq!(calls.len(), ToolCall::CALLS_MAX);
     assert_eq!(calls[199].input.chars().count(), ToolCall::INPUT_CHARS + 1);
     let tools = timeline.into_tools();
-    assert_eq!(tools.len(), NAMES_MAX + 1);
-    assert_eq!(tools[OTHER].count, 80 * 50 + 1);
-    assert_eq!(tools["tool19"].count, 50);
+    assert_eq!(tools.len(), 64 + 1);
+    assert_eq!(tools[ToolUse::OTHER].count, 36 * 50 + 1);
+    assert_eq!(tools["tool63"].count, 50);
 }

@@ -16,7 +16,9 @@ fn record() -> Record {
         "reason": "it said \"no\"",
         "end": {"success": false, "error_type": "timeout", "error": "no answer in 300 s", "outcome": "partial",
             "cost_usd": 0.25, "duration_ms": 30_000, "model": "claude-opus-4-5", "tools": {"Bash": {"count": 2, "millis": 5}},
-            "denied_tools": ["WebFetch"], "answer_bytes": 0},
+            "denied_tools": ["WebFetch"], "answer_bytes": 0, "answer_preview": "the moon is made of cheese",
+            "changes": {"branch_before": "main", "branch": "topic", "head_before": "aaaa1111", "head": "bbbb2222",
+                "commits": ["bbbb2222"], "files": ["src/lib.rs"], "files_total": 1, "incomplete": false}},
     });
     serde_json::from_value(record).unwrap()
 }
@@ -76,7 +78,18 @@ fn each_part_takes_what_it_names() {
         (
             "pattern",
             |it, to| it.patterns = texts(to),
-            &["300 S", "no ans.*s$", "^infra$", r#""no""#, "webfetch", "finished"],
+            &[
+                "300 S",
+                "no ans.*s$",
+                "^infra$",
+                r#""no""#,
+                "webfetch",
+                "finished",
+                "cheese",
+                r"^src/lib\.rs$",
+                "^topic$",
+                "^bbbb",
+            ],
             &["^answer", "duration_ms", "success"],
         ),
     ];

@@ -90,11 +90,12 @@ static NEEDLES: LazyLock<Needles> = LazyLock::new(Needles::of_all_shapes);
 pub(super) const MARK: &str = "[redacted:";
 
 const AUTHORIZATION: &str = "authorization";
+const URL_TOKEN: &str = "url-token";
 const OPENAI: &str = "openai-key";
 const ASSIGNED: &str = "secret";
 
 /// In order: what is specific comes first, so that it is called by its own name.
-pub(super) const SHAPES: [Shape; 17] = [
+pub(super) const SHAPES: [Shape; 24] = [
     Shape {
         kind: "private-key",
         needles: &["private key"],
@@ -151,6 +152,25 @@ pub(super) const SHAPES: [Shape; 17] = [
         then: &[],
         pattern: r"\b[prs]k_(?:live|test)_[A-Za-z0-9]{16,}|\bwhsec_[A-Za-z0-9]{20,}",
     },
+    Shape {
+        kind: "sendgrid-key",
+        needles: &["sg."],
+        then: &[],
+        pattern: r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,}",
+    },
+    Shape {
+        kind: "digitalocean-token",
+        needles: &["dop_v1_", "doo_v1_", "dor_v1_"],
+        then: &[],
+        pattern: r"\bdo[opr]_v1_[A-Za-z0-9]{30,}",
+    },
+    Shape {
+        kind: "age-key",
+        needles: &["age-secret-key-1"],
+        then: &[],
+        pattern: r"(?i)\bage-secret-key-1[a-z0-9]{30,}",
+    },
+    Shape { kind: "xai-key", needles: &["xai-"], then: &[], pattern: r"\bxai-[A-Za-z0-9]{30,}" },
     Shape { kind: "npm-token", needles: &["npm_"], then: &[], pattern: r"\bnpm_[A-Za-z0-9]{30,}" },
     Shape { kind: "pypi-token", needles: &["pypi-"], then: &[], pattern: r"\bpypi-[A-Za-z0-9_-]{40,}" },
     Shape { kind: "huggingface-token", needles: &["hf_"], then: &[], pattern: r"\bhf_[A-Za-z0-9]{30,}" },
@@ -166,6 +186,22 @@ pub(super) const SHAPES: [Shape; 17] = [
         then: &["@"],
         // To the last `@` before the path: a password may hold one.
         pattern: r"(?i)\b[a-z][a-z0-9+.-]*://[^\s/:@]*:(?P<v>[^\s/]+)@",
+    },
+    Shape {
+        kind: URL_TOKEN,
+        needles: &["://"],
+        then: &["@"],
+        // A name may stand there, too: a token is long and has digits.
+        pattern: r"://(?P<v>[A-Za-z0-9_.~%+-]{20,})(?::[^\s/@]*)?@",
+    },
+    Shape {
+        kind: "curl-password",
+        needles: &["curl"],
+        then: &["-u", "u ", "--user"],
+        pattern: concat!(
+            r"\bcurl\s(?:[^\n|;&]*?\s)??(?:-[A-Za-z]{0,6}u\s*|--user[\s=]+)",
+            r"[\x22']?[^\s:\x22'/]+:(?P<v>[^\s\x22'/][^\s\x22']{3,})"
+        ),
     },
     Shape {
         kind: AUTHORIZATION,
@@ -194,6 +230,9 @@ pub(super) const SHAPES: [Shape; 17] = [
             "private_key",
             "private-key",
             "privatekey",
+            "account_key",
+            "account-key",
+            "accountkey",
             "auth_key",
             "auth-key",
             "authkey",
@@ -202,8 +241,18 @@ pub(super) const SHAPES: [Shape; 17] = [
         // `tokens: 5` is no secret: after the word only a part set off by `_`, `.` or `-` may follow.
         pattern: concat!(
             r"(?i)\b[a-z0-9_.-]*(?:password|passwd|passphrase|secret[_-]?key|secret|token|api[_-]?key|",
-            r"access[_-]?key|private[_-]?key|auth[_-]?key|credential)(?:[_.-][a-z0-9_.-]*)?[\x22']?\s*[:=]\s*",
+            r"access[_-]?key|private[_-]?key|account[_-]?key|auth[_-]?key|credential)(?:[_.-][a-z0-9_.-]*)?[\x22']?\s*[:=]\s*",
             r"(?:\x22(?P<v>[^\x22\n]{4,})|'(?P<w>[^'\n]{4,})|(?P<x>[^\s\x22',;&(){}]{4,}))"
+        ),
+    },
+    Shape {
+        kind: ASSIGNED,
+        needles: &["pwd="],
+        then: &[],
+        // Without white space, and no path: `PWD=/srv`, `pwd = os.getcwd()`. What is called is no value.
+        pattern: concat!(
+            r"(?i)\b[a-z0-9_.-]*pwd=(?:\x22(?P<v>[^\x22\n/\\]{4,})\x22|'(?P<w>[^'\n/\\]{4,})'|",
+            r"(?P<x>[^\s\x22',;&(){}\[\]/\\]{4,})(?:[\s\x22',;&)}\]]|$))"
         ),
     },
     Shape {
@@ -276,6 +325,7 @@ fn secret_of(text: &str, kind: &str, captures: &Captures<'_>) -> Option<Range<us
     let placeholder = secret.starts_with(['$', '<', '%', '*']);
     let digits = secret.bytes().any(|byte| byte.is_ascii_digit());
     let word = match kind {
+        URL_TOKEN => !digits,
         AUTHORIZATION => secret.len() < 32 && !digits,
         OPENAI => !digits || !secret.bytes().any(|byte| byte.is_ascii_uppercase()),
         ASSIGNED => !digits && reads_as_prose(text.get(whole.start()..value.start())?, secret),

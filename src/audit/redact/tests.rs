@@ -47,6 +47,12 @@ fn a_secret_is_found_however_much_looks_like_the_beginning_of_one() {
     }
 }
 
+#[test]
+fn a_token_in_the_place_of_a_name_goes_with_its_password() {
+    let hidden = hide(&format!("https://{BODY}:x-oauth-basic@example.com/x.git")).into_owned();
+    assert_eq!(hidden, "https://[redacted:url-token]:[redacted:url-password]@example.com/x.git");
+}
+
 const BODY: &str = "Ab3dEf6hIj9kLm2nOp5qRs8tUv1wXy4zAb3dEf6h";
 
 #[test]
@@ -83,6 +89,18 @@ fn secrets_of_known_shapes_are_replaced_by_their_kind() {
         ("export APP_SECRET=", "secret", "abcdef".to_owned(), "; run"),
         ("AWS_SECRET_ACCESS_KEY=", "secret", "abcd/efgh+ijkl".to_owned(), ""),
         ("mysql --password ", "secret", "hunter22".to_owned(), " -u x"),
+        ("use ", "sendgrid-key", made(&["SG", ".ngeVfQFYQlKU0ufo8x5d1A.", body]), ""),
+        ("", "digitalocean-token", made(&["dop_", "v1_", &"4bf92f3577b34da6".repeat(4)]), " now"),
+        ("key ", "age-key", made(&["AGE-SECRET-", "KEY-1", &"QPZRY9X8GF2TVDW0".repeat(3)]), ""),
+        ("", "xai-key", made(&["xai", "-", body]), ","),
+        ("AccountName=store;AccountKey=", "secret", "Ab3dEf6h/Ij9kLm+2nOp5qRs==".to_owned(), ";Endpoint=x"),
+        ("SharedAccessKey=", "secret", "Ab3dEf6hIj9kLm2nOp5qRs=".to_owned(), ""),
+        ("git clone https://", "url-token", body.to_owned(), "@example.com/x.git"),
+        ("curl -u admin:", "curl-password", "correcthorse".to_owned(), " https://example.com"),
+        ("curl -sS --user 'admin:", "curl-password", "a b".replace(' ', "1:2"), "' https://example.com"),
+        ("curl https://example.com/x -fu admin:", "curl-password", "hunter22".to_owned(), ""),
+        ("Server=db;Uid=sa;Pwd=", "secret", "hunter22".to_owned(), ";Encrypt=yes"),
+        ("db_pwd='", "secret", "correct horse".to_owned(), "' next"),
         ("a\n", "private-key", pem, "\nb"),
         ("", "private-key", made(&["-----BEGIN PRIVATE ", "KEY-----\nMIIEcut off"]), ""),
         ("token=", "github-token", made(&["ghp_", body]), ""),
@@ -114,6 +132,13 @@ fn ordinary_text_is_left_alone() {
         "~/.ssh/id_ed25519.pub ~/src/token/secret/key.rs:10:5 C:\\keys\\private.pem ./sk-x/gl-y",
         "glue-and-paint-for-the-model-aeroplane, high-resolution, lightweight",
         "the npm_config_cache, hf_hub and pypi-mirror variables; ghost_writers",
+        "PWD=/home/worker/project OLDPWD=~/src; pwd=$(pwd) and run(pwd=os.getcwd()) or pwd=\"/srv/x y\", pwd = here",
+        "let pwd=std::env::current_dir(); pwd: the working directory; $PWD=. pwd= and pwd",
+        "curl -u https://example.com:8080/path, curl --url x:yyyy, curl -u $USER:$PASSWORD, docker run -u 1000:1000 curl",
+        "the curl manual says: use it; run -u later: maybe",
+        "ssh://git@example.com:22/x, https://a.rather.long.name.of.somebody@example.com, see https://example.com/@user",
+        "https://example.com/packages/@scope-with-a-long-name-0123456789/x and git@example.com:0123456789abcdef0123.git",
+        "msg.text SG.short.x dop_v1_short xai-short xai-grok-model-names-are-no-keys age-secret-key-1 short",
         "MAC 00:1b:44:11:3a:b7, 192.168.0.1:8080, 2026-11-21T10:15:00.000Z, v1.2.3-rc.4+build.5",
     ];
     for text in rows {

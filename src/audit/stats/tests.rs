@@ -26,6 +26,7 @@ fn counted_by(by: By, records: &[Value]) -> Stats {
     let (earlier, later) = records.split_at(records.len() / 2);
     let mut counter = part(earlier).with(part(later));
     let cost = |run: JobId| Ok::<_, ()>((run == PAID).then_some(0.5));
+    counter.join(|run| Ok::<_, ()>((run == PAID).then(|| "opus".to_owned()))).unwrap();
     counter.save(cost).unwrap();
     counter.finish()
 }
@@ -149,6 +150,24 @@ fn answers_that_were_given_again_save_what_their_run_had_cost() {
         let stats = counted(&records);
         assert_eq!((stats.total.saved_usd, stats.parts[1].1.saved_usd), (0.25, 0.25));
     }
+}
+
+#[test]
+fn answers_that_were_given_again_count_for_the_model_that_gave_them() {
+    let again = |event: &str, model: Option<&str>, run: JobId| {
+        let mut record = record(event, "a");
+        record["answered_by"] = json!(run.to_string());
+        record["end"] = json!(model.map(|model| json!({"success": true, "model": model, "tokens": {}})));
+        record
+    };
+    let stats = counted_by(
+        By::Model,
+        &[again("hit", Some("opus"), PAID), again("joined", None, PAID), again("joined", None, FORGOTTEN)],
+    );
+    let told: Vec<_> =
+        stats.parts.iter().map(|(key, it)| (key.as_str(), it.cached_hits, it.joined, it.saved_usd)).collect();
+    assert_eq!(told, [("opus", 1, 1, 1.0), ("unknown", 0, 1, 0.0)]);
+    assert_eq!((stats.total.joined, stats.total.saved_usd), (2, 1.0));
 }
 
 #[test]

@@ -62,34 +62,36 @@ pub(in crate::cli) enum Layout {
 
 /// Which records are meant. Several of one kind: any of them.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Which records (all that are given must hold; of a repeated one, any)")]
+#[command(
+    next_help_heading = "Which records (all that are given must hold; of several of one kind, repeated or with commas, any)"
+)]
 pub(in crate::cli) struct FilterArguments {
-    /// Not older than this: `2h ago`, `yesterday`, `monday`, `2026-11-21 10:15`, RFC 3339
+    /// Not older than this: `2h ago`, `10:15`, `yesterday 15:00`, `monday`, `2026-11-21 10:15`, RFC 3339
     #[arg(long, value_name = "TIME")]
     pub(in crate::cli) since: Option<String>,
     /// Not newer than this
     #[arg(long, value_name = "TIME")]
     pub(in crate::cli) until: Option<String>,
     /// Of this agent
-    #[arg(long)]
+    #[arg(long, value_delimiter = ',')]
     pub(in crate::cli) agent: Vec<String>,
     /// Asked for by this one: a declared name, a client, or a session's id
     #[arg(long, value_name = "WHO")]
     pub(in crate::cli) caller: Vec<String>,
     /// That say the job became this: done, failed, cancelled, interrupted, refused, pending, running
-    #[arg(long)]
+    #[arg(long, value_delimiter = ',')]
     pub(in crate::cli) status: Vec<String>,
     /// With this verdict of the agent: done, partial, blocked
-    #[arg(long)]
+    #[arg(long, value_delimiter = ',')]
     pub(in crate::cli) outcome: Vec<String>,
     /// Of failures of this class: timeout, permission, budget, ...
-    #[arg(long, value_name = "CLASS")]
+    #[arg(long, value_name = "CLASS", value_delimiter = ',')]
     pub(in crate::cli) error_type: Vec<String>,
     /// Of this conversation (the beginning of its id is enough)
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub(in crate::cli) session: Vec<String>,
     /// Of runs that used this tool, or were denied it
-    #[arg(long)]
+    #[arg(long, value_delimiter = ',')]
     pub(in crate::cli) tool: Vec<String>,
     /// Of runs that are known to have been denied a tool
     #[arg(long)]
@@ -98,7 +100,7 @@ pub(in crate::cli) struct FilterArguments {
     #[arg(long)]
     pub(in crate::cli) cached: bool,
     /// Of runs with such a model; a part of its name is enough
-    #[arg(long)]
+    #[arg(long, value_delimiter = ',')]
     pub(in crate::cli) model: Vec<String>,
     /// Of runs that cost this many US dollars or more
     #[arg(long, value_name = "USD", value_parser = amount)]
@@ -116,7 +118,7 @@ pub(in crate::cli) struct FilterArguments {
     #[arg(short, long, value_name = "PATTERN", allow_hyphen_values = true)]
     pub(in crate::cli) grep: Vec<String>,
     /// Of this event: requested, refused, hit, joined, started, finished, cancelled, gc, ...
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", value_delimiter = ',')]
     pub(in crate::cli) event: Vec<String>,
 }
 
@@ -218,7 +220,7 @@ Events:
   joined            a dispatch joined an identical one that was under way
   started           a run was about to start claude
   finished          a run ended by itself: well (`end.success`), or with `end.error_type`
-  cancel_requested  somebody asked for a running job to be stopped
+  cancel_requested  somebody asked for a running job to be stopped: `caller` is who
   cancelled         a job was stopped
   interrupted       a job's worker died, or never came; the conversation can be gone on with
   config_changed    agents, groups or settings were changed, with before and after

@@ -31,7 +31,7 @@ pub(in crate::cli) struct ExportArguments {
     pub(in crate::cli) otlp: Option<String>,
     /// Go on sending what is recorded from now on, until Ctrl-C
     #[cfg(feature = "otlp")]
-    #[arg(short, long, requires = "otlp")]
+    #[arg(short, long, requires = "otlp", conflicts_with_all = ["out", "format", "until"])]
     pub(in crate::cli) follow: bool,
 }
 

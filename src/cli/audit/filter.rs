@@ -15,20 +15,23 @@ pub(super) async fn filter(
     now: Timestamp,
 ) -> Result<AuditFilter, Report> {
     let (dispatch, tree) = (typed.dispatch, typed.tree);
+    let each = |names: Vec<String>| names.iter().map(|name| name.trim().to_owned()).collect::<Vec<_>>();
+    // Who asks may call itself anything: a name with a comma is one, and may be several.
+    let callers = typed.caller.iter().flat_map(|who| [who.as_str()].into_iter().chain(who.split(',')));
     let question = Question {
         since: typed.since,
         until: typed.until,
         slower_than: typed.slower_than,
-        events: typed.event,
+        events: each(typed.event),
         filter: AuditFilter {
-            agents: typed.agent,
-            callers: typed.caller,
-            statuses: typed.status,
-            outcomes: typed.outcome,
-            error_types: typed.error_type,
-            sessions: typed.session,
-            tools: typed.tool,
-            models: typed.model,
+            agents: each(typed.agent),
+            callers: callers.map(|who| who.trim().to_owned()).filter(|who| !who.is_empty()).collect(),
+            statuses: each(typed.status),
+            outcomes: each(typed.outcome),
+            error_types: each(typed.error_type),
+            sessions: each(typed.session),
+            tools: each(typed.tool),
+            models: each(typed.model),
             denied: typed.denied,
             cached: typed.cached,
             min_cost_usd: typed.min_cost,

@@ -10,13 +10,13 @@ use crate::cli::args::{AuditArguments, Layout};
 use crate::cli::audit::output::{self, Printer};
 use crate::cli::audit::{filter, found};
 use crate::cli::progress;
-use crate::cli::render::{Screen, print_part, print_text};
+use crate::cli::render::{Screen, note, print_part, print_text};
 use crate::daemon::ClientError;
 use crate::daemon::protocol::{Reply, Request};
 use crate::dispatch::Frontend;
 use crate::document::audit::{self, document};
 use crate::error::Report;
-use crate::model::Timestamp;
+use crate::model::{Timestamp, ToolUse};
 
 /// How long one request waits for a new record. A daemon that is told to go closes the connection before.
 const WAIT_MS: u64 = 30_000;
@@ -53,6 +53,7 @@ pub(super) async fn list(
     }
     let streams = printer.streams() && !asked.reverse;
     let mut kept: Vec<Map<String, Value>> = Vec::new();
+    let sought = filter.clone();
     let looked = audit::search(frontend, filter, limit, |entries| {
         let rows = entries.iter().map(document);
         if streams {
@@ -62,6 +63,9 @@ pub(super) async fn list(
         Ok(true)
     });
     let count = progress::during(environment, "looking", looked).await?;
+    if count == 0 && may_be_unnamed(frontend, &sought).await? {
+        note("Some runs used more tools than their records name; those are counted as: --tool other\n");
+    }
     if asked.reverse {
         kept.reverse();
     }
@@ -69,6 +73,15 @@ pub(super) async fn list(
         print_text(&printer.text(&kept)?)?;
     }
     Ok(found(count > 0))
+}
+
+/// Returns whether a tool that was not found may be one that no record names.
+async fn may_be_unnamed(frontend: &Frontend, sought: &AuditFilter) -> Result<bool, Report> {
+    if sought.tools.is_empty() {
+        return Ok(false);
+    }
+    let others = AuditFilter { tools: vec![ToolUse::OTHER.to_owned()], ..sought.clone() };
+    Ok(!audit::records(frontend, others, 1).await?.is_empty())
 }
 
 fn print_dispatches(

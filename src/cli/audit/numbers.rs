@@ -91,7 +91,7 @@ fn told(screen: Screen, stats: &Stats, by: &str) -> String {
     let rows = parts.chain(sum.map(|(key, numbers)| row(key, numbers, f64::INFINITY))).collect();
     let columns = [
         (heading.as_str(), 0),
-        ("RUNS", 0),
+        ("DISPATCHES", 0),
         ("OK", 2),
         ("CACHED", 4),
         ("JOINED", 7),

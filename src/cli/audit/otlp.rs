@@ -79,7 +79,7 @@ fn log_record(link: &Link, now: Timestamp) -> LogRecord {
         text("agent_dispatch.prev", &link.prev.to_string()),
         text("agent_dispatch.event", event),
     ];
-    if body.pointer("/agent").is_some() {
+    if body.pointer("/dispatch").is_some() {
         attributes.push(text("gen_ai.operation.name", "invoke_agent"));
         attributes.push(text("gen_ai.provider.name", "anthropic"));
     }

@@ -1,6 +1,7 @@
 //! Records on the screen and in files: a table, lines, JSON, or comma-separated values.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
@@ -11,6 +12,7 @@ use crate::budget::usd;
 use crate::cli::args::{Layout, OutputArguments};
 use crate::cli::jobs::{SHORT_CHARS, short};
 use crate::cli::render::{Cell, Screen, Tone, duration, json_line, json_text, when};
+use crate::config::nearest;
 use crate::error::{Kind, Report};
 use crate::model::{JobId, Timestamp};
 
@@ -45,6 +47,30 @@ const FIELDS: [&str; 26] = [
     "end",
     "reason",
     "details",
+];
+
+/// The parts of `end`.
+const END_FIELDS: [&str; 20] = [
+    "success",
+    "error_type",
+    "error",
+    "outcome",
+    "cost_usd",
+    "duration_ms",
+    "turns",
+    "model",
+    "tokens",
+    "tools",
+    "denied_tools",
+    "denied_unknown",
+    "answer_digest",
+    "parsed_digest",
+    "answer_bytes",
+    "answer_mac",
+    "answer_preview",
+    "changes",
+    "calls_digest",
+    "recovered",
 ];
 
 /// The columns of comma-separated values when no fields are named.
@@ -89,11 +115,24 @@ impl Printer {
     pub(super) fn new(screen: Screen, asked: &OutputArguments, now: Timestamp) -> Result<Self, Report> {
         let format = if asked.json { Layout::Json } else { asked.output };
         let mut fields: Vec<String> = asked.fields.iter().map(|name| name.trim().to_owned()).collect();
-        let known = |name: &String| FIELDS.contains(&name.split('.').next().unwrap_or_default());
+        let known = |name: &String| {
+            let mut parts = name.split('.');
+            let whole = parts.next().unwrap_or_default();
+            FIELDS.contains(&whole)
+                && (whole != "end" || parts.next().is_none_or(|part| END_FIELDS.contains(&part)))
+        };
         if let Some(unknown) = fields.iter().find(|name| !known(name)) {
-            let message = format!("no record has a field `{}`", one_line(unknown, 60));
-            let hint =
-                format!("Fields: {}; parts of them with a dot, as in end.cost_usd.", FIELDS.join(", "));
+            let mut message = format!("no record has a field `{}`", one_line(unknown, 60));
+            let of_end = END_FIELDS.map(|name| format!("end.{name}"));
+            let all: Vec<&str> = FIELDS.into_iter().chain(of_end.iter().map(String::as_str)).collect();
+            if let Some(nearest) = nearest(unknown, &all) {
+                let _infallible = write!(message, "; did you mean `{nearest}`?");
+            }
+            let hint = format!(
+                "Fields: {}; parts of them with a dot, as in end.cost_usd. Of end: {}.",
+                FIELDS.join(", "),
+                END_FIELDS.join(", ")
+            );
             return Err(Report::new(Kind::Usage, "invalid_field", message, hint));
         }
         if fields.is_empty() && format == Layout::Csv {

@@ -59,7 +59,8 @@ pub(super) async fn show(
             Some(view) => Some(JobDocument::read(frontend, view, Measure::WHOLE).await?),
             None => None,
         };
-        let records = entries.iter().map(audit::document).collect();
+        // As it happened: the oldest first.
+        let records = entries.iter().rev().map(audit::document).collect();
         return print_json(&Shown { job, differs, records }).map(|()| ExitCode::SUCCESS);
     }
     let now = Timestamp::now();
@@ -122,10 +123,12 @@ impl Dispatch {
         let used: BTreeMap<String, ToolUse> = serde_json::from_value(of("tools")).unwrap_or_default();
         let denied: Vec<String> = serde_json::from_value(of("denied_tools")).unwrap_or_default();
         let unknown = of("denied_unknown").as_bool() == Some(true);
+        let not_kept = audit::calls_made(&self.said).saturating_sub(calls.len() as u64);
         if as_json {
             let mut told = json!({"tools": used, "denied_tools": denied, "calls": calls});
-            if let (true, Some(told)) = (unknown, told.as_object_mut()) {
-                told.insert("denied_unknown".to_owned(), true.into());
+            if let Some(told) = told.as_object_mut() {
+                told.extend(unknown.then(|| ("denied_unknown".to_owned(), true.into())));
+                told.extend((not_kept > 0).then(|| ("calls_not_kept".to_owned(), not_kept.into())));
             }
             return print_json(&told);
         }
@@ -145,7 +148,15 @@ impl Dispatch {
             return Ok(());
         }
         print_text(&screen.table(&["TOOL", "CALLS", "TIME", ""], rows))?;
-        if calls.is_empty() { Ok(()) } else { print_text(&format!("\n{}", timeline(screen, &calls))) }
+        if !calls.is_empty() {
+            print_text(&format!("\n{}", timeline(screen, &calls)))?;
+        }
+        if not_kept > 0 {
+            let more = if calls.is_empty() { "" } else { "more " };
+            let noun = if not_kept == 1 { "call is" } else { "calls are" };
+            note(&format!("{not_kept} {more}{noun} not kept one by one.\n"));
+        }
+        Ok(())
     }
 
     async fn tree(&self, frontend: &Frontend, screen: Screen, as_json: bool) -> Result<(), Report> {

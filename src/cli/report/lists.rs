@@ -2,7 +2,7 @@
 
 use crate::audit::report::{Detail, Node, Tree};
 use crate::audit::{Code, Record};
-use crate::cli::jobs::{SHORT_CHARS, denied};
+use crate::cli::jobs::{SHORT_CHARS, changed, denied};
 use crate::cli::render::duration;
 use crate::cli::report::charts::{meter, real};
 use crate::cli::report::html::{Html, counted, date, foreign, money, number};
@@ -266,6 +266,10 @@ fn ran(html: &mut Html, record: &Record) {
         tools.map(|(name, used)| format!("{name} ×{} ({})", used.count, duration(used.millis))).collect();
     fact(html, "Tools", Some(&tools.join(", ")), TEXT_CHARS);
     fact(html, "Denied", Some(&denied(&end.denied_tools, end.denied_unknown)), TEXT_CHARS);
+    fact(html, "Changed", end.changes.as_ref().map(changed).as_deref(), TEXT_CHARS);
+    let commits = end.changes.iter().flat_map(|changes| &changes.commits);
+    let commits: Vec<&str> = commits.map(|commit| commit.get(..12).unwrap_or(commit)).collect();
+    fact(html, "Commits made", Some(&commits.join(", ")), LINE_CHARS);
     if end.recovered {
         fact(html, "Note", Some("its worker died; the answer was found in the run folder"), TEXT_CHARS);
     }

@@ -137,6 +137,11 @@ fn the_longest_texts_in_the_longest_lists_stay_under_a_mebibyte() {
         tools,
         denied_tools: vec![text()],
         model: Some(text()),
+        changes: Some(crate::model::Changes {
+            commits: vec![text(); 20],
+            files: vec![text(); 50],
+            ..Default::default()
+        }),
         ..Default::default()
     };
     record.end = Some(end);
@@ -172,5 +177,6 @@ fn the_longest_texts_in_the_longest_lists_stay_under_a_mebibyte() {
         ..Overview::default()
     };
     let page = page::page(&overview, &Setting { period: &Period::default(), verified: None, now });
+    assert!(page.contains("<dt>Changed</dt>") && page.contains("<dt>Commits made</dt>"));
     assert!((300_000..1 << 20).contains(&page.len()), "{} bytes", page.len());
 }

@@ -2,7 +2,7 @@
 
 use crate::budget::usd;
 use crate::job::ProcessId;
-use crate::model::{Answer, FailureClass, Findings, RunResult, SessionId};
+use crate::model::{Answer, Caller, FailureClass, Findings, RunResult, SessionId};
 use crate::store::ledger::Source;
 use crate::store::workbench::{Room, request};
 use crate::store::{Direction, Reader};
@@ -74,7 +74,7 @@ fn whoever_gives_it_more_time_than_the_one_under_way_runs_anew_and_is_joined_fro
         assert_eq!(house.ask(&request("a task", seconds)), Admission::Joined(long), "{seconds}");
     }
     // The end of the one that was there first does not take the other's place.
-    house.room.commit(move |txn| ledger::cancel(txn, short, "the test")).unwrap();
+    house.room.commit(move |txn| ledger::cancel(txn, short, "the test", None)).unwrap();
     assert_eq!(house.ask(&request("a task", 11)), Admission::Joined(long));
     let codes: Vec<_> = house.records().iter().map(|record| record.event.as_str()).collect();
     let joined = ["joined"; 2];
@@ -148,11 +148,23 @@ fn a_full_queue_takes_nothing_in_and_says_so_on_record() {
 }
 
 #[test]
+fn who_stops_what_has_not_begun_is_on_record_beside_who_had_asked_for_it() {
+    let house = House::new();
+    let id = house.opened(&request("not begun", 10)).id;
+    let other = Caller { client: "other-client 9".to_owned(), pid: 7, ..Caller::default() };
+    house.room.commit(move |txn| ledger::cancel(txn, id, "dispatch_cancel", Some(&other))).unwrap();
+    let records = house.records();
+    let [asked, cancelled] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!((cancelled.event, &cancelled.caller), (Code::Cancelled, &asked.caller));
+    assert_eq!(cancelled.details["cancelled_by"], "other-client 9, process 7");
+}
+
+#[test]
 fn a_request_that_comes_back_after_its_decision_is_forgotten_finds_its_job_as_it_is() {
     let house = House::new();
     let asked = request("slept over", 10);
     let id = house.opened(&asked).id;
-    let ended = house.room.commit(move |txn| ledger::cancel(txn, id, "the test")).unwrap();
+    let ended = house.room.commit(move |txn| ledger::cancel(txn, id, "the test", None)).unwrap();
     house
         .room
         .commit(move |txn| {

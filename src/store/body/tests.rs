@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::audit::{Code, End};
 use crate::model::agent::ProfileInForce;
-use crate::model::{Caller, Changes, JobId, Timestamp, ToolUse};
+use crate::model::{Caller, Changes, JobId, Timestamp};
 
 fn read(bytes: &[u8]) -> Record {
     serde_json::from_slice(bytes).unwrap()
@@ -97,6 +97,26 @@ fn of_many_changed_files_some_are_named_and_all_are_counted() {
     let bytes = body(&mut long).unwrap();
     let kept = read(&bytes).end.unwrap().changes.unwrap();
     assert_eq!((kept.files.as_slice(), kept.files_total), (&files[..20], 400));
+}
+
+#[test]
+fn tools_that_lose_their_names_are_still_counted() {
+    let tool =
+        |at: usize| (format!("mcp__server__a_rather_long_name_{at:02}"), ToolUse { count: 2, millis: 5 });
+    let other = (ToolUse::OTHER.to_owned(), ToolUse { count: 7, millis: 1 });
+    let mut long = Record::new(Timestamp::from_millis(1), Code::Finished);
+    long.directory = Some("d".repeat(200));
+    long.end = Some(End {
+        tools: (0..64).map(tool).chain([other]).collect(),
+        answer_preview: Some("p".repeat(200)),
+        ..End::default()
+    });
+    let short = read(&body(&mut long.clone()).unwrap());
+    let end = short.end.unwrap();
+    // The words of the answer are worth more than the twenty-first name.
+    assert_eq!((short.directory, end.answer_preview), (long.directory, long.end.unwrap().answer_preview));
+    assert_eq!(end.tools.len(), TOOL_NAMES + 1);
+    assert_eq!(end.tools[ToolUse::OTHER], ToolUse { count: 44 * 2 + 7, millis: 44 * 5 + 1 });
 }
 
 #[test]

@@ -108,7 +108,10 @@ impl Reader {
         let begin = || Counter::by(asked.by);
         let parts = self.lines(&filter, begin, Counter::count)?;
         let mut counter = parts.into_iter().reduce(Counter::with).unwrap_or_else(begin);
-        counter.save(|run| self.cost_of(run))?;
+        counter
+            .join(|run| self.of_end(run, |line| line.end.as_ref()?.model.as_deref().map(str::to_owned)))?;
+        #[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough")]
+        counter.save(|run| self.of_end(run, |line| line.cost_usd()))?;
         Ok(counter.finish())
     }
 
@@ -171,11 +174,11 @@ impl Reader {
         Ok(Typical::of(samples))
     }
 
-    /// Returns what the run of a dispatch cost.
-    fn cost_of(&self, run: JobId) -> Result<Option<f64>, Fault> {
+    /// Returns what the record of the end of a run says.
+    fn of_end<T>(&self, run: JobId, said: impl Fn(&Line<'_>) -> Option<T>) -> Result<Option<T>, Fault> {
         for link in self.about(run, Direction::Backward) {
-            if let Some(cost) = Line::read(&link?.body).and_then(|line| line.cost_usd()) {
-                return Ok(Some(cost));
+            if let Some(found) = Line::read(&link?.body).and_then(|line| said(&line)) {
+                return Ok(Some(found));
             }
         }
         Ok(None)

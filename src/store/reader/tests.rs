@@ -18,7 +18,7 @@ fn fill(room: &Room) {
                 ledger::start(txn, id, ProcessId { pid: 1, start_ticks: 1 })?;
             }
             if number % 4 == 0 {
-                ledger::cancel(txn, id, "the test")?;
+                ledger::cancel(txn, id, "the test", None)?;
             }
             if number % 8 == 0 {
                 let lost =

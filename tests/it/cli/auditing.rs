@@ -60,7 +60,7 @@ fn a_dispatch_is_shown_with_its_records_its_task_and_its_answer() {
         (&shown["job"]["task"], &shown["job"]["result"]["result"]),
         (&json!("which colour?"), &json!("it is blue"))
     );
-    assert_eq!(events(&shown["records"]), ["finished", "started", "requested"]);
+    assert_eq!(events(&shown["records"]), ["requested", "started", "finished"]);
     let text = world.run(&["audit", "show", id]).ok().stdout;
     assert!(text.starts_with(&format!("job           {id}\n")), "{text}");
     assert!(text.contains("\ntask\n    which colour?\n"), "{text}");

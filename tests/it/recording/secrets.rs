@@ -107,7 +107,7 @@ fn who_stops_a_job_leaves_no_secret_in_the_reason() {
         let job = start(&frontend, &scene.request("worker", &script)).await;
         holds("it runs", || scene.file("ready").exists()).await;
         let by = format!("somebody with {hidden}");
-        frontend.client.ask(&Request::Cancel { job, by }).await.unwrap();
+        frontend.client.ask(&Request::Cancel { job, by, caller: Box::default() }).await.unwrap();
         let view = end_of(&frontend, job).await;
         assert!(view.record.stopped_by.unwrap().starts_with("somebody with [redacted:"));
         let result = view.record.result.unwrap();

@@ -140,7 +140,7 @@ async fn play(frontend: &Frontend, part: Part, report: &Path) {
             std::future::pending::<()>().await;
         }
         Part::Cancel { job } => {
-            let cancel = Request::Cancel { job, by: "another process".to_owned() };
+            let cancel = Request::Cancel { job, by: "another process".to_owned(), caller: Box::default() };
             match frontend.client.ask(&cancel).await.unwrap() {
                 Reply::Cancelled(_, effect) => say(&format!("{effect:?}")),
                 other => panic!("{other:?}"),

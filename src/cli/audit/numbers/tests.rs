@@ -36,8 +36,8 @@ fn a_program_gets_every_number_under_the_name_of_what_was_asked_for() {
 fn a_person_gets_a_line_each_and_no_total_of_one() {
     let text = told(Screen::plain(), &stats(), "caller");
     let lines: Vec<&str> = text.lines().collect();
-    assert!(lines[0].starts_with("CALLER   RUNS"), "{text}");
-    assert!(lines[1].starts_with("nightly     3  67%"), "{text}");
+    assert!(lines[0].starts_with("CALLER   DISPATCHES"), "{text}");
+    assert!(lines[1].starts_with("nightly           3  67%"), "{text}");
     assert!(lines[1].contains("1 min 0 s  $0.50  $0.25") && lines[1].ends_with("██████████"), "{text}");
     assert!(!text.contains("total"), "{text}");
 }

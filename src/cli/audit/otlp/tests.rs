@@ -55,6 +55,14 @@ fn a_record_is_a_log_with_the_names_of_the_conventions() {
 }
 
 #[test]
+fn what_is_not_about_a_dispatch_invokes_no_agent() {
+    let body = json!({"time": "2026-11-21T10:15:00.000Z", "event": "config_changed", "agent": "docs"});
+    let log = log_record(&Link::after(Head::EMPTY, body.to_string().into_bytes()), Timestamp::from_millis(0));
+    let names: Vec<&str> = log.attributes.iter().map(|attribute| attribute.key.as_str()).collect();
+    assert!(names.contains(&"gen_ai.agent.name") && !names.contains(&"gen_ai.operation.name"), "{names:?}");
+}
+
+#[test]
 fn a_record_stands_in_the_span_of_its_run_else_in_that_of_whoever_asked() {
     let (run, asked) = (
         "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",

@@ -81,7 +81,38 @@ fn a_field_that_no_record_has_is_a_mistake() {
     let refused =
         Printer::new(Screen::plain(), &arguments(Layout::Table, &["agnet"]), Timestamp::from_millis(0));
     let report = refused.unwrap_err();
-    assert_eq!((report.kind, report.message.as_str()), (Kind::Usage, "no record has a field `agnet`"));
+    let said = "no record has a field `agnet`; did you mean `agent`?";
+    assert_eq!((report.kind, report.message.as_str()), (Kind::Usage, said));
+}
+
+#[test]
+fn every_part_of_an_end_can_be_named() {
+    let given = || Some("x".to_owned());
+    let end = crate::audit::End {
+        error_type: given(),
+        error: given(),
+        outcome: given(),
+        cost_usd: Some(1.0),
+        turns: Some(1),
+        model: given(),
+        tools: [("Bash".to_owned(), crate::model::ToolUse::default())].into(),
+        denied_tools: vec!["Write".to_owned()],
+        denied_unknown: true,
+        answer_digest: given(),
+        parsed_digest: given(),
+        answer_mac: given(),
+        answer_preview: given(),
+        changes: Some(crate::model::Changes::default()),
+        calls_digest: given(),
+        recovered: true,
+        ..crate::audit::End::default()
+    };
+    let end = serde_json::to_value(end).unwrap();
+    let mut names: Vec<&str> = end.as_object().unwrap().keys().map(String::as_str).collect();
+    let mut known = END_FIELDS.to_vec();
+    names.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(names, known);
 }
 
 #[test]
