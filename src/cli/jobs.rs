@@ -10,8 +10,8 @@ use crate::cli::dispatching::{self, verdict};
 use crate::cli::progress;
 use crate::cli::render::{Cell, Screen, Tone, duration, fact, indented, note, print_json, print_text, when};
 use crate::daemon::ClientError;
-use crate::daemon::protocol::{CancelEffect, JobView, ProgressView, Reply, Request, WaitEnd, WaitRequest};
-use crate::dispatch::{Frontend, Served};
+use crate::daemon::protocol::{CancelEffect, JobView, Reply, Request, WaitEnd, WaitRequest};
+use crate::dispatch::{Frontend, Served, Standing};
 use crate::document::summary::JobSummary;
 use crate::document::{CancelDocument, JobDocument, Measure};
 use crate::error::{Kind, Report};
@@ -72,11 +72,12 @@ pub(super) async fn wait(
     until: Until,
     as_json: bool,
 ) -> Result<ExitCode, Report> {
-    let mut jobs: Vec<JobId> = Vec::new();
+    let (mut jobs, mut agents): (Vec<JobId>, Vec<String>) = Default::default();
     for id in ids {
-        let job = find(frontend, id).await?.record.id;
-        if !jobs.contains(&job) {
-            jobs.push(job);
+        let job = find(frontend, id).await?.record;
+        if !jobs.contains(&job.id) {
+            jobs.push(job.id);
+            agents.push(job.agent);
         }
     }
     let wait = WaitRequest {
@@ -88,12 +89,13 @@ pub(super) async fn wait(
         inside: frontend.environment.run,
         answer: None,
     };
-    let label = if wait.jobs.len() == 1 { "job".to_owned() } else { format!("{} jobs", wait.jobs.len()) };
+    let agents: Vec<&str> = agents.iter().map(String::as_str).collect();
     let (line, shown) = progress::line(&frontend.environment, true);
-    let mut step = |_, view: &ProgressView| line.step(&label, view);
+    let mut standing = |standing: &Standing| line.standing(&agents, standing);
+    standing(&Standing { total: wait.jobs.len(), ..Standing::default() });
     let (views, end) = tokio::select! {
         // An interrupt ends this process, and with it nothing but the waiting.
-        waited = frontend.wait(&wait, &mut step, std::future::pending()) => waited?,
+        waited = frontend.wait_for_all(&wait, &mut standing, std::future::pending()) => waited?,
         never = shown => match never {},
     };
     if as_json {

@@ -235,6 +235,11 @@ impl Talk<'_> {
             wait.jobs.iter().filter_map(|job| Some(Pending::new(*job, signal(*job)?))).collect();
         let deadline = wait.timeout_ms.map(|millis| Instant::now() + Duration::from_millis(millis));
         let enough = if wait.any { wait.jobs.len().saturating_sub(1) } else { 0 };
+        if pending.len() > enough {
+            for job in wait.jobs.iter().filter(|job| !pending.iter().any(|one| one.job == **job)) {
+                self.send(&Reply::Progress(*job, Vec::new())).await?;
+            }
+        }
         while pending.len() > enough {
             let changed = futures_util::future::select_all(
                 pending.iter_mut().map(|one| Box::pin(async { one.signal.changed().await })),
@@ -263,6 +268,9 @@ impl Talk<'_> {
             }
             if ended {
                 pending.remove(at);
+                if pending.len() > enough {
+                    self.send(&Reply::Progress(job, Vec::new())).await?;
+                }
             }
         }
         if !wait.attach {

@@ -27,7 +27,7 @@ pub struct Standing {
 }
 
 /// Called whenever several dispatches stand differently.
-type OnStanding<'a> = dyn FnMut(&Standing) + Send + 'a;
+pub type OnStanding<'a> = dyn FnMut(&Standing) + Send + 'a;
 
 /// Most dispatches of one call.
 pub const fn items_max(config: &Config) -> usize {

@@ -59,16 +59,17 @@ impl Server {
         Parameters(asked): Parameters<DialogueArguments>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let timeout = asked.timeout_seconds;
+        let (timeout, responder) = (asked.timeout_seconds, asked.responder.clone());
         let mut dialogue = match opened(&self.frontend, asked) {
             Ok(dialogue) => dialogue,
             Err(report) => return refusal(&report),
         };
         let client = Self::asker(&context);
-        let talked = progress::telling(&context, async |teller| {
+        let who = |round: usize, side: Side, agent: &str| format!("round {round}, {} {agent}", side.as_str());
+        let first = lines::waits(&who(1, Side::Responder, &responder));
+        let talked = progress::telling(&context, first, async |line| {
             let mut step = |round: usize, side: Side, agent: &str, view: &ProgressView| {
-                let who = format!("round {round}, {} {agent}", side.as_str());
-                teller.say(lines::line(&who, view, teller.elapsed()));
+                line.step(&who(round, side, agent), view);
             };
             let cancelled = self.taken_back(&context.ct);
             self.frontend.dialogue(&mut dialogue, timeout, &client, &mut step, cancelled).await

@@ -18,6 +18,7 @@ use crate::dispatch::{
     Awaited, DispatchError, Frontend, Outcome, Patience, Standing, check_names, items_max,
 };
 use crate::document::parallel::{ParallelDocument, Wanted, part};
+use crate::document::progress as lines;
 use crate::error::{Kind, Report};
 use crate::mcp::arguments::fit_within;
 use crate::mcp::dispatching::{Question, Wish, answers_may_be_long, failure, inline_wait};
@@ -87,9 +88,10 @@ impl Server {
             Err(report) => return refusal(&report),
         };
         let client = Self::asker(&context);
-        let carried_out = progress::telling(&context, async |teller| {
-            let agents = several.speakers();
-            let mut standing = |standing: &Standing| teller.standing(&agents, standing);
+        let agents = several.speakers();
+        let first = lines::stands(&agents, &several.standing());
+        let carried_out = progress::telling(&context, first, async |line| {
+            let mut standing = |standing: &Standing| line.standing(&agents, standing);
             let patience = inline_wait(&config.settings);
             let cancelled = self.taken_back(&context.ct);
             let chars = config.settings.max_answer_chars as usize;
@@ -127,6 +129,11 @@ impl Several {
             checked(config, "aggregate", raw, Sharing::Never, &mut problems);
         }
         if problems.is_empty() { Ok(several) } else { Err(invalid(&problems)) }
+    }
+
+    /// Returns how they stand at first.
+    pub(crate) fn standing(&self) -> Standing {
+        Standing { total: self.requests.len(), ..Standing::default() }
     }
 
     /// Returns the agents, in order.

@@ -14,7 +14,9 @@ use crate::budget;
 use crate::cache::Entry;
 use crate::job::{Event, JobRecord, ProcessId, State, Transition};
 use crate::model::agent::AuditContent;
-use crate::model::{Answer, Digest, FailureClass, Findings, JobId, RunResult, Session, Timestamp, ToolCall, TraceParent};
+use crate::model::{
+    Answer, Digest, FailureClass, Findings, JobId, RunResult, Session, Timestamp, ToolCall, TraceParent,
+};
 use crate::store::schema::{self, Stored};
 use crate::store::txn::{Fault, Txn};
 use crate::store::{cached, keys};
@@ -354,7 +356,8 @@ fn converse(txn: &mut Txn<'_>, job: &JobRecord) -> Result<(), Fault> {
     // A run that never started has no conversation to go on with, nor has one that `claude` knew nothing of: whose that is,
     // if it is anybody's, is not known either.
     let unheard_of = job.resumed
-        && result.is_some_and(|it| it.class == Some(FailureClass::NotFound) && it.num_turns.unwrap_or(0) == 0);
+        && result
+            .is_some_and(|it| it.class == Some(FailureClass::NotFound) && it.num_turns.unwrap_or(0) == 0);
     if known.is_none() && (job.started.is_none() || unheard_of) {
         return Ok(());
     }
