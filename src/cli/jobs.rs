@@ -254,9 +254,9 @@ pub(super) fn table(screen: Screen, views: &[JobView], now: Timestamp) -> String
         };
         let says = view.progress.last().filter(|_| !job.state.is_terminal());
         vec![
-            Cell::new(id),
+            Cell::new(id).whole(),
             status(job.state),
-            Cell::new(&job.agent),
+            Cell::new(&job.agent).whole(),
             Cell::new(when(job.created, now)),
             Cell::new(took),
             Cell::new(cost),

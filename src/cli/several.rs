@@ -103,9 +103,9 @@ fn row(one: &DispatchDocument, id: String) -> Vec<Cell> {
     };
     let said = one.error.as_ref().or(one.summary.as_ref()).or(one.result.as_ref());
     vec![
-        Cell::new(&one.agent),
+        Cell::new(&one.agent).whole(),
         Cell::new(status).toned(tone),
-        Cell::new(id),
+        Cell::new(id).whole(),
         Cell::new(one.duration_ms.map(duration).unwrap_or_default()),
         Cell::new(one.cost_usd.map(usd).unwrap_or_default()),
         Cell::new(said.map(String::as_str).unwrap_or_default()),

@@ -228,8 +228,8 @@ pub(super) async fn sessions(
     let now = Timestamp::now();
     let rows = document.sessions.iter().zip(&views).map(|(session, view)| {
         vec![
-            Cell::new(screen.short_of(&session.session_id, SESSION_CHARS)),
-            Cell::new(&session.agent),
+            Cell::new(screen.short_of(&session.session_id, SESSION_CHARS)).whole(),
+            Cell::new(&session.agent).whole(),
             Cell::new(when(view.session.last_used, now)),
             Cell::new(session.dispatches.to_string()),
             Cell::new(session.turns.to_string()),
