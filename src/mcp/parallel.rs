@@ -202,10 +202,8 @@ impl Several {
 
 /// Returns the items of a list, which may come as its JSON text.
 fn listed(given: Value, most: usize) -> Result<Vec<Value>, Report> {
-    let bad = |message: String| {
-        let hint = "Pass a list of objects, each with at least `agent` and `task`.";
-        Report::new(Kind::Usage, "invalid_arguments", message, hint)
-    };
+    let refused = |message: String, hint: &str| Report::new(Kind::Usage, "invalid_arguments", message, hint);
+    let bad = |message| refused(message, "Pass a list of objects, each with at least `agent` and `task`.");
     let given = match given {
         Value::String(text) => {
             serde_json::from_str(&text).map_err(|error| bad(format!("`dispatches` is not JSON: {error}")))?
@@ -215,9 +213,12 @@ fn listed(given: Value, most: usize) -> Result<Vec<Value>, Report> {
     let Value::Array(items) = given else { return Err(bad("`dispatches` is not a list".to_owned())) };
     match items.len() {
         0 => Err(bad("`dispatches` is empty".to_owned())),
-        count if count > most => Err(bad(format!(
-            "`dispatches` has {count} items, more than {most} (20 for each of `max_concurrency`, and at least 100)"
-        ))),
+        count if count > most => Err(refused(
+            format!(
+                "`dispatches` has {count} items, more than {most} (20 for each of `max_concurrency`, and at least 100)"
+            ),
+            "Nothing was started: split it into several calls.",
+        )),
         _ => Ok(items),
     }
 }
@@ -236,6 +237,13 @@ fn item_of(
     };
     let fitting = fit_within(&format!("{path}."), item, &FIELDS, problems);
     if problems.len() > before {
+        // What can be told of the rest is told too.
+        let text = |key: &str| fitting.get(key).and_then(Value::as_str).map(str::to_owned);
+        if let Some(agent) = text("agent") {
+            let group = text("group").unwrap_or_default();
+            let raw = RawRequest { agent, group, task: "x".to_owned(), ..RawRequest::default() };
+            checked(config, path, raw, Sharing::Never, problems);
+        }
         return None;
     }
     let fields: Fields = match serde_json::from_value(Value::Object(fitting)) {
