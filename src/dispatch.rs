@@ -262,7 +262,8 @@ impl Frontend {
             Patience::None => {
                 self.client.keep(connection);
                 // It may have ended, and may have been removed, before it is looked at.
-                let gone = || ClientError::from(WireFault::NotFound(format!("no job `{waited_for}`")));
+                let gone =
+                    || ClientError::from(WireFault::NotFound(format!("there is no job `{waited_for}`")));
                 let view = self.job(waited_for).await.and_then(|view| view.ok_or_else(gone));
                 let view = view.map_err(|source| DispatchError::Untold { job: waited_for, source })?;
                 return Ok(Dispatched::Running(Box::new(view), served));

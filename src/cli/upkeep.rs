@@ -172,7 +172,8 @@ pub(super) async fn cache(frontend: &Frontend, command: CacheCommand) -> Result<
             if json { print_json(&document) } else { print_text(&stats(&document)) }
         }
         CacheCommand::Clear { json } => {
-            let cleared = if settings.is_on() { Some(frontend.cache_clear(CLIENT).await?) } else { None };
+            let cleared =
+                if settings.is_on() { Some(frontend.cache_clear(CLIENT, settings.ttl).await?) } else { None };
             let document = CacheClearedDocument::of(cleared);
             if json {
                 return print_json(&document);

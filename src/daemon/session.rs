@@ -224,7 +224,7 @@ impl Talk<'_> {
         for job in &wait.jobs {
             match self.daemon.store.job(*job) {
                 Ok(None) => {
-                    return Ok(Some(Reply::Fault(WireFault::NotFound(format!("no job `{job}`")))));
+                    return Ok(Some(Reply::Fault(WireFault::NotFound(format!("there is no job `{job}`")))));
                 }
                 Ok(Some(_)) => {}
                 Err(error) => return Ok(Some(Reply::Fault(WireFault::Store(error.to_string())))),
@@ -412,7 +412,7 @@ impl Talk<'_> {
             None => CancelEffect::AlreadyTerminal,
         };
         let found = view(self.daemon, job).map_err(|error| WireFault::Store(error.to_string()))?;
-        let found = found.ok_or_else(|| WireFault::NotFound(format!("no job `{job}`")))?;
+        let found = found.ok_or_else(|| WireFault::NotFound(format!("there is no job `{job}`")))?;
         let stopping = effect == CancelEffect::AlreadyTerminal && !found.record.state.is_terminal();
         let effect = if stopping { CancelEffect::Stopping } else { effect };
         Ok(Reply::Cancelled(Box::new(found), effect))
@@ -449,7 +449,7 @@ impl Pending {
 }
 
 fn gone(job: JobId) -> WireFault {
-    WireFault::NotFound(format!("no job `{job}`: it has been removed"))
+    WireFault::NotFound(format!("there is no job `{job}`: it has been removed"))
 }
 
 pub(super) fn fault(error: CommitError) -> WireFault {

@@ -34,7 +34,7 @@ const TOOL_CHARS: usize = 100;
 pub fn job(txn: &Txn<'_>, id: JobId) -> Result<JobRecord, Fault> {
     match txn.get(&keys::job(id))? {
         Some(bytes) => decode(&bytes),
-        None => Err(Fault::NotFound(format!("no job `{id}`"))),
+        None => Err(Fault::NotFound(format!("there is no job `{id}`"))),
     }
 }
 
