@@ -62,9 +62,9 @@ const fn wait_seconds() -> i64 {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct ListArguments {
-    /// Only jobs in this state; empty lists all.
-    #[serde(default)]
-    #[schemars(extend("enum" = ["pending", "running", "done", "failed", "cancelled", "interrupted"]))]
+    /// Only jobs in this state.
+    #[serde(default = "every_state")]
+    #[schemars(extend("enum" = ["all", "pending", "running", "done", "failed", "cancelled", "interrupted"]))]
     status: String,
     /// Most jobs to list, 1 to 1000.
     #[serde(default = "listed")]
@@ -74,6 +74,13 @@ struct ListArguments {
     #[serde(default)]
     agent: String,
 }
+
+fn every_state() -> String {
+    ALL.to_owned()
+}
+
+/// The word for jobs in whatever state.
+const ALL: &str = "all";
 
 const fn listed() -> i64 {
     50
@@ -299,7 +306,7 @@ fn gone(job: JobId) -> Report {
 fn states(text: &str) -> Result<Vec<State>, Report> {
     let wanted = text.trim().to_ascii_lowercase();
     let states: Vec<State> = State::ALL.into_iter().filter(|state| state.as_str() == wanted).collect();
-    if !states.is_empty() || wanted.is_empty() {
+    if !states.is_empty() || wanted.is_empty() || wanted == ALL {
         return Ok(states);
     }
     let names = State::ALL.into_iter().filter(|state| *state != State::Cancelling).map(State::as_str);
