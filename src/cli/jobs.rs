@@ -12,8 +12,9 @@ use crate::cli::render::{Cell, Screen, Tone, duration, fact, indented, note, pri
 use crate::daemon::ClientError;
 use crate::daemon::protocol::{CancelEffect, JobView, Reply, Request, WaitEnd, WaitRequest};
 use crate::dispatch::{Frontend, Served, Standing};
+pub(super) use crate::document::asked_by;
 use crate::document::summary::JobSummary;
-use crate::document::{CancelDocument, JobDocument, Measure};
+use crate::document::{CancelDocument, JobDocument, Measure, format_of};
 use crate::error::{Kind, Report};
 use crate::job::{JobFilter, RequestTexts, State};
 use crate::model::{Answer, Changes, JobId, Timestamp};
@@ -302,6 +303,7 @@ pub(super) async fn told(frontend: &Frontend, view: &JobView, now: Timestamp) ->
     section("task", if texts.task.is_empty() { &view.record.task_preview } else { &texts.task }, TASK_LINES);
     section("context", &texts.context, TASK_LINES);
     section("goal", &texts.goal, TASK_LINES);
+    section("answer as", format_of(&texts), TASK_LINES);
     section("progress", &view.progress.join("\n"), TASK_LINES);
     section("answer", said(&answer), ANSWER_LINES);
     Ok(text)
@@ -344,6 +346,7 @@ fn facts(view: &JobView, now: Timestamp) -> String {
     say("started", job.started.map(at));
     say("ended", job.ended.map(at));
     say("stopped by", job.stopped_by.clone());
+    say("may take", Some(duration(job.profile.timeout_seconds.saturating_mul(1000))));
     say("session", Some(format!("{}{}", job.session, if job.resumed { " (gone on with)" } else { "" })));
     if let Some(result) = &job.result {
         say("verdict", result.outcome.map(|outcome| outcome.as_str().to_owned()));
@@ -376,18 +379,6 @@ fn changed(changes: &Changes) -> String {
     let names =
         if changes.files.is_empty() { String::new() } else { format!(": {}", changes.files.join(", ")) };
     format!("{}{files}{unseen}{names}", commits.unwrap_or_default())
-}
-
-/// Returns who asked, in one line.
-pub(super) fn asked_by(caller: &crate::model::Caller) -> String {
-    let mut text = caller.client.clone();
-    if let Some(declared) = &caller.declared {
-        let _infallible = write!(text, " as {declared:?}");
-    }
-    if let Some(directory) = &caller.directory {
-        let _infallible = write!(text, " in {directory}");
-    }
-    text
 }
 
 impl Status {
