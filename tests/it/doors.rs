@@ -224,3 +224,23 @@ fn a_job_that_is_not_there_is_told_in_the_same_words() {
     let told = all.map(|tool| client.failure(tool, &absent)["error"].as_str().unwrap().to_owned());
     assert!(told.iter().all(|message| message.starts_with("there is no job `0000")), "{told:?}");
 }
+
+#[test]
+fn a_dialogue_takes_a_group_of_both_and_says_for_whom_it_is() {
+    let home = Home::new();
+    let groups = "groups:\n  team:\n    shared_context: we ship on Fridays\n    members: [{agent: worker}, {agent: other}]\n  \
+                  one:\n    members: [{agent: worker}]\n";
+    home.configure(&(home.usual_configuration("") + groups));
+    let client = &mut home.client();
+    let asked = |group: &str| {
+        json!({
+            "requester": "worker", "responder": "other", "topic": "fake: say x", "max_rounds": 1,
+            "group": group, "caller": "tester",
+        })
+    };
+    let told = client.failure("dispatch_dialogue", &asked("one"))["error"].to_string();
+    assert!(told.contains("`responder`") && !told.contains("`requester`"), "{told}");
+    let talked = client.document("dispatch_dialogue", &asked("team"));
+    let job = client.document("dispatch_status", &json!({"job_id": talked["conversation"][0]["job_id"]}));
+    assert_eq!((&job["group"], &job["caller"]), (&json!("team"), &json!("worker for tester")), "{job}");
+}
