@@ -63,13 +63,12 @@ impl Frontend {
         let mut ended = BTreeSet::new();
         let mut hear = |job, step: Option<&ProgressView>| {
             let Some(number) = wait.jobs.iter().position(|one| *one == job) else { return };
-            match step {
-                Some(step) => standing.step = Some((number, step.clone())),
-                None => {
-                    ended.insert(job);
-                    standing.done = ended.len();
-                    standing.step = standing.step.take().filter(|(of, _)| *of != number);
-                }
+            if let Some(step) = step {
+                standing.step = Some((number, step.clone()));
+            } else {
+                ended.insert(job);
+                standing.done = ended.len();
+                standing.step = standing.step.take().filter(|(of, _)| *of != number);
             }
             on_standing(&standing);
         };
