@@ -64,11 +64,11 @@ impl Frontend {
         let mut hear = |job, step: Option<&ProgressView>| {
             let Some(number) = wait.jobs.iter().position(|one| *one == job) else { return };
             if let Some(step) = step {
-                standing.step = Some((number, step.clone()));
+                standing.steps(number, step);
             } else {
                 ended.insert(job);
                 standing.done = ended.len();
-                standing.step = standing.step.take().filter(|(of, _)| *of != number);
+                standing.leaves(number);
             }
             on_standing(&standing);
         };

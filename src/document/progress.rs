@@ -48,11 +48,23 @@ pub(crate) fn waits(agent: &str) -> impl Fn(Duration) -> String + Send + Sync + 
     move |elapsed| format!("{agent}: {WAITING} ({} s)", elapsed.as_secs())
 }
 
-/// Returns what says how several jobs stand.
+/// Returns what says how several jobs stand: `3 of 7 done; infra: Bash docker logs (12 s)`. Of a single one nothing is
+/// counted.
 pub(crate) fn stands(agents: &[&str], now: &Standing) -> impl Fn(Duration) -> String + Send + Sync + use<> {
-    let agents: Vec<String> = agents.iter().map(|agent| (*agent).to_owned()).collect();
-    let now = now.clone();
-    move |elapsed| standing(&agents, &now, elapsed)
+    let last = now.steps.last();
+    let number = last.map_or(0, |(number, _)| *number);
+    let agent = agents.get(number).copied().unwrap_or_default().to_owned();
+    let (done, total, step) = (now.done, now.total, last.map(|(_, view)| view.clone()));
+    move |elapsed| {
+        let said = match &step {
+            Some(view) => line(&agent, view, elapsed),
+            None if total == 1 => waits(&agent)(elapsed),
+            // Each that has a place says so.
+            None if done == 0 => format!("{WAITING} ({} s)", elapsed.as_secs()),
+            None => return format!("{done} of {total} done ({} s)", elapsed.as_secs()),
+        };
+        if total == 1 { said } else { format!("{done} of {total} done; {said}") }
+    }
 }
 
 const WAITING: &str = "waiting for a place";
@@ -70,20 +82,6 @@ pub(crate) fn line(agent: &str, view: &ProgressView, elapsed: Duration) -> Strin
     facts.extend(view.cost_usd.map(|cost| format!("${cost:.2}")));
     facts.push(format!("{} s", elapsed.as_secs()));
     format!("{agent}: {what} ({})", facts.join(", "))
-}
-
-/// Returns how several jobs stand, as one line: `3 of 7 done; infra: Bash docker logs (12 s)`. Of a single one nothing is
-/// counted.
-fn standing(agents: &[String], now: &Standing, elapsed: Duration) -> String {
-    let agent = |number: usize| agents.get(number).map(String::as_str).unwrap_or_default();
-    let said = match &now.step {
-        Some((number, view)) => line(agent(*number), view, elapsed),
-        None if now.total == 1 => waits(agent(0))(elapsed),
-        // Each that has a place says so.
-        None if now.done == 0 => format!("{WAITING} ({} s)", elapsed.as_secs()),
-        None => return format!("{} of {} done ({} s)", now.done, now.total, elapsed.as_secs()),
-    };
-    if now.total == 1 { said } else { format!("{} of {} done; {said}", now.done, now.total) }
 }
 
 #[cfg(test)]

@@ -165,7 +165,7 @@ impl Several {
             Some(request) => {
                 let total = outcomes.len();
                 let mut step = |_, view: &ProgressView| {
-                    on_standing(&Standing { done: total, total, step: Some((total, view.clone())) });
+                    on_standing(&Standing { done: total, total, steps: vec![(total, view.clone())] });
                 };
                 let awaited = Awaited { patience: patience.left(began), portion };
                 Some(frontend.dispatch(&request, client, awaited, &mut step, cancelled).await)

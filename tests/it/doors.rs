@@ -98,7 +98,8 @@ fn a_wait_names_the_agent_and_counts_the_jobs() {
     told(client, |line| line.starts_with("0 of 2 done; "));
     home.make("one");
     client.finished(single);
-    told(client, |line| line.starts_with("1 of 2 done"));
+    // What the other did last is told again.
+    told(client, |line| line.starts_with("1 of 2 done; other: Bash two (1 turn, "));
     // What had ended before counts too.
     client.notifications.clear();
     let again = telling(client, "dispatch_wait", &json!({"job_id": jobs}));

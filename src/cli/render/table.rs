@@ -31,7 +31,7 @@ const SHARE_COLUMNS_MIN: usize = 12;
 const LAST_COLUMNS_MIN: usize = 24;
 
 /// The least of a text that is worth its column.
-const COLUMNS_MIN: usize = 4;
+const COLUMNS_MIN: usize = 8;
 
 impl Cell {
     /// Returns a cell with what `text` says, on one line.

@@ -20,16 +20,16 @@ fn a_step_is_one_line_for_a_person() {
 fn several_are_counted_and_a_single_one_is_not() {
     let after = Duration::from_millis(12_400);
     let step = |number, text: &str| {
-        Some((number, ProgressView { text: text.to_owned(), turns: 2, ..ProgressView::default() }))
+        (number, ProgressView { text: text.to_owned(), turns: 2, ..ProgressView::default() })
     };
-    for (done, total, step, want) in [
-        (0, 1, None, "infra: waiting for a place (12 s)"),
-        (0, 1, step(0, "thinking"), "infra: thinking (2 turns, 12 s)"),
-        (0, 2, None, "0 of 2 done; waiting for a place (12 s)"),
-        (0, 2, step(1, "thinking"), "0 of 2 done; web: thinking (2 turns, 12 s)"),
-        (1, 2, None, "1 of 2 done (12 s)"),
+    for (done, total, steps, want) in [
+        (0, 1, vec![], "infra: waiting for a place (12 s)"),
+        (0, 1, vec![step(0, "thinking")], "infra: thinking (2 turns, 12 s)"),
+        (0, 2, vec![], "0 of 2 done; waiting for a place (12 s)"),
+        (0, 2, vec![step(0, "looking"), step(1, "thinking")], "0 of 2 done; web: thinking (2 turns, 12 s)"),
+        (1, 2, vec![], "1 of 2 done (12 s)"),
     ] {
-        assert_eq!(stands(&["infra", "web"], &Standing { done, total, step })(after), want);
+        assert_eq!(stands(&["infra", "web"], &Standing { done, total, steps })(after), want);
     }
 }
 
