@@ -38,8 +38,9 @@ pub mod worker;
 
 pub use config_change::ChangeError;
 pub use dialogue::Turn;
-pub use parallel::{Outcome, Standing, items_max};
+pub use parallel::{OnStanding, Outcome, Standing, items_max};
 pub use prepare::check_names;
+use wait::steps_to;
 
 /// The name under which this program registers itself with Claude Code.
 pub const SERVER_NAME: &str = "agent-dispatch";
@@ -261,7 +262,8 @@ impl Frontend {
             Patience::None => {
                 self.client.keep(connection);
                 // It may have ended, and may have been removed, before it is looked at.
-                let gone = || ClientError::from(WireFault::NotFound(format!("no job `{waited_for}`")));
+                let gone =
+                    || ClientError::from(WireFault::NotFound(format!("there is no job `{waited_for}`")));
                 let view = self.job(waited_for).await.and_then(|view| view.ok_or_else(gone));
                 let view = view.map_err(|source| DispatchError::Untold { job: waited_for, source })?;
                 return Ok(Dispatched::Running(Box::new(view), served));
@@ -278,7 +280,7 @@ impl Frontend {
             inside: self.environment.run,
             answer: Some(portion),
         };
-        let waited = self.wait_on(connection, &wait, on_progress, cancelled).await?;
+        let waited = self.wait_on(connection, &wait, &mut steps_to(on_progress), cancelled).await?;
         let view = waited.views.into_iter().next().ok_or(ClientError::Confused)?;
         match waited.end {
             WaitEnd::TimedOut => Ok(Dispatched::Running(Box::new(view), served)),

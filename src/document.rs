@@ -22,7 +22,9 @@ pub(super) mod record;
 pub(super) mod summary;
 pub(super) mod upkeep;
 
-pub(super) use jobs::{ANSWER_CHARS_MAX, CancelDocument, JobDocument, JobsDocument, Measure};
+pub(super) use jobs::{
+    ANSWER_CHARS_MAX, CancelDocument, JobDocument, JobsDocument, Measure, asked_by, format_of,
+};
 
 /// A dispatch: its result, or that it goes on.
 #[derive(Debug, Clone, Default, Serialize, JsonSchema)]

@@ -117,16 +117,22 @@ impl From<&Refusal> for Report {
 
 impl From<&ConfigError> for Report {
     fn from(error: &ConfigError) -> Self {
-        let hint = "Fix the file (nothing was changed), then check it with: agent-dispatch list";
+        let hint = "Fix the file and try again. All that is wrong with it is told by: agent-dispatch doctor";
         Self::new(Kind::Config, "config", with_causes(error), hint)
-            .or_call("Fix the named lines of the file (nothing was changed), then check it with list_agents.")
+            .or_call("Fix the named lines of the file, then make this call again.")
     }
 }
 
 impl From<&EditError> for Report {
     fn from(error: &EditError) -> Self {
         let (kind, code, hint) = match error {
-            EditError::Config(error) => return Self::from(error),
+            EditError::Config(error) => {
+                let mut report = Self::from(error);
+                for hint in report.hints.iter_mut().chain(&mut report.call) {
+                    *hint = format!("Nothing was changed. {hint}");
+                }
+                return report;
+            }
             EditError::Invalid { .. } => {
                 (Kind::Usage, "invalid_field", "Nothing was changed; correct the value and try again.")
             }

@@ -94,7 +94,7 @@ pub(super) async fn list(frontend: &Frontend, screen: Screen, as_json: bool) -> 
         let profile = config.agent(&agent.name).map(profile).unwrap_or_default();
         let usually = agent.typical.as_ref().map(usually).unwrap_or_default();
         let mut row = vec![
-            Cell::new(&agent.name),
+            Cell::new(&agent.name).whole(),
             Cell::new(word).toned(tone),
             Cell::new(&agent.directory),
             Cell::new(profile),
@@ -103,11 +103,11 @@ pub(super) async fn list(frontend: &Frontend, screen: Screen, as_json: bool) -> 
         row.push(Cell::new(said));
         row
     });
-    let mut headings = vec!["AGENT", "HEALTH", "DIRECTORY", "PROFILE", "DESCRIPTION"];
+    let mut columns = vec![("AGENT", 0), ("HEALTH", 0), ("DIRECTORY", 1), ("PROFILE", 2), ("DESCRIPTION", 0)];
     if known {
-        headings.insert(4, "USUALLY");
+        columns.insert(4, ("USUALLY", 3));
     }
-    print_text(&screen.table(&headings, rows.collect()))?;
+    print_text(&screen.ranked_table(&columns, rows.collect()))?;
     complain(&config, "");
     Ok(())
 }

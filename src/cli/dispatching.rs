@@ -16,6 +16,7 @@ use crate::cli::progress;
 use crate::cli::render::{Screen, duration, note, print_json, print_text};
 use crate::daemon::protocol::ProgressView;
 use crate::dispatch::{DispatchError, Dispatched, Ended, Frontend, Patience, Served};
+use crate::document::progress as lines;
 use crate::document::{DispatchDocument, Extent};
 use crate::error::{Kind, Report};
 use crate::job::{JobRecord, State};
@@ -124,6 +125,7 @@ pub(super) async fn carry_out(
 ) -> Result<Dispatched, Report> {
     let agent = request.agent.as_str();
     let (line, shown) = progress::line(&frontend.environment, !stream);
+    line.say(lines::waits(agent));
     let mut step = |_, view: &ProgressView| match progress::said(view) {
         Some(text) if stream => note(&format!("→ {text}\n")),
         Some(_) | None => line.step(agent, view),

@@ -51,7 +51,12 @@ pub(super) async fn doctor(
 /// Sends the agent a small task, and tells how it went.
 async fn live(frontend: &Frontend, agent: String) -> Finding {
     let shown = one_line(&agent, 100);
-    let again = format!("agent-dispatch test {}", shell::quoted(&agent));
+    let known = frontend.config().is_ok_and(|config| config.agent(&agent).is_some());
+    let again = if known {
+        format!("agent-dispatch test {}", shell::quoted(&agent))
+    } else {
+        "agent-dispatch list".to_owned()
+    };
     let failed =
         |what: String, details: Vec<String>| Finding::fail("live", what).details(details).fix(again.clone());
     let request = match dispatching::test_request(agent, None, None) {

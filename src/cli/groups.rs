@@ -73,7 +73,7 @@ fn list(frontend: &Frontend, screen: Screen, as_json: bool) -> Result<(), Report
             group.members.iter().map(|member| format!("{}{}", member.agent, mark(member))).collect();
         let shared = if group.shared_context_present { "yes" } else { "" };
         vec![
-            Cell::new(&group.name),
+            Cell::new(&group.name).whole(),
             Cell::new(members.join(", ")),
             Cell::new(shared).toned(Tone::Faint),
             Cell::new(&group.description),
@@ -107,7 +107,7 @@ fn inspect(frontend: &Frontend, screen: Screen, name: &str, as_json: bool) -> Re
     let rows = detail.members.iter().map(|member| {
         let (health, tone) = health(member);
         vec![
-            Cell::new(&member.agent),
+            Cell::new(&member.agent).whole(),
             Cell::new(health).toned(tone),
             Cell::new(member.use_for.as_deref().unwrap_or_default()),
             Cell::new(member.directory.as_deref().unwrap_or_default()),

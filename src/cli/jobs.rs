@@ -10,10 +10,11 @@ use crate::cli::dispatching::{self, verdict};
 use crate::cli::progress;
 use crate::cli::render::{Cell, Screen, Tone, duration, fact, indented, note, print_json, print_text, when};
 use crate::daemon::ClientError;
-use crate::daemon::protocol::{CancelEffect, JobView, ProgressView, Reply, Request, WaitEnd, WaitRequest};
-use crate::dispatch::{Frontend, Served};
+use crate::daemon::protocol::{CancelEffect, JobView, Reply, Request, WaitEnd, WaitRequest};
+use crate::dispatch::{Frontend, Served, Standing};
+pub(super) use crate::document::asked_by;
 use crate::document::summary::JobSummary;
-use crate::document::{CancelDocument, JobDocument, Measure};
+use crate::document::{CancelDocument, JobDocument, Measure, format_of};
 use crate::error::{Kind, Report};
 use crate::job::{JobFilter, RequestTexts, State};
 use crate::model::{Answer, Changes, JobId, Timestamp};
@@ -72,11 +73,12 @@ pub(super) async fn wait(
     until: Until,
     as_json: bool,
 ) -> Result<ExitCode, Report> {
-    let mut jobs: Vec<JobId> = Vec::new();
+    let (mut jobs, mut agents): (Vec<JobId>, Vec<String>) = Default::default();
     for id in ids {
-        let job = find(frontend, id).await?.record.id;
-        if !jobs.contains(&job) {
-            jobs.push(job);
+        let job = find(frontend, id).await?.record;
+        if !jobs.contains(&job.id) {
+            jobs.push(job.id);
+            agents.push(job.agent);
         }
     }
     let wait = WaitRequest {
@@ -88,12 +90,13 @@ pub(super) async fn wait(
         inside: frontend.environment.run,
         answer: None,
     };
-    let label = if wait.jobs.len() == 1 { "job".to_owned() } else { format!("{} jobs", wait.jobs.len()) };
+    let agents: Vec<&str> = agents.iter().map(String::as_str).collect();
     let (line, shown) = progress::line(&frontend.environment, true);
-    let mut step = |_, view: &ProgressView| line.step(&label, view);
+    let mut standing = |standing: &Standing| line.standing(&agents, standing);
+    standing(&Standing { total: wait.jobs.len(), ..Standing::default() });
     let (views, end) = tokio::select! {
         // An interrupt ends this process, and with it nothing but the waiting.
-        waited = frontend.wait(&wait, &mut step, std::future::pending()) => waited?,
+        waited = frontend.wait_for_all(&wait, &mut standing, std::future::pending()) => waited?,
         never = shown => match never {},
     };
     if as_json {
@@ -254,9 +257,9 @@ pub(super) fn table(screen: Screen, views: &[JobView], now: Timestamp) -> String
         };
         let says = view.progress.last().filter(|_| !job.state.is_terminal());
         vec![
-            Cell::new(id),
+            Cell::new(id).whole(),
             status(job.state),
-            Cell::new(&job.agent),
+            Cell::new(&job.agent).whole(),
             Cell::new(when(job.created, now)),
             Cell::new(took),
             Cell::new(cost),
@@ -302,6 +305,7 @@ pub(super) async fn told(frontend: &Frontend, view: &JobView, now: Timestamp) ->
     section("task", if texts.task.is_empty() { &view.record.task_preview } else { &texts.task }, TASK_LINES);
     section("context", &texts.context, TASK_LINES);
     section("goal", &texts.goal, TASK_LINES);
+    section("answer as", format_of(&texts), TASK_LINES);
     section("progress", &view.progress.join("\n"), TASK_LINES);
     section("answer", said(&answer), ANSWER_LINES);
     Ok(text)
@@ -344,6 +348,7 @@ fn facts(view: &JobView, now: Timestamp) -> String {
     say("started", job.started.map(at));
     say("ended", job.ended.map(at));
     say("stopped by", job.stopped_by.clone());
+    say("may take", Some(duration(job.profile.timeout_seconds.saturating_mul(1000))));
     say("session", Some(format!("{}{}", job.session, if job.resumed { " (gone on with)" } else { "" })));
     if let Some(result) = &job.result {
         say("verdict", result.outcome.map(|outcome| outcome.as_str().to_owned()));
@@ -388,18 +393,6 @@ pub(super) fn changed(changes: &Changes) -> String {
     let parts: Vec<String> =
         [branch, head, commits, Some(format!("{files}{unseen}{names}"))].into_iter().flatten().collect();
     parts.join(", ")
-}
-
-/// Returns who asked, in one line.
-pub(super) fn asked_by(caller: &crate::model::Caller) -> String {
-    let mut text = caller.client.clone();
-    if let Some(declared) = &caller.declared {
-        let _infallible = write!(text, " as {declared:?}");
-    }
-    if let Some(directory) = &caller.directory {
-        let _infallible = write!(text, " in {directory}");
-    }
-    text
 }
 
 impl Status {

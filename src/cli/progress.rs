@@ -11,7 +11,7 @@ use crate::audit::redact::one_line;
 use crate::cli::render::note;
 use crate::config::paths::Environment;
 use crate::daemon::protocol::ProgressView;
-use crate::document::progress;
+use crate::document::progress::{Line, Saying};
 
 /// After how long the line appears, and how often it is drawn again.
 const EVERY: Duration = Duration::from_secs(1);
@@ -19,35 +19,13 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Longest line, in characters; the terminal cuts it at its own edge.
 const CHARS: usize = 300;
 
-/// Says what there is to say after so much time.
-type Saying = Box<dyn Fn(Duration) -> String + Send + Sync>;
-
-/// Takes what is to be said.
-pub(super) struct Line {
-    saying: watch::Sender<Saying>,
-}
-
-impl Line {
-    /// Takes a step of one dispatch.
-    pub(super) fn step(&self, who: &str, view: &ProgressView) {
-        let (who, view) = (who.to_owned(), view.clone());
-        self.say(move |elapsed| progress::line(&who, &view, elapsed));
-    }
-
-    /// Takes whatever is to be said from now on.
-    pub(super) fn say(&self, saying: impl Fn(Duration) -> String + Send + Sync + 'static) {
-        drop(self.saying.send_replace(Box::new(saying)));
-    }
-}
-
 /// Returns where steps go, and what draws them for as long as it is polled; it draws nothing unless `wanted`.
 pub(super) fn line(
     environment: &Environment,
     wanted: bool,
 ) -> (Line, impl Future<Output = Infallible> + use<>) {
-    let first: Saying = Box::new(|elapsed| format!("starting ({} s)", elapsed.as_secs()));
-    let (saying, seen) = watch::channel(first);
-    (Line { saying }, draw(wanted && is_wanted(environment), seen))
+    let (line, seen) = Line::new(|elapsed| format!("starting ({} s)", elapsed.as_secs()));
+    (line, draw(wanted && is_wanted(environment), seen))
 }
 
 /// Carries out `work`, telling a person meanwhile that it goes on.

@@ -11,8 +11,8 @@ use crate::cli::jobs::short;
 use crate::cli::progress;
 use crate::cli::render::{Cell, Screen, Tone, duration, note, print_json, print_text};
 use crate::dispatch::{Frontend, Patience, Standing};
+use crate::document::DispatchDocument;
 use crate::document::parallel::ParallelDocument;
-use crate::document::{DispatchDocument, progress as lines};
 use crate::error::{Kind, Report};
 use crate::mcp::parallel::Several;
 use crate::model::{DispatchRequest, JobId};
@@ -55,14 +55,9 @@ pub(super) async fn run(
     as_json: bool,
 ) -> Result<ExitCode, Report> {
     let (line, shown) = progress::line(&frontend.environment, true);
-    let speakers: Vec<String> = several.speakers().into_iter().map(str::to_owned).collect();
-    let mut standing = |standing: &Standing| {
-        let (speakers, standing) = (speakers.clone(), standing.clone());
-        line.say(move |elapsed| {
-            let speakers: Vec<&str> = speakers.iter().map(String::as_str).collect();
-            lines::standing(&speakers, &standing, elapsed)
-        });
-    };
+    let speakers = several.speakers();
+    let mut standing = |standing: &Standing| line.standing(&speakers, standing);
+    standing(&several.standing());
     let patience = (Patience::ToTheEnd, usize::MAX);
     let document = unless_interrupted(shown, async |cancelled| {
         several.carry_out(frontend, super::CLIENT, patience, &mut standing, cancelled).await
@@ -108,9 +103,9 @@ fn row(one: &DispatchDocument, id: String) -> Vec<Cell> {
     };
     let said = one.error.as_ref().or(one.summary.as_ref()).or(one.result.as_ref());
     vec![
-        Cell::new(&one.agent),
+        Cell::new(&one.agent).whole(),
         Cell::new(status).toned(tone),
-        Cell::new(id),
+        Cell::new(id).whole(),
         Cell::new(one.duration_ms.map(duration).unwrap_or_default()),
         Cell::new(one.cost_usd.map(usd).unwrap_or_default()),
         Cell::new(said.map(String::as_str).unwrap_or_default()),

@@ -146,7 +146,7 @@ fn row(agent: &str, numbers: &Numbers, most: f64) -> Vec<Cell> {
     };
     let time = |millis: Option<u64>| Cell::new(millis.map(duration).unwrap_or_default()).right();
     vec![
-        Cell::new(agent),
+        Cell::new(agent).whole(),
         count(numbers.dispatches, Tone::Plain),
         count(numbers.ok, Tone::Good),
         count(numbers.failed, Tone::Bad),

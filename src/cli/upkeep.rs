@@ -172,7 +172,8 @@ pub(super) async fn cache(frontend: &Frontend, command: CacheCommand) -> Result<
             if json { print_json(&document) } else { print_text(&stats(&document)) }
         }
         CacheCommand::Clear { json } => {
-            let cleared = if settings.is_on() { Some(frontend.cache_clear(CLIENT).await?) } else { None };
+            let cleared =
+                if settings.is_on() { Some(frontend.cache_clear(CLIENT, settings.ttl).await?) } else { None };
             let document = CacheClearedDocument::of(cleared);
             if json {
                 return print_json(&document);
@@ -228,8 +229,8 @@ pub(super) async fn sessions(
     let now = Timestamp::now();
     let rows = document.sessions.iter().zip(&views).map(|(session, view)| {
         vec![
-            Cell::new(screen.short_of(&session.session_id, SESSION_CHARS)),
-            Cell::new(&session.agent),
+            Cell::new(screen.short_of(&session.session_id, SESSION_CHARS)).whole(),
+            Cell::new(&session.agent).whole(),
             Cell::new(when(view.session.last_used, now)),
             Cell::new(session.dispatches.to_string()),
             Cell::new(session.turns.to_string()),

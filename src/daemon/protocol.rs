@@ -106,7 +106,7 @@ pub enum Reply {
     Status(DaemonStatus),
     /// What was decided.
     Admission(Admission),
-    /// A job goes on: its steps that were not told yet, oldest first.
+    /// A job goes on: its steps that were not told yet, oldest first. None when it has ended and others are waited for.
     Progress(JobId, Vec<ProgressView>),
     /// The wait is over.
     Waited(Vec<JobView>, WaitEnd),

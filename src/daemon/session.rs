@@ -224,7 +224,7 @@ impl Talk<'_> {
         for job in &wait.jobs {
             match self.daemon.store.job(*job) {
                 Ok(None) => {
-                    return Ok(Some(Reply::Fault(WireFault::NotFound(format!("no job `{job}`")))));
+                    return Ok(Some(Reply::Fault(WireFault::NotFound(format!("there is no job `{job}`")))));
                 }
                 Ok(Some(_)) => {}
                 Err(error) => return Ok(Some(Reply::Fault(WireFault::Store(error.to_string())))),
@@ -235,6 +235,11 @@ impl Talk<'_> {
             wait.jobs.iter().filter_map(|job| Some(Pending::new(*job, signal(*job)?))).collect();
         let deadline = wait.timeout_ms.map(|millis| Instant::now() + Duration::from_millis(millis));
         let enough = if wait.any { wait.jobs.len().saturating_sub(1) } else { 0 };
+        if pending.len() > enough {
+            for job in wait.jobs.iter().filter(|job| !pending.iter().any(|one| one.job == **job)) {
+                self.send(&Reply::Progress(*job, Vec::new())).await?;
+            }
+        }
         while pending.len() > enough {
             let changed = futures_util::future::select_all(
                 pending.iter_mut().map(|one| Box::pin(async { one.signal.changed().await })),
@@ -263,6 +268,9 @@ impl Talk<'_> {
             }
             if ended {
                 pending.remove(at);
+                if pending.len() > enough {
+                    self.send(&Reply::Progress(job, Vec::new())).await?;
+                }
             }
         }
         if !wait.attach {
@@ -404,7 +412,7 @@ impl Talk<'_> {
             None => CancelEffect::AlreadyTerminal,
         };
         let found = view(self.daemon, job).map_err(|error| WireFault::Store(error.to_string()))?;
-        let found = found.ok_or_else(|| WireFault::NotFound(format!("no job `{job}`")))?;
+        let found = found.ok_or_else(|| WireFault::NotFound(format!("there is no job `{job}`")))?;
         let stopping = effect == CancelEffect::AlreadyTerminal && !found.record.state.is_terminal();
         let effect = if stopping { CancelEffect::Stopping } else { effect };
         Ok(Reply::Cancelled(Box::new(found), effect))
@@ -441,7 +449,7 @@ impl Pending {
 }
 
 fn gone(job: JobId) -> WireFault {
-    WireFault::NotFound(format!("no job `{job}`: it has been removed"))
+    WireFault::NotFound(format!("there is no job `{job}`: it has been removed"))
 }
 
 pub(super) fn fault(error: CommitError) -> WireFault {

@@ -22,12 +22,25 @@ pub struct Standing {
     pub done: usize,
     /// How many there are.
     pub total: usize,
-    /// The last step: by which of them, and what it was.
-    pub step: Option<(usize, ProgressView)>,
+    /// The last step of each that goes on, by its number; the newest stands last.
+    pub steps: Vec<(usize, ProgressView)>,
+}
+
+impl Standing {
+    /// Takes a step.
+    pub(super) fn steps(&mut self, number: usize, view: &ProgressView) {
+        self.leaves(number);
+        self.steps.push((number, view.clone()));
+    }
+
+    /// Forgets the steps of one that goes on no more.
+    pub(super) fn leaves(&mut self, number: usize) {
+        self.steps.retain(|(of, _)| *of != number);
+    }
 }
 
 /// Called whenever several dispatches stand differently.
-type OnStanding<'a> = dyn FnMut(&Standing) + Send + 'a;
+pub type OnStanding<'a> = dyn FnMut(&Standing) + Send + 'a;
 
 /// Most dispatches of one call.
 pub const fn items_max(config: &Config) -> usize {
@@ -65,7 +78,7 @@ impl Frontend {
                 return Err(DispatchError::Cancelled);
             }
             let mut step = |_, view: &ProgressView| {
-                tell(&|standing| standing.step = Some((number, view.clone())));
+                tell(&|standing| standing.steps(number, view));
             };
             let outcome = match place {
                 Some((patience, _place)) => {
@@ -76,7 +89,7 @@ impl Frontend {
             };
             tell(&|standing| {
                 standing.done += 1;
-                standing.step = standing.step.take().filter(|(of, _)| *of != number);
+                standing.leaves(number);
             });
             outcome
         };

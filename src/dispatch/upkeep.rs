@@ -95,10 +95,11 @@ impl Frontend {
         }
     }
 
-    /// Empties the cache on behalf of `client`. Returns how many answers it had.
-    pub async fn cache_clear(&self, client: impl Into<Asker>) -> Result<u64, ClientError> {
+    /// Empties the cache on behalf of `client`. Returns how many answers it had, without those that were too old.
+    pub async fn cache_clear(&self, client: impl Into<Asker>, ttl_seconds: u32) -> Result<u64, ClientError> {
+        let served = self.cache_stats(ttl_seconds).await?.entries;
         match self.upkeep(Asked::CacheClear(self.caller(client, ""))).await? {
-            Told::CacheCleared(count) => Ok(count),
+            Told::CacheCleared(count) => Ok(count.min(served)),
             _ => Err(ClientError::Confused),
         }
     }

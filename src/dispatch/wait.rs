@@ -1,20 +1,34 @@
 //! Waiting for jobs on a connection of one's own, whatever becomes of the daemon behind it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
 use crate::daemon::ClientError;
-use crate::daemon::protocol::{JobView, Reply, Request, WaitEnd, WaitRequest};
+use crate::daemon::protocol::{JobView, ProgressView, Reply, Request, WaitEnd, WaitRequest};
 use crate::daemon::wire::Connection;
-use crate::dispatch::{DispatchError, Frontend, OnProgress};
-use crate::model::Answer;
+use crate::dispatch::{DispatchError, Frontend, OnProgress, OnStanding, Standing};
+use crate::model::{Answer, JobId};
 
 /// How long a caller that takes its request back stays to see that it is heard.
 const LEAVE_BUDGET: Duration = Duration::from_secs(2);
 
 /// How long before the next daemon is asked: one that breaks off again and again is not to be asked without a pause.
 const RETRY_EVERY: Duration = Duration::from_millis(20);
+
+/// Called with each step of a job that is waited for; with none when it has ended and others are still waited for.
+pub(super) type OnNews<'a> = dyn FnMut(JobId, Option<&ProgressView>) + Send + 'a;
+
+/// Returns what passes only steps on.
+pub(super) fn steps_to<'a>(
+    on_progress: &'a mut OnProgress<'_>,
+) -> impl FnMut(JobId, Option<&ProgressView>) + Send + 'a {
+    move |job, step| {
+        if let Some(step) = step {
+            on_progress(job, step);
+        }
+    }
+}
 
 /// How a wait came out.
 pub(super) struct Waited {
@@ -33,7 +47,33 @@ impl Frontend {
         cancelled: impl Future<Output = ()> + Send,
     ) -> Result<(Vec<JobView>, WaitEnd), DispatchError> {
         let connection = self.client.connection().await?;
-        let waited = self.wait_on(connection, wait, on_progress, cancelled).await?;
+        let waited = self.wait_on(connection, wait, &mut steps_to(on_progress), cancelled).await?;
+        Ok((waited.views, waited.end))
+    }
+
+    /// The same, telling how the jobs stand: each is numbered as it was named.
+    pub async fn wait_for_all(
+        &self,
+        wait: &WaitRequest,
+        on_standing: &mut OnStanding<'_>,
+        cancelled: impl Future<Output = ()> + Send,
+    ) -> Result<(Vec<JobView>, WaitEnd), DispatchError> {
+        let mut standing = Standing { total: wait.jobs.len(), ..Standing::default() };
+        // After a new connection, all ends are told again.
+        let mut ended = BTreeSet::new();
+        let mut hear = |job, step: Option<&ProgressView>| {
+            let Some(number) = wait.jobs.iter().position(|one| *one == job) else { return };
+            if let Some(step) = step {
+                standing.steps(number, step);
+            } else {
+                ended.insert(job);
+                standing.done = ended.len();
+                standing.leaves(number);
+            }
+            on_standing(&standing);
+        };
+        let connection = self.client.connection().await?;
+        let waited = self.wait_on(connection, wait, &mut hear, cancelled).await?;
         Ok((waited.views, waited.end))
     }
 
@@ -42,7 +82,7 @@ impl Frontend {
         &self,
         mut connection: Connection,
         wait: &WaitRequest,
-        on_progress: &mut OnProgress<'_>,
+        on_news: &mut OnNews<'_>,
         cancelled: impl Future<Output = ()> + Send,
     ) -> Result<Waited, DispatchError> {
         let mut cancelled = std::pin::pin!(cancelled);
@@ -67,12 +107,15 @@ impl Frontend {
                 };
                 match reply {
                     Ok(Some(Reply::Progress(job, steps))) => {
+                        if steps.is_empty() {
+                            on_news(job, None);
+                        }
                         // After a new connection, the last ones are told again.
                         let last: &mut u64 = told.entry(job).or_default();
                         let seen = *last;
                         for step in steps.iter().filter(|step| step.number > seen) {
                             *last = step.number;
-                            on_progress(job, step);
+                            on_news(job, Some(step));
                         }
                     }
                     Ok(Some(Reply::Waited(views, end))) => {

@@ -1,5 +1,8 @@
 //! Jobs, as both doors tell them: one with everything, several that were waited for, and what a cancellation did.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -8,7 +11,7 @@ use crate::daemon::protocol::{CancelEffect, JobView, Reply, Request};
 use crate::dispatch::Frontend;
 use crate::document::{DispatchDocument, Extent, head};
 use crate::job::{RequestTexts, State};
-use crate::model::{Answer, Timestamp};
+use crate::model::{Answer, Caller, Timestamp};
 
 /// A job: what was asked, where it is, what came of it.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -28,6 +31,22 @@ pub(crate) struct JobDocument {
     /// What the caller was after; shortened when very long.
     #[serde(skip_serializing_if = "Option::is_none")]
     goal: Option<String>,
+    /// The group through which the agent was addressed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
+    /// The client that asked, and from where.
+    asked_by: String,
+    /// Form of the answer that was asked for: `json` or a JSON Schema.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<String>,
+    /// Seconds that it may take.
+    timeout_seconds: u64,
+    /// Model that answered; of one that has not, the model that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    /// Tools that it used, and how often.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    tools: BTreeMap<String, u32>,
     /// pending, running, done, failed, cancelled or interrupted.
     status: String,
     /// Present while a running job is being stopped.
@@ -121,6 +140,9 @@ impl JobDocument {
         let job = &view.record;
         let given = |text: &str| (!text.is_empty()).then(|| head(text, measure.text_chars).to_owned());
         let task = given(&texts.task).unwrap_or_else(|| job.task_preview.clone());
+        let ran = job.result.as_ref();
+        let model = ran.and_then(|ran| ran.model.as_ref()).or(job.profile.model.as_ref());
+        let tools = ran.into_iter().flat_map(|ran| &ran.tools);
         let result = answer.map(|answer| DispatchDocument::of(job, answer, measure.extent()));
         Self {
             id: job.id.to_string(),
@@ -129,6 +151,12 @@ impl JobDocument {
             context: given(&texts.context),
             caller: job.caller.declared.clone(),
             goal: given(&texts.goal),
+            group: job.group.clone(),
+            asked_by: asked_by(&job.caller),
+            response_format: given(format_of(texts)),
+            timeout_seconds: job.profile.timeout_seconds,
+            model: model.cloned(),
+            tools: tools.map(|(name, used)| (name.clone(), used.count)).collect(),
             status: job.state.as_str().to_owned(),
             cancelling: (job.state == State::Cancelling).then_some(true),
             created_at: job.created.as_seconds(),
@@ -149,6 +177,23 @@ impl JobDocument {
         self.timed_out_waiting = Some(true);
         self
     }
+}
+
+/// Returns who asked, in one line.
+pub(crate) fn asked_by(caller: &Caller) -> String {
+    let mut text = caller.client.clone();
+    if let Some(declared) = &caller.declared {
+        let _infallible = write!(text, " as {declared:?}");
+    }
+    if let Some(directory) = &caller.directory {
+        let _infallible = write!(text, " in {directory}");
+    }
+    text
+}
+
+/// Returns the form that was asked for; nothing when any text will do.
+pub(crate) fn format_of(texts: &RequestTexts) -> &str {
+    Some(texts.response_format.as_str()).filter(|format| *format != "text").unwrap_or_default()
 }
 
 /// Several jobs that were waited for.

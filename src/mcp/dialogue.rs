@@ -35,6 +35,12 @@ struct DialogueArguments {
     #[serde(default)]
     #[schemars(range(min = 0, max = 7200))]
     timeout_seconds: i64,
+    /// A group of which both are members: its shared context is added.
+    #[serde(default)]
+    group: String,
+    /// For whom they talk, for the agents and for the audit trail.
+    #[serde(default)]
+    caller: String,
 }
 
 const fn rounds() -> i64 {
@@ -59,16 +65,17 @@ impl Server {
         Parameters(asked): Parameters<DialogueArguments>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let timeout = asked.timeout_seconds;
+        let (timeout, responder) = (asked.timeout_seconds, asked.responder.clone());
         let mut dialogue = match opened(&self.frontend, asked) {
             Ok(dialogue) => dialogue,
             Err(report) => return refusal(&report),
         };
         let client = Self::asker(&context);
-        let talked = progress::telling(&context, async |teller| {
+        let who = |round: usize, side: Side, agent: &str| format!("round {round}, {} {agent}", side.as_str());
+        let first = lines::waits(&who(1, Side::Responder, &responder));
+        let talked = progress::telling(&context, first, async |line| {
             let mut step = |round: usize, side: Side, agent: &str, view: &ProgressView| {
-                let who = format!("round {round}, {} {agent}", side.as_str());
-                teller.say(lines::line(&who, view, teller.elapsed()));
+                line.step(&who(round, side, agent), view);
             };
             let cancelled = self.taken_back(&context.ct);
             self.frontend.dialogue(&mut dialogue, timeout, &client, &mut step, cancelled).await
@@ -86,8 +93,16 @@ impl Server {
 fn opened(frontend: &Frontend, asked: DialogueArguments) -> Result<Dialogue, Report> {
     let config = frontend.config().map_err(|error| Report::from(&*error))?;
     let mut problems = Vec::new();
+    let (group, caller) = (&asked.group, &asked.caller);
     let mut side = |field: &str, agent: String| {
-        let request = valid(field, agent, "x", &mut problems)?;
+        let raw = RawRequest {
+            agent,
+            task: "x".to_owned(),
+            group: group.clone(),
+            caller: caller.clone(),
+            ..RawRequest::default()
+        };
+        let request = valid(field, raw, &mut problems)?;
         if let Err(refusal) = check_names(&config, &request) {
             problems.push(format!("`{field}`: {refusal} ({})", refusal.hint));
         }
@@ -95,10 +110,12 @@ fn opened(frontend: &Frontend, asked: DialogueArguments) -> Result<Dialogue, Rep
     };
     let requester = side("requester", asked.requester);
     let responder = side("responder", asked.responder);
-    let _only_its_problems = valid("topic", "x".to_owned(), &asked.topic, &mut problems);
+    let topic = RawRequest { agent: "x".to_owned(), task: asked.topic.clone(), ..RawRequest::default() };
+    let _only_its_problems = valid("topic", topic, &mut problems);
     match (requester, responder) {
         (Some(requester), Some(responder)) if problems.is_empty() => {
-            Ok(Dialogue::new(requester, responder, asked.topic, asked.max_rounds))
+            let dialogue = Dialogue::new(requester, responder, asked.topic, asked.max_rounds);
+            Ok(dialogue.within(asked.group, asked.caller))
         }
         _ => {
             let hint = "Correct the named fields and send it again; list_agents tells who can be asked.";
@@ -107,13 +124,18 @@ fn opened(frontend: &Frontend, asked: DialogueArguments) -> Result<Dialogue, Rep
     }
 }
 
-/// Returns the request that one field makes, or notes what is wrong with it.
-fn valid(field: &str, agent: String, task: &str, problems: &mut Vec<String>) -> Option<DispatchRequest> {
-    let raw = RawRequest { agent, task: task.to_owned(), ..RawRequest::default() };
+/// Returns the request that one field makes, or notes what is wrong with it; what is wrong for both sides, once.
+fn valid(field: &str, raw: RawRequest, problems: &mut Vec<String>) -> Option<DispatchRequest> {
     match DispatchRequest::new(raw, Sharing::Never) {
         Ok(request) => Some(request),
         Err(bad) => {
-            problems.extend(bad.into_iter().map(|bad| format!("`{field}` {}", bad.problem)));
+            for bad in bad {
+                let field = if matches!(bad.field, "group" | "caller") { bad.field } else { field };
+                let problem = format!("`{field}` {}", bad.problem);
+                if !problems.contains(&problem) {
+                    problems.push(problem);
+                }
+            }
             None
         }
     }

@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::audit::redact::one_line;
+use crate::daemon::protocol::ProgressView;
 use crate::dispatch::{Awaited, DispatchError, Patience};
 use crate::document::parallel::Wanted;
+use crate::document::progress as lines;
 use crate::document::{ANSWER_CHARS_MAX, DispatchDocument, Extent, SUMMARY_CHARS_MAX};
 use crate::error::Report;
 use crate::mcp::listing::routes;
@@ -218,8 +220,8 @@ impl Server {
     ) -> CallToolResult {
         let client = Self::asker(context);
         let agent = request.agent.as_str();
-        let outcome = progress::telling(context, async |teller| {
-            let mut step = teller.of(agent);
+        let outcome = progress::telling(context, lines::waits(agent), async |line| {
+            let mut step = |_, view: &ProgressView| line.step(agent, view);
             let cancelled = self.taken_back(&context.ct);
             let awaited = Awaited { patience, portion: extent.portion() };
             self.frontend.dispatch(request, &client, awaited, &mut step, cancelled).await

@@ -11,7 +11,9 @@ use serde_json::Value;
 use crate::audit::redact::one_line;
 use crate::daemon::ClientError;
 use crate::daemon::protocol::{JobView, Reply, Request, WaitEnd, WaitRequest};
+use crate::dispatch::Standing;
 use crate::document::parallel::JOBS_OF_ONE_WAIT;
+use crate::document::progress as lines;
 use crate::document::summary::{JobListDocument, JobSummary};
 use crate::document::{
     ANSWER_CHARS_MAX, CancelDocument, DispatchDocument, Extent, JobDocument, JobsDocument, Measure,
@@ -60,9 +62,9 @@ const fn wait_seconds() -> i64 {
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct ListArguments {
-    /// Only jobs in this state; empty lists all.
-    #[serde(default)]
-    #[schemars(extend("enum" = ["pending", "running", "done", "failed", "cancelled", "interrupted"]))]
+    /// Only jobs in this state.
+    #[serde(default = "every_state")]
+    #[schemars(extend("enum" = ["all", "pending", "running", "done", "failed", "cancelled", "interrupted"]))]
     status: String,
     /// Most jobs to list, 1 to 1000.
     #[serde(default = "listed")]
@@ -72,6 +74,13 @@ struct ListArguments {
     #[serde(default)]
     agent: String,
 }
+
+fn every_state() -> String {
+    ALL.to_owned()
+}
+
+/// The word for jobs in whatever state.
+const ALL: &str = "all";
 
 const fn listed() -> i64 {
     50
@@ -128,6 +137,13 @@ impl Server {
             Err(report) => return refusal(&report),
         };
         let seconds = asked.timeout_seconds.clamp(1, WAIT_SECONDS_MAX).unsigned_abs();
+        let mut agents = Vec::new();
+        for job in &jobs {
+            match self.view_of(*job).await {
+                Ok(view) => agents.push(view.record.agent),
+                Err(report) => return refusal(&report),
+            }
+        }
         let wait = WaitRequest {
             any: asked.mode == Mode::Any,
             timeout_ms: Some(seconds * 1000),
@@ -137,10 +153,11 @@ impl Server {
             answer: None,
             jobs: jobs.clone(),
         };
-        let label = if jobs.len() == 1 { "job".to_owned() } else { format!("{} jobs", jobs.len()) };
-        let waited = progress::telling(&context, async |teller| {
-            let mut step = teller.of(&label);
-            self.frontend.wait(&wait, &mut step, self.taken_back(&context.ct)).await
+        let agents: Vec<&str> = agents.iter().map(String::as_str).collect();
+        let first = lines::stands(&agents, &Standing { total: jobs.len(), ..Standing::default() });
+        let waited = progress::telling(&context, first, async |line| {
+            let mut standing = |standing: &Standing| line.standing(&agents, standing);
+            self.frontend.wait_for_all(&wait, &mut standing, self.taken_back(&context.ct)).await
         });
         match waited.await {
             Ok((views, end)) => match self.documents(&views, end, jobs.len() == 1).await {
@@ -217,7 +234,10 @@ impl Server {
 
 impl Server {
     pub(super) async fn view(&self, text: &str) -> Result<JobView, Report> {
-        let job = id(text)?;
+        self.view_of(id(text)?).await
+    }
+
+    async fn view_of(&self, job: JobId) -> Result<JobView, Report> {
         let found = self.frontend.job(job).await.map_err(Report::from)?;
         found.ok_or_else(|| gone(job))
     }
@@ -288,7 +308,7 @@ fn gone(job: JobId) -> Report {
 fn states(text: &str) -> Result<Vec<State>, Report> {
     let wanted = text.trim().to_ascii_lowercase();
     let states: Vec<State> = State::ALL.into_iter().filter(|state| state.as_str() == wanted).collect();
-    if !states.is_empty() || wanted.is_empty() {
+    if !states.is_empty() || wanted.is_empty() || wanted == ALL {
         return Ok(states);
     }
     let names = State::ALL.into_iter().filter(|state| *state != State::Cancelling).map(State::as_str);

@@ -18,6 +18,7 @@ use crate::dispatch::{
     Awaited, DispatchError, Frontend, Outcome, Patience, Standing, check_names, items_max,
 };
 use crate::document::parallel::{ParallelDocument, Wanted, part};
+use crate::document::progress as lines;
 use crate::error::{Kind, Report};
 use crate::mcp::arguments::fit_within;
 use crate::mcp::dispatching::{Question, Wish, answers_may_be_long, failure, inline_wait};
@@ -87,9 +88,10 @@ impl Server {
             Err(report) => return refusal(&report),
         };
         let client = Self::asker(&context);
-        let carried_out = progress::telling(&context, async |teller| {
-            let agents = several.speakers();
-            let mut standing = |standing: &Standing| teller.standing(&agents, standing);
+        let agents = several.speakers();
+        let first = lines::stands(&agents, &several.standing());
+        let carried_out = progress::telling(&context, first, async |line| {
+            let mut standing = |standing: &Standing| line.standing(&agents, standing);
             let patience = inline_wait(&config.settings);
             let cancelled = self.taken_back(&context.ct);
             let chars = config.settings.max_answer_chars as usize;
@@ -129,6 +131,11 @@ impl Several {
         if problems.is_empty() { Ok(several) } else { Err(invalid(&problems)) }
     }
 
+    /// Returns how they stand at first.
+    pub(crate) fn standing(&self) -> Standing {
+        Standing { total: self.requests.len(), ..Standing::default() }
+    }
+
     /// Returns the agents, in order.
     fn agents(&self) -> Vec<&str> {
         self.requests.iter().map(|request| request.agent.as_str()).collect()
@@ -158,7 +165,7 @@ impl Several {
             Some(request) => {
                 let total = outcomes.len();
                 let mut step = |_, view: &ProgressView| {
-                    on_standing(&Standing { done: total, total, step: Some((total, view.clone())) });
+                    on_standing(&Standing { done: total, total, steps: vec![(total, view.clone())] });
                 };
                 let awaited = Awaited { patience: patience.left(began), portion };
                 Some(frontend.dispatch(&request, client, awaited, &mut step, cancelled).await)
@@ -195,10 +202,8 @@ impl Several {
 
 /// Returns the items of a list, which may come as its JSON text.
 fn listed(given: Value, most: usize) -> Result<Vec<Value>, Report> {
-    let bad = |message: String| {
-        let hint = "Pass a list of objects, each with at least `agent` and `task`.";
-        Report::new(Kind::Usage, "invalid_arguments", message, hint)
-    };
+    let refused = |message: String, hint: &str| Report::new(Kind::Usage, "invalid_arguments", message, hint);
+    let bad = |message| refused(message, "Pass a list of objects, each with at least `agent` and `task`.");
     let given = match given {
         Value::String(text) => {
             serde_json::from_str(&text).map_err(|error| bad(format!("`dispatches` is not JSON: {error}")))?
@@ -208,9 +213,12 @@ fn listed(given: Value, most: usize) -> Result<Vec<Value>, Report> {
     let Value::Array(items) = given else { return Err(bad("`dispatches` is not a list".to_owned())) };
     match items.len() {
         0 => Err(bad("`dispatches` is empty".to_owned())),
-        count if count > most => Err(bad(format!(
-            "`dispatches` has {count} items, more than {most} (20 for each of `max_concurrency`, and at least 100)"
-        ))),
+        count if count > most => Err(refused(
+            format!(
+                "`dispatches` has {count} items, more than {most} (20 for each of `max_concurrency`, and at least 100)"
+            ),
+            "Nothing was started: split it into several calls.",
+        )),
         _ => Ok(items),
     }
 }
@@ -229,6 +237,13 @@ fn item_of(
     };
     let fitting = fit_within(&format!("{path}."), item, &FIELDS, problems);
     if problems.len() > before {
+        // What can be told of the rest is told too.
+        let text = |key: &str| fitting.get(key).and_then(Value::as_str).map(str::to_owned);
+        if let Some(agent) = text("agent") {
+            let group = text("group").unwrap_or_default();
+            let raw = RawRequest { agent, group, task: "x".to_owned(), ..RawRequest::default() };
+            checked(config, path, raw, Sharing::Never, problems);
+        }
         return None;
     }
     let fields: Fields = match serde_json::from_value(Value::Object(fitting)) {

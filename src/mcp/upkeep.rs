@@ -132,12 +132,12 @@ impl Server {
         Parameters(NoArguments {}): Parameters<NoArguments>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        match self.cache_settings() {
+        let ttl = match self.cache_settings() {
             Ok(settings) if !settings.is_on() => return answer(&CacheClearedDocument::of(None)),
-            Ok(_) => {}
+            Ok(settings) => settings.ttl,
             Err(report) => return refusal(&report),
-        }
-        match self.frontend.cache_clear(&Self::asker(&context)).await {
+        };
+        match self.frontend.cache_clear(&Self::asker(&context), ttl).await {
             Ok(cleared) => answer(&CacheClearedDocument::of(Some(cleared))),
             Err(error) => refusal(&Report::from(error)),
         }

@@ -28,6 +28,8 @@ pub struct Dialogue {
     responder: AgentName,
     topic: String,
     rounds_max: usize,
+    group: String,
+    caller: String,
     said: Vec<Said>,
     sessions: [Option<SessionId>; 2],
 }
@@ -77,7 +79,23 @@ impl Dialogue {
     /// Returns a dialogue in which nobody has spoken yet.
     pub fn new(requester: AgentName, responder: AgentName, topic: String, rounds_max: i64) -> Self {
         let rounds_max = usize::try_from(rounds_max.clamp(ROUNDS.0, ROUNDS.1)).unwrap_or(1);
-        Self { requester, responder, topic, rounds_max, said: Vec::new(), sessions: [None, None] }
+        let (group, caller) = (String::new(), String::new());
+        Self {
+            requester,
+            responder,
+            topic,
+            rounds_max,
+            group,
+            caller,
+            said: Vec::new(),
+            sessions: [None, None],
+        }
+    }
+
+    /// Returns the dialogue within a group of both, on behalf of a caller; either may be empty.
+    #[must_use]
+    pub fn within(self, group: String, caller: String) -> Self {
+        Self { group, caller, ..self }
     }
 
     /// Returns who is asked next, and what; nothing when the dialogue is over.
@@ -95,7 +113,11 @@ impl Dialogue {
         let request = RawRequest {
             agent: agent.to_string(),
             task: self.task(other, session.is_none(), last),
-            caller: other.to_string(),
+            caller: match self.caller.trim() {
+                "" => other.to_string(),
+                caller => format!("{other} for {caller}"),
+            },
+            group: self.group.clone(),
             goal: self.topic.chars().take(GOAL_CHARS).collect(),
             session_id: session.map(ToString::to_string).unwrap_or_default(),
             ..RawRequest::default()

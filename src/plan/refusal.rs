@@ -104,9 +104,7 @@ pub(super) fn no_directory(agent: &Agent) -> Refusal {
     refusal(
         FailureClass::NotFound,
         format!("the directory of the agent `{name}` is missing or not a directory: {}", directory.display()),
-        format!(
-            "create it, or remove the agent with `agent-dispatch remove {name}` and add it again with its new directory"
-        ),
+        format!("create it, or name its new directory with `agent-dispatch update {name} --directory DIR`"),
     )
 }
 

@@ -15,7 +15,8 @@ use crate::cache::Entry;
 use crate::job::{Event, JobRecord, ProcessId, State, Transition};
 use crate::model::agent::AuditContent;
 use crate::model::{
-    Answer, Caller, Digest, Findings, JobId, RunResult, Session, Timestamp, ToolCall, TraceParent,
+    Answer, Caller, Digest, FailureClass, Findings, JobId, RunResult, Session, Timestamp, ToolCall,
+    TraceParent,
 };
 use crate::store::schema::{self, Stored};
 use crate::store::txn::{Fault, Txn};
@@ -34,7 +35,7 @@ const TOOL_CHARS: usize = 100;
 pub fn job(txn: &Txn<'_>, id: JobId) -> Result<JobRecord, Fault> {
     match txn.get(&keys::job(id))? {
         Some(bytes) => decode(&bytes),
-        None => Err(Fault::NotFound(format!("no job `{id}`"))),
+        None => Err(Fault::NotFound(format!("there is no job `{id}`"))),
     }
 }
 
@@ -370,11 +371,15 @@ fn converse(txn: &mut Txn<'_>, job: &JobRecord) -> Result<(), Fault> {
         Some(bytes) => Some(decode(&bytes)?),
         None => None,
     };
-    // A run that never started has no conversation to go on with.
-    if known.is_none() && job.started.is_none() {
+    let result = job.result.as_ref();
+    // A run that never started has no conversation to go on with, nor has one that `claude` knew nothing of: whose that is,
+    // if it is anybody's, is not known either.
+    let unheard_of = job.resumed
+        && result
+            .is_some_and(|it| it.class == Some(FailureClass::NotFound) && it.num_turns.unwrap_or(0) == 0);
+    if known.is_none() && (job.started.is_none() || unheard_of) {
         return Ok(());
     }
-    let result = job.result.as_ref();
     let mut session = known.unwrap_or_else(|| Session {
         id: job.session.clone(),
         agent: job.agent.clone(),

@@ -14,6 +14,7 @@ mod client;
 mod crash;
 mod crowd;
 mod daemon;
+mod doors;
 mod export;
 mod flight;
 mod gone;

@@ -221,6 +221,8 @@ fn what_is_wrong_is_told_and_the_fix_that_is_told_clears_it() {
     ];
     assert_eq!(sections, want, "{report:#}");
     for (_, _, fix) in &found {
+        // Where it has moved to is the reader's to say.
+        let fix = &fix.replace("--directory DIR", "--directory .");
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", fix]).env_clear().envs(world.environment()).current_dir(&project);
         let done = Done::of(shell);
@@ -278,11 +280,7 @@ fn a_live_check_reports_time_and_cost_or_why_there_is_no_answer() {
     assert_eq!(live["details"], json!(["fine, thanks"]));
     let report = world.run(&["doctor", "--live", "nobody", "--json"]).exits(1).json();
     let live = report["checks"].as_array().unwrap().last().unwrap().clone();
-    assert_eq!(
-        (&live["status"], &live["fix"]),
-        (&json!("fail"), &json!("agent-dispatch test nobody")),
-        "{live}"
-    );
+    assert_eq!((&live["status"], &live["fix"]), (&json!("fail"), &json!("agent-dispatch list")), "{live}");
 }
 
 #[test]

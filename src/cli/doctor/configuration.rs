@@ -139,8 +139,8 @@ fn place(agent: &Agent, directory: &Directory) -> Finding {
         Health::Healthy if directory.files.is_empty() => Finding::ok(AGENTS, format!("{name}: {path}")),
         Health::Healthy => Finding::ok(AGENTS, format!("{name}: {path} ({})", directory.files.join(", "))),
         Health::Missing => Finding::fail(AGENTS, format!("{name}: the directory {path} does not exist"))
-            .details(["Make it again, or take the agent out.".to_owned()])
-            .fix(format!("agent-dispatch remove {name}")),
+            .details(["Make it again, or name the one that it is now.".to_owned()])
+            .fix(format!("agent-dispatch update {name} --directory DIR")),
         Health::Unreadable => Finding::fail(AGENTS, format!("{name}: the directory {path} cannot be read"))
             .fix(format!("chmod u+rx {}", shell::path(&agent.directory))),
     }

@@ -14,6 +14,7 @@ pub(in crate::cli) struct Cell {
     text: String,
     tone: Tone,
     right: bool,
+    whole: bool,
 }
 
 /// Longest text of a cell, in characters, where no terminal bounds it.
@@ -29,15 +30,24 @@ const SHARE_COLUMNS_MIN: usize = 12;
 /// The least that the last column, which says most, should have.
 const LAST_COLUMNS_MIN: usize = 24;
 
+/// The least of a text that is worth its column.
+const COLUMNS_MIN: usize = 8;
+
 impl Cell {
     /// Returns a cell with what `text` says, on one line.
     pub(in crate::cli) fn new(text: impl AsRef<str>) -> Self {
-        Self { text: one_line(text.as_ref(), CELL_CHARS), tone: Tone::Plain, right: false }
+        Self { text: one_line(text.as_ref(), CELL_CHARS), tone: Tone::Plain, right: false, whole: false }
     }
 
     /// Returns the cell with its text at the right edge, as numbers stand.
     pub(in crate::cli) const fn right(mut self) -> Self {
         self.right = true;
+        self
+    }
+
+    /// Returns the cell with a text that is never cut: one that people type, such as an id or a name.
+    pub(in crate::cli) const fn whole(mut self) -> Self {
+        self.whole = true;
         self
     }
 
@@ -63,10 +73,9 @@ impl Screen {
         };
         let last = columns.len().saturating_sub(1);
         let most = (width / SHARE).max(SHARE_COLUMNS_MIN);
-        let natural = |at: usize, heading: &str| {
-            let cells = rows.iter().filter_map(|row| Some(row.get(at)?.text.chars().count()));
-            let longest = cells.chain([heading.chars().count()]).max().unwrap_or(0);
-            GAP + longest.min(if at == last { LAST_COLUMNS_MIN } else { most })
+        let natural = |at: usize, heading: &str| match widths(&rows, at, heading) {
+            (longest, true) => GAP + longest,
+            (longest, false) => GAP + longest.min(if at == last { LAST_COLUMNS_MIN } else { most }),
         };
         let mut kept: Vec<(usize, usize, u8, &str)> = columns
             .iter()
@@ -79,16 +88,32 @@ impl Screen {
             kept.remove(at);
         }
         let headings: Vec<&str> = kept.iter().map(|(.., heading)| *heading).collect();
-        let rows = rows.into_iter().map(|row| {
-            let cells =
-                row.into_iter().enumerate().filter(|(at, _)| kept.iter().any(|(kept, ..)| kept == at));
-            cells.map(|(_, cell)| cell).collect()
-        });
-        self.table_of(&headings, rows.collect(), Some(most))
+        let kept: Vec<usize> = kept.iter().map(|(at, ..)| *at).collect();
+        self.table_of(&headings, only(&kept, rows), Some(most))
     }
 
-    /// Returns a table in which no column but the last takes more than `most` columns of the terminal.
+    /// Returns a table in which no column but the last, and those that are never cut, takes more than `most` columns of the
+    /// terminal. Where those that are never cut leave nothing for the others, the last of these go.
     fn table_of(self, headings: &[&str], rows: Vec<Vec<Cell>>, most: Option<usize>) -> String {
+        let mut kept: Vec<(usize, &str, usize, bool)> = headings
+            .iter()
+            .enumerate()
+            .map(|(at, heading)| {
+                let (longest, whole) = widths(&rows, at, heading);
+                (at, *heading, longest, whole)
+            })
+            .collect();
+        let least = |(.., longest, whole): &(usize, &str, usize, bool)| {
+            GAP + if *whole { *longest } else { (*longest).min(COLUMNS_MIN) }
+        };
+        while let Some(width) = self.width.map(usize::from)
+            && kept.iter().map(least).sum::<usize>() > width + GAP
+            && let Some(at) = kept.iter().rposition(|(.., whole)| !whole)
+        {
+            kept.remove(at);
+        }
+        let headings: Vec<&str> = kept.iter().map(|(_, heading, ..)| *heading).collect();
+        let rows = only(&kept.iter().map(|(at, ..)| *at).collect::<Vec<_>>(), rows);
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_truncation_indicator("…");
         // Rows are cut where they have to be, not at the last word that fits: this character is in no cell.
@@ -111,15 +136,37 @@ impl Screen {
             row.max_height(1);
             table.add_row(row);
         }
-        let most = most.and_then(|most| u16::try_from(most + GAP).ok());
-        for (at, column) in table.column_iter_mut().enumerate() {
+        let fixed = |columns: usize| u16::try_from(columns + GAP).ok().map(Width::Fixed);
+        for (at, (column, (.., longest, whole))) in table.column_iter_mut().zip(&kept).enumerate() {
             column.set_padding((0, 2));
-            if let Some(most) = most.filter(|_| at + 1 < headings.len()) {
-                column.set_constraint(ColumnConstraint::UpperBoundary(Width::Fixed(most)));
+            let constraint = if *whole {
+                fixed(*longest).map(ColumnConstraint::Absolute)
+            } else {
+                let most = most.filter(|_| at + 1 < headings.len()).and_then(fixed);
+                most.map(ColumnConstraint::UpperBoundary)
+            };
+            if let Some(constraint) = constraint.filter(|_| self.width.is_some()) {
+                column.set_constraint(constraint);
             }
         }
         table.trim_fmt() + "\n"
     }
+}
+
+/// Returns how long the longest text of a column is, and whether it is never cut.
+fn widths(rows: &[Vec<Cell>], at: usize, heading: &str) -> (usize, bool) {
+    let cells = || rows.iter().filter_map(|row| row.get(at));
+    let longest = cells().map(|cell| cell.text.chars().count()).max().unwrap_or(0);
+    (longest.max(heading.chars().count()), cells().any(|cell| cell.whole))
+}
+
+/// Returns these columns of the rows.
+fn only(kept: &[usize], rows: Vec<Vec<Cell>>) -> Vec<Vec<Cell>> {
+    let of_row = |row: Vec<Cell>| {
+        let cells = row.into_iter().enumerate().filter(|(at, _)| kept.contains(at));
+        cells.map(|(_, cell)| cell).collect()
+    };
+    rows.into_iter().map(of_row).collect()
 }
 
 /// Returns the columns of the terminal that standard output is, if it is one.

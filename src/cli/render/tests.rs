@@ -101,6 +101,33 @@ fn columns_that_say_least_go_first_where_there_is_no_room() {
 }
 
 #[test]
+fn what_people_type_is_never_cut() {
+    let rows = || {
+        let row = |name: &str, id: &str| {
+            let cells = [Cell::new(name).whole(), Cell::new("done (cached)"), Cell::new(id).whole()];
+            cells.into_iter().chain([Cell::new("a task with a good many words in it")]).collect()
+        };
+        vec![row("bookkeeping-and-taxes", "0197a3f2c4d17b3e8"), row("web", "0197a3f2c4d17b3e9")]
+    };
+    let headings = ["AGENT", "STATUS", "JOB", "TASK"];
+    for width in [40, 41, 46, 47, 52, 53, 60, 80, 200] {
+        for table in [
+            terminal(width).table(&headings, rows()),
+            terminal(width).ranked_table(&headings.map(|heading| (heading, 0)), rows()),
+        ] {
+            for typed in ["bookkeeping-and-taxes  ", "  0197a3f2c4d17b3e8", "web  ", "  0197a3f2c4d17b3e9"] {
+                assert!(table.contains(typed), "{width}: {table}");
+            }
+            assert_eq!(table.lines().count(), 3, "{table}");
+            assert!(
+                table.lines().all(|line| line.chars().count() <= usize::from(width)),
+                "{width}:\n{table}"
+            );
+        }
+    }
+}
+
+#[test]
 fn colours_come_only_where_they_are_wanted() {
     let coloured = Screen { terminal: true, colour: true, width: Some(80) };
     assert!(coloured.table(&["JOB", "STATUS", "TASK"], rows()).contains("\u{1b}["));

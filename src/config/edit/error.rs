@@ -128,6 +128,28 @@ impl EditError {
         }
     }
 
+    /// Returns one error of several about what is to be written, if there are any.
+    pub(super) fn together(mut errors: Vec<Self>) -> Option<Self> {
+        if errors.len() < 2 {
+            return errors.pop();
+        }
+        let problems = errors.into_iter().flat_map(|error| match error {
+            Self::Invalid { problems } => problems,
+            Self::Unknown { what, name, guess, available } => {
+                let guess = guess.and_then(|guess| available.get(guess));
+                let meant = guess.map_or(String::new(), |guess| format!(": did you mean `{guess}`?"));
+                vec![Problem {
+                    line: 1,
+                    column: 1,
+                    key: name,
+                    message: format!("there is no such {what}{meant}"),
+                }]
+            }
+            other => vec![Problem { line: 1, column: 1, key: String::new(), message: other.to_string() }],
+        });
+        Some(Self::Invalid { problems: problems.collect() })
+    }
+
     /// Returns an error about one value that is not in the file yet.
     pub(super) fn invalid(key: impl Into<String>, message: impl Into<String>) -> Self {
         let problem = Problem { line: 1, column: 1, key: key.into(), message: message.into() };

@@ -25,24 +25,26 @@ pub(super) fn written(values: &[(String, serde_json::Value)]) -> Result<Vec<Writ
     for (key, value) in values {
         match (value, shape(key)) {
             (serde_json::Value::Object(inner), Some(Shape::Part(_))) => {
-                for (name, value) in inner {
-                    all.push(one(format!("{key}.{name}"), value)?);
-                }
+                all.extend(inner.iter().map(|(name, value)| one(format!("{key}.{name}"), value)));
             }
             // The whole part goes back to its defaults.
-            (serde_json::Value::Null, Some(Shape::Part(_))) => all.push((key.clone(), None)),
+            (serde_json::Value::Null, Some(Shape::Part(_))) => all.push(Ok((key.clone(), None))),
             (_, Some(Shape::Part(keys))) => {
                 let message = format!(
                     "holds {}: name one, as `{key}.{}`",
                     keys.join(", "),
                     keys.first().unwrap_or(&"")
                 );
-                return Err(EditError::invalid(format!("settings.{key}"), message));
+                all.push(Err(EditError::invalid(format!("settings.{key}"), message)));
             }
-            (value, _) => all.push(one(key.clone(), value)?),
+            (value, _) => all.push(one(key.clone(), value)),
         }
     }
-    Ok(all)
+    let (written, wrong): (Vec<_>, Vec<_>) = all.into_iter().partition(Result::is_ok);
+    match EditError::together(wrong.into_iter().filter_map(Result::err).collect()) {
+        Some(error) => Err(error),
+        None => Ok(written.into_iter().flatten().collect()),
+    }
 }
 
 fn one(key: String, value: &serde_json::Value) -> Result<Written, EditError> {
@@ -53,6 +55,11 @@ fn one(key: String, value: &serde_json::Value) -> Result<Written, EditError> {
     let value = match value {
         serde_json::Value::Null => return Ok((key, None)),
         serde_json::Value::String(text) if shape(&key) == Some(Shape::List) => words(text).into(),
+        // A number that comes as a text is written as the number.
+        serde_json::Value::String(text) => match setting_value(&key, text) {
+            number @ serde_json::Value::Number(_) => number,
+            _ => value.clone(),
+        },
         value => value.clone(),
     };
     let written = serde_yaml::to_value(&value);

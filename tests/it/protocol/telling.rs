@@ -86,7 +86,7 @@ fn a_model_is_told_of_tools_and_not_of_commands() {
     }
     home.configure("agents: [\n");
     let told = client.failure("list_agents", &json!({}));
-    assert!(told["hint"].as_str().is_some_and(|hint| hint.contains("check it with list_agents")), "{told}");
+    assert!(told["hint"].as_str().is_some_and(|hint| hint.contains("make this call again")), "{told}");
     let id = client.request("prompts/get", &json!({"name": "review"}));
     assert_eq!(client.answer(id)["error"]["code"], -32603, "the file is wrong, not the request");
 }

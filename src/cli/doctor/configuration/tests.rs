@@ -75,7 +75,7 @@ fn every_fault_of_the_file_is_told_with_its_fix() {
 fn every_fault_of_an_agent_is_told_with_its_fix() {
     let with = |change: fn(&mut Directory)| bad(GOOD, move |facts| change(&mut facts.directories[0]));
     let fail = |fix: &str| vec![(AGENTS, Status::Fail, fix.to_owned())];
-    assert_eq!(with(|it| it.health = Health::Missing), fail("agent-dispatch remove infra"));
+    assert_eq!(with(|it| it.health = Health::Missing), fail("agent-dispatch update infra --directory DIR"));
     assert_eq!(with(|it| it.health = Health::Unreadable), fail("chmod u+rx /infra"));
     let allowed = |it: &mut Directory| it.allowed = vec!["Bash(ls:*)".to_owned()];
     assert_eq!(with(allowed), [(AGENTS, Status::Warn, "cd /infra && claude".to_owned())]);
