@@ -135,14 +135,16 @@ impl Repository {
         let mut args = vec![
             "log",
             "-z",
+            // Of commits of one second the newest comes first, too.
+            "--topo-order",
             "--format=%x01%H",
             "--name-only",
             "--no-renames",
             "--no-ext-diff",
+            "--no-show-signature",
             &count,
             &age,
         ];
-        args.push("--no-show-signature");
         args.extend(places.iter().map(String::as_str));
         args.extend(["--not", home, "--"]);
         let listed = self.ask(&args).await?;
