@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::join_all;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::unconstrained;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -73,7 +74,8 @@ impl Frontend {
         };
         let stop = CancellationToken::new();
         let one = async |number: usize, request: &DispatchRequest| {
-            let place = room.place(patience, began).await;
+            // In the order of asking: who has to let others run first comes back behind those who asked later.
+            let place = unconstrained(room.place(patience, began)).await;
             if stop.is_cancelled() {
                 return Err(DispatchError::Cancelled);
             }
