@@ -100,7 +100,8 @@ routes!(audit_routes: audit_search, audit_show);
 #[cfg_attr(test, rmcp::tool_router(router = audit_tools, vis = "pub(super)"))]
 impl Server {
     /// Searches the audit trail: who asked what of which agent, what it did, what it cost, and how it ended; the newest
-    /// first. Everything that was asked is on record, also what was refused, stopped or answered from the cache.
+    /// first. Every dispatch is on record, also one that was refused, stopped or answered from the cache; a call with
+    /// wrong arguments is none.
     #[tool(
         title = "Search the audit trail",
         output_schema = schema::of::<RecordsDocument>(),
