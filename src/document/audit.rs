@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::audit::Code;
 use crate::audit::query::{AuditEntry, AuditFilter, Matcher, Place, Search};
 use crate::audit::redact::one_line;
+use crate::audit::verdict::Differing;
 use crate::daemon::ClientError;
 use crate::daemon::protocol::{Reply, Request};
 use crate::dispatch::Frontend;
@@ -207,6 +208,14 @@ pub(crate) fn whole(entries: &[AuditEntry]) -> Map<String, Value> {
     }
     all.extend(asked.map(|time| ("time".to_owned(), time)));
     all
+}
+
+/// Returns what is stored of a job and is not what was recorded.
+pub(crate) async fn differing(frontend: &Frontend, job: JobId) -> Result<Vec<Differing>, ClientError> {
+    match frontend.client.ask(&Request::Compare(job)).await? {
+        Reply::Compared(differs) => Ok(differs),
+        _ => Err(ClientError::Confused),
+    }
 }
 
 /// Returns how many calls of tools these words of a dispatch count.

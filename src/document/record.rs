@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::audit::Record;
 use crate::audit::query::AuditEntry;
 use crate::audit::redact::{hide, one_line};
+use crate::audit::verdict::Differing;
 use crate::model::ToolCall;
 
 /// Longest text of a record, in characters: in a list, and of one dispatch.
@@ -36,6 +37,10 @@ pub(crate) struct ShownDocument {
     /// How many more calls it made: of a long run only the first are kept, and of those the first are shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) calls_left_out: Option<u64>,
+    /// What is stored of its job and is not what was recorded, so somebody changed it: `answer`, `calls` or `facts`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
+    pub(crate) differs: Vec<Differing>,
 }
 
 /// One call of a tool.
@@ -156,12 +161,16 @@ pub(crate) struct RecordDocument {
 
 impl ShownDocument {
     /// Returns these records, with the calls of tools if they are wanted: those that are kept, of so many.
-    pub(crate) fn of(records: RecordsDocument, calls: Option<(&[ToolCall], u64)>) -> Self {
+    pub(crate) fn of(
+        records: RecordsDocument,
+        calls: Option<(&[ToolCall], u64)>,
+        differs: Vec<Differing>,
+    ) -> Self {
         let shown: Option<Vec<_>> =
             calls.map(|(calls, _)| calls.iter().take(CALLS_MAX).map(CallDocument::of).collect());
         let made = calls.map_or(0, |(calls, made)| made.max(calls.len() as u64));
         let left_out = made.saturating_sub(shown.as_ref().map_or(0, Vec::len) as u64);
-        Self { records, calls: shown, calls_left_out: (left_out > 0).then_some(left_out) }
+        Self { records, calls: shown, calls_left_out: (left_out > 0).then_some(left_out), differs }
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::audit::query::{AuditEntry, AuditFilter};
 use crate::daemon::ClientError;
 use crate::daemon::protocol::{Reply, Request};
-use crate::document::audit::{Question, calls_made, records, records_of, whole};
+use crate::document::audit::{Question, calls_made, differing, records, records_of, whole};
 use crate::document::record::{RecordDocument, RecordsDocument, ShownDocument};
 use crate::error::{Kind, Report};
 use crate::mcp::jobs::id;
@@ -171,12 +171,14 @@ impl Server {
 
     async fn recorded(&self, what: &str, tools: bool) -> Result<ShownDocument, Report> {
         let is_number = what.len() < 20 && !what.starts_with('0');
-        let found = match what.parse::<u64>().ok().filter(|_| is_number) {
-            Some(seq) => match self.frontend.client.ask(&Request::AuditRecord(seq)).await? {
-                Reply::Audit(entries) => entries,
+        let (found, differs) = if let Some(seq) = what.parse::<u64>().ok().filter(|_| is_number) {
+            match self.frontend.client.ask(&Request::AuditRecord(seq)).await? {
+                Reply::Audit(entries) => (entries, Vec::new()),
                 _ => return Err(ClientError::Confused.into()),
-            },
-            None => records_of(&self.frontend, id(what)?).await?,
+            }
+        } else {
+            let dispatch = id(what)?;
+            (records_of(&self.frontend, dispatch).await?, differing(&self.frontend, dispatch).await?)
         };
         if found.is_empty() {
             let hint = "Search for it with audit_search.";
@@ -192,7 +194,7 @@ impl Server {
         let records = found.iter().take(most).rev().map(RecordDocument::full).collect();
         let calls = if tools { Some(self.calls(&found).await?) } else { None };
         let calls = calls.as_deref().map(|calls| (calls, calls_made(&whole(&found))));
-        Ok(ShownDocument::of(RecordsDocument { records, more: more.then_some(true) }, calls))
+        Ok(ShownDocument::of(RecordsDocument { records, more: more.then_some(true) }, calls, differs))
     }
 
     /// Returns the calls of tools of the run that these records are about; for a dispatch that did not run itself, of the

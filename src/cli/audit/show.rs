@@ -35,7 +35,7 @@ pub(super) async fn show(
     if part.tools || part.tree || part.prompt || part.result || part.resume {
         let dispatch = Dispatch::of(frontend, &entries, job).await?;
         if part.tools || part.result {
-            warn_of(&differing(frontend, dispatch.job).await?);
+            warn_of(&audit::differing(frontend, dispatch.job).await?);
         }
         let shown = if part.tools {
             dispatch.tools(frontend, screen, as_json).await
@@ -51,7 +51,7 @@ pub(super) async fn show(
         return shown.map(|()| ExitCode::SUCCESS);
     }
     let differs = match &job {
-        Some(view) => differing(frontend, view.record.id).await?,
+        Some(view) => audit::differing(frontend, view.record.id).await?,
         None => Vec::new(),
     };
     if as_json {
@@ -279,14 +279,6 @@ async fn look_up(frontend: &Frontend, what: &str) -> Result<(Vec<AuditEntry>, Op
         return Err(not_found(format!("nothing is known of the dispatch `{dispatch}`")));
     }
     Ok((entries, job))
-}
-
-/// Returns what is stored of a job and is not what was recorded.
-async fn differing(frontend: &Frontend, job: JobId) -> Result<Vec<Differing>, ClientError> {
-    match frontend.client.ask(&Request::Compare(job)).await? {
-        Reply::Compared(differs) => Ok(differs),
-        _ => Err(ClientError::Confused),
-    }
 }
 
 /// Warns of what is shown beside the records, and is not what they are about.

@@ -59,7 +59,7 @@ fn the_steps_of_a_run_are_bounded_and_without_secrets() {
         let calls = vec![call(secret.clone()); count];
         // Of the longest list that is kept, there are fifty more.
         let made = if count == ToolCall::CALLS_MAX { count as u64 + 50 } else { 0 };
-        ShownDocument::of(records(), Some((&calls, made)))
+        ShownDocument::of(records(), Some((&calls, made)), Vec::new())
     };
     let few = serde_json::to_value(shown(1)).unwrap();
     let on = few["calls"][0]["on"].as_str().unwrap();
@@ -69,6 +69,6 @@ fn the_steps_of_a_run_are_bounded_and_without_secrets() {
     let many = serde_json::to_value(shown(ToolCall::CALLS_MAX)).unwrap();
     assert_eq!((many["calls"].as_array().map(Vec::len), &many["calls_left_out"]), (Some(100), &json!(150)));
     assert!(many.to_string().len() < 30_000, "{}", many.to_string().len());
-    let none = serde_json::to_value(ShownDocument::of(records(), None)).unwrap();
+    let none = serde_json::to_value(ShownDocument::of(records(), None, Vec::new())).unwrap();
     assert_eq!(none.get("calls"), None);
 }

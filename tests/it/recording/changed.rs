@@ -8,6 +8,7 @@ use agent_dispatch::store::{Store, keys, schema};
 use serde_json::json;
 
 use super::dispatch;
+use crate::client::Home;
 use crate::scene::on_runtime;
 use crate::world::{Done, World};
 
@@ -32,13 +33,13 @@ fn another_process_changes_an_answer() {
     store.stop();
 }
 
-fn change_answer(world: &World, job: &str) {
-    let state = Path::new(&world.home()).join(".local/state/agent-dispatch");
+/// Changes the answer of a job in the store of a home whose daemon has gone.
+fn change_answer(home: &Path, job: &str) {
+    let state = home.join(".local/state/agent-dispatch");
     let mut command = std::process::Command::new(std::env::current_exe().unwrap());
     command
         .args(["--exact", "recording::changed::another_process_changes_an_answer", "--test-threads=1"])
         .env_clear()
-        .envs(world.environment())
         .env(PART, json!([state, job]).to_string());
     Done::of(command).ok();
 }
@@ -57,7 +58,7 @@ fn an_answer_that_was_changed_is_told_where_it_is_shown_and_is_not_served_again(
     assert_eq!(show(&["--json"]).json().get("differs"), None);
 
     world.run(&["daemon", "stop"]).ok();
-    change_answer(&world, &job);
+    change_answer(Path::new(&world.home()), &job);
     let warning = "warning: the stored answer is not what was recorded\n";
     for part in [&[][..], &["--result"]] {
         let told = show(part);
@@ -66,4 +67,16 @@ fn an_answer_that_was_changed_is_told_where_it_is_shown_and_is_not_served_again(
     assert_eq!(show(&["--json"]).json()["differs"], json!(["answer"]));
     let again = dispatch(&world, &asked);
     assert_eq!((&again["result"], starts()), (&json!("the disk is failing"), 2), "{again}");
+}
+
+#[test]
+fn a_session_is_told_of_a_changed_answer_too() {
+    let home = Home::new();
+    let asked = json!({"agent": "worker", "task": "fake: say the disk is failing"});
+    let job = home.client().document("dispatch", &asked)["job_id"].as_str().unwrap().to_owned();
+    let show = || home.client().document("audit_show", &json!({"id": job}));
+    assert_eq!(show().get("differs"), None);
+    home.stop_daemon();
+    change_answer(home.root(), &job);
+    assert_eq!(show()["differs"], json!(["answer"]));
 }
