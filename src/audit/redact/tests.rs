@@ -132,7 +132,7 @@ fn ordinary_text_is_left_alone() {
         "~/.ssh/id_ed25519.pub ~/src/token/secret/key.rs:10:5 C:\\keys\\private.pem ./sk-x/gl-y",
         "glue-and-paint-for-the-model-aeroplane, high-resolution, lightweight",
         "the npm_config_cache, hf_hub and pypi-mirror variables; ghost_writers",
-        "PWD=/home/worker/project OLDPWD=~/src; pwd=$(pwd) and run(pwd=os.getcwd()) or pwd=\"/srv/x y\", pwd = here",
+        "PWD=/srv/worker/project OLDPWD=~/src; pwd=$(pwd) and run(pwd=os.getcwd()) or pwd=\"/srv/x y\", pwd = here",
         "let pwd=std::env::current_dir(); pwd: the working directory; $PWD=. pwd= and pwd",
         "curl -u https://example.com:8080/path, curl --url x:yyyy, curl -u $USER:$PASSWORD, docker run -u 1000:1000 curl",
         "the curl manual says: use it; run -u later: maybe",
