@@ -1,15 +1,17 @@
 //! Several dispatches at once: all are opened, each comes out by itself, and the order of asking is kept.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::unconstrained;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::daemon::protocol::ProgressView;
+use crate::dispatch::wait::LEAVE_BUDGET;
 use crate::dispatch::{Awaited, DispatchError, Dispatched, Frontend, Patience};
 use crate::model::{Asker, DispatchRequest};
 
@@ -72,13 +74,17 @@ impl Frontend {
             change(standing);
             on_standing(standing);
         };
-        let stop = CancellationToken::new();
-        let one = async |number: usize, request: &DispatchRequest| {
+        let stops: Vec<_> = requests.iter().map(|_| CancellationToken::new()).collect();
+        let one = async |number: usize, request: &DispatchRequest, stop: &CancellationToken| {
             // In the order of asking: who has to let others run first comes back behind those who asked later.
-            let place = unconstrained(room.place(patience, began)).await;
-            if stop.is_cancelled() {
-                return Err(DispatchError::Cancelled);
-            }
+            let place = unconstrained(async {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => Err(DispatchError::Cancelled),
+                    place = room.place(patience, began) => Ok(place),
+                }
+            })
+            .await?;
             let mut step = |_, view: &ProgressView| {
                 tell(&|standing| standing.steps(number, view));
             };
@@ -95,15 +101,38 @@ impl Frontend {
             });
             outcome
         };
-        let all =
-            join_all(requests.iter().enumerate().map(|(number, request)| Box::pin(one(number, request))));
-        let mut all = std::pin::pin!(all);
-        tokio::select! {
-            outcomes = &mut all => return Ok(outcomes),
-            () = cancelled => stop.cancel(),
+        let numbered = requests.iter().zip(&stops).enumerate();
+        let mut all: FuturesUnordered<_> = numbered
+            .map(|(number, (request, stop))| {
+                Box::pin(async move { (number, one(number, request, stop).await) })
+            })
+            .collect();
+        let mut outcomes = BTreeMap::new();
+        let mut cancelled = std::pin::pin!(cancelled);
+        loop {
+            tokio::select! {
+                outcome = all.next() => match outcome {
+                    Some((number, outcome)) => drop(outcomes.insert(number, outcome)),
+                    None => return Ok(outcomes.into_values().collect()),
+                },
+                () = &mut cancelled => break,
+            }
         }
-        // Each takes its own back, and sees to it that it is heard.
-        drop(all.await);
+        // Each takes its own back, and sees to it that it is heard. The last first: it may wait for a place, and must not get
+        // that of one which is stopped before it.
+        let one_by_one = async {
+            for (number, stop) in stops.iter().enumerate().rev() {
+                stop.cancel();
+                while !outcomes.contains_key(&number)
+                    && let Some((number, outcome)) = all.next().await
+                {
+                    drop(outcomes.insert(number, outcome));
+                }
+            }
+        };
+        drop(timeout(LEAVE_BUDGET, one_by_one).await);
+        stops.iter().for_each(CancellationToken::cancel);
+        while all.next().await.is_some() {}
         Err(DispatchError::Cancelled)
     }
 }

@@ -11,7 +11,7 @@ use crate::dispatch::{DispatchError, Frontend, OnProgress, OnStanding, Standing}
 use crate::model::{Answer, JobId};
 
 /// How long a caller that takes its request back stays to see that it is heard.
-const LEAVE_BUDGET: Duration = Duration::from_secs(2);
+pub(super) const LEAVE_BUDGET: Duration = Duration::from_secs(2);
 
 /// How long before the next daemon is asked: one that breaks off again and again is not to be asked without a pause.
 const RETRY_EVERY: Duration = Duration::from_millis(20);
