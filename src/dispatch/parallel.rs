@@ -189,4 +189,13 @@ impl Patience {
             Self::ToTheEnd | Self::None => self,
         }
     }
+
+    /// Returns whether there is nothing left of it.
+    pub const fn is_over(self) -> bool {
+        match self {
+            Self::AtMost(most) => most.is_zero(),
+            Self::ToTheEnd => false,
+            Self::None => true,
+        }
+    }
 }
