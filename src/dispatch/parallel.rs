@@ -190,6 +190,14 @@ impl Patience {
         }
     }
 
+    /// Returns so many times as much of it.
+    pub fn times(self, count: usize) -> Self {
+        match self {
+            Self::AtMost(most) => Self::AtMost(most.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))),
+            Self::ToTheEnd | Self::None => self,
+        }
+    }
+
     /// Returns whether there is nothing left of it.
     pub const fn is_over(self) -> bool {
         match self {

@@ -59,7 +59,7 @@ routes!(dialogue_routes: dispatch_dialogue);
 impl Server {
     /// Lets two agents settle something between their projects, such as an interface or a version: they answer each other in
     /// turns, each in its own conversation, until one declares it resolved, a turn fails, or the rounds are over. Every turn
-    /// is a dispatch. What takes long comes back as `status: "wait_over"` with the turns so far: the last may be `running`
+    /// is a dispatch; plan for minutes. What takes long comes back as `status: "wait_over"` with the turns so far: the last may be `running`
     /// and goes on by itself, and `message` says how to go on. With `return_ref`, turns are references and summaries, and
     /// only `final_answer` is a whole text.
     #[tool(
@@ -89,7 +89,9 @@ impl Server {
             let mut step = |round: usize, side: Side, agent: &str, view: &ProgressView| {
                 line.step(&who(round, side, agent), view);
             };
-            let (patience, cancelled) = (inline_wait(&config.settings), self.taken_back(&context.ct));
+            // As much as for so many dispatches one after the other.
+            let patience = inline_wait(&config.settings).times(dialogue.turns_max());
+            let cancelled = self.taken_back(&context.ct);
             self.frontend.dialogue(&mut dialogue, &client, patience, &mut step, cancelled).await
         });
         let turns = match talked.await {

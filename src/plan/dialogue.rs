@@ -157,6 +157,11 @@ impl Dialogue {
         }
     }
 
+    /// Returns how many turns there are at most.
+    pub const fn turns_max(&self) -> usize {
+        2 * self.rounds_max
+    }
+
     /// Returns how it came out, asked no further.
     pub fn ending(&self) -> Ending {
         let stop = self.stop().unwrap_or(Stop::WaitOver);

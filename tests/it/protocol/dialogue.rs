@@ -40,12 +40,13 @@ fn asked(client: &mut Client, turn: &Value) -> Value {
 
 #[test]
 fn a_turn_that_outlasts_the_wait_is_named_and_goes_on_by_itself() {
-    let settings = "  inline_wait_seconds: 2\n";
+    // For each of its two turns.
+    let settings = "  inline_wait_seconds: 1\n";
     let home = playing(settings, &[("other", "cost 0.5; say Port 80?"), ("worker", "wait @go; say 81")]);
     let client = &mut home.client();
     // What starts with the first dispatch is not to be waited for here.
     client.document("dispatch", &json!({"agent": "other", "task": "wake up"}));
-    let document = client.document("dispatch_dialogue", &wanted(&json!({})));
+    let document = client.document("dispatch_dialogue", &wanted(&json!({"max_rounds": 1})));
     fits(client, "dispatch_dialogue", &document);
     assert_eq!((&document["status"], &document["resolved"]), (&json!("wait_over"), &json!(false)));
     assert_eq!((&document["rounds"], &document["final_answer"]), (&json!(1), &json!("Port 80?")));
@@ -79,7 +80,7 @@ fn a_turn_that_outlasts_the_wait_is_named_and_goes_on_by_itself() {
 fn a_first_turn_that_outlasts_the_wait_is_all_there_is() {
     let home = playing("  inline_wait_seconds: 1\n", &[("other", "wait @go; say 80")]);
     let client = &mut home.client();
-    let document = client.document("dispatch_dialogue", &wanted(&json!({"return_ref": true})));
+    let document = client.document("dispatch_dialogue", &wanted(&json!({"return_ref": true, "max_rounds": 1})));
     fits(client, "dispatch_dialogue", &document);
     assert_eq!((&document["status"], &document["final_answer"]), (&json!("wait_over"), &json!("")));
     let turns = document["conversation"].as_array().unwrap();
