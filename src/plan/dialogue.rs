@@ -1,6 +1,6 @@
 //! A dialogue of two agents, as a value: who is asked what next, and when it is over. Nothing is dispatched here.
 
-use crate::model::request::RawRequest;
+use crate::model::request::{RawRequest, without_nul};
 use crate::model::{AgentName, SessionId};
 
 /// Fewest and most rounds: in each, both sides speak once.
@@ -188,7 +188,7 @@ impl Dialogue {
     fn task(&self, other: &AgentName, is_first: bool, last: Option<&Said>) -> String {
         let topic = self.topic.trim();
         let message = last.map_or("", |said| said.text.trim());
-        let message = if message.is_empty() { "(nothing)" } else { message };
+        let message = if message.is_empty() { "(nothing)".to_owned() } else { without_nul(message) };
         let about = match (is_first, last.is_some()) {
             (true, false) => format!(
                 "The agent `{other}` wants to settle something with you. Answer from what you find here; say what you need \

@@ -117,6 +117,15 @@ fn each_side_goes_on_with_its_own_conversation_and_hears_the_other() {
 }
 
 #[test]
+fn what_no_request_can_hold_does_not_end_the_dialogue() {
+    let mut dialogue = dialogue(1);
+    dialogue.heard(said("a\0b"), None);
+    let ask = dialogue.next().unwrap().request;
+    assert!(ask.task.contains("a\u{fffd}b"), "{}", ask.task);
+    crate::model::DispatchRequest::new(ask, crate::model::request::Sharing::Never).unwrap();
+}
+
+#[test]
 fn an_agent_can_talk_with_itself() {
     let name: AgentName = "web".parse().unwrap();
     let mut dialogue = Dialogue::new(name.clone(), name, "x".to_owned(), 2);
