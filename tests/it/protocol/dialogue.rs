@@ -80,7 +80,8 @@ fn a_turn_that_outlasts_the_wait_is_named_and_goes_on_by_itself() {
 fn a_first_turn_that_outlasts_the_wait_is_all_there_is() {
     let home = playing("  inline_wait_seconds: 1\n", &[("other", "wait @go; say 80")]);
     let client = &mut home.client();
-    let document = client.document("dispatch_dialogue", &wanted(&json!({"return_ref": true, "max_rounds": 1})));
+    let document =
+        client.document("dispatch_dialogue", &wanted(&json!({"return_ref": true, "max_rounds": 1})));
     fits(client, "dispatch_dialogue", &document);
     assert_eq!((&document["status"], &document["final_answer"]), (&json!("wait_over"), &json!("")));
     let turns = document["conversation"].as_array().unwrap();
