@@ -173,8 +173,8 @@ impl Room {
     }
 }
 
-/// Waits until then; for ever if that is too far away to be told.
-async fn until(then: Option<Instant>) {
+/// Waits until then; for ever if there is no such time.
+pub(super) async fn until(then: Option<Instant>) {
     match then {
         Some(then) => sleep_until(then).await,
         None => std::future::pending().await,

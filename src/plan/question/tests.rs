@@ -280,7 +280,7 @@ fn a_place_where_nothing_can_run_and_a_caller_who_may_not_are_refused() {
     refused(
         |world| world.surroundings.directory = None,
         missing,
-        "the directory of the agent `web` is missing or not a directory: /srv/web",
+        "the directory of the agent `web` is missing, is no directory or does not answer: /srv/web",
         "agent-dispatch update web --directory DIR",
     );
 }
