@@ -133,6 +133,10 @@ impl From<&EditError> for Report {
                 }
                 return report;
             }
+            EditError::Misread(misread) => {
+                return Self::new(Kind::Usage, misread.code, &misread.message, &misread.hint);
+            }
+            EditError::Several { errors } => return several(error, errors),
             EditError::Invalid { .. } => {
                 (Kind::Usage, "invalid_field", "Nothing was changed; correct the value and try again.")
             }
@@ -202,6 +206,26 @@ impl From<&EditError> for Report {
             _ => report,
         }
     }
+}
+
+/// Tells all that is wrong with one edit: each thing to do once.
+fn several(all: &EditError, errors: &[EditError]) -> Report {
+    fn add(told: &mut Vec<String>, more: impl IntoIterator<Item = String>) {
+        for one in more {
+            if !told.contains(&one) {
+                told.push(one);
+            }
+        }
+    }
+    let reports: Vec<Report> = errors.iter().map(Report::from).collect();
+    let code = "invalid_arguments";
+    let code = if reports.iter().any(|report| report.code == code) { code } else { "invalid_field" };
+    let (mut hints, mut calls) = (Vec::new(), Vec::new());
+    for report in reports {
+        add(&mut calls, [report.advice()]);
+        add(&mut hints, report.hints);
+    }
+    Report { kind: Kind::Usage, code, message: all.to_string(), hints, call: Some(calls.join(" ")) }
 }
 
 impl From<ChangeError> for Report {

@@ -37,25 +37,43 @@ pub(super) fn fit(
     given: Map<String, Value>,
     schema: &Map<String, Value>,
 ) -> Result<Map<String, Value>, Report> {
+    let (fitting, wrong) = fit_what_can(whose, given, schema);
+    wrong.map_or(Ok(fitting), Err)
+}
+
+/// Returns those arguments that fit, and what is wrong with the others. Names that are missing are empty texts then.
+pub(super) fn fit_what_can(
+    whose: &str,
+    given: Map<String, Value>,
+    schema: &Map<String, Value>,
+) -> (Map<String, Value>, Option<Report>) {
     let mut problems = Vec::new();
     let takes_one =
         whose != TAKES_JOBS && properties(schema).is_some_and(|known| known.contains_key("job_id"));
     let one_job = given.get("job_id").filter(|id| takes_one && !id.is_string() && !id.is_null());
     problems.extend(one_job.map(|id| format!("`job_id` is {}, not a text", shown(id))));
-    let fitting = fit_within("", given, schema, &mut problems);
+    let mut fitting = fit_within("", given, schema, &mut problems);
     if problems.is_empty() {
-        return Ok(fitting);
+        return (fitting, None);
+    }
+    for name in required(schema).filter(|name| !SEVERAL_FORMS.contains(name)) {
+        fitting.entry(name).or_insert_with(|| "".into());
     }
     let names: Vec<&str> = properties(schema).into_iter().flat_map(Map::keys).map(String::as_str).collect();
     let hint = format!("Valid arguments: {}.", names.join(", "));
-    Err(Report::new(Kind::Usage, "invalid_arguments", problems.join("; "), hint))
+    (fitting, Some(Report::new(Kind::Usage, "invalid_arguments", problems.join("; "), hint)))
+}
+
+fn required(schema: &Map<String, Value>) -> impl Iterator<Item = &str> {
+    schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
 fn properties(schema: &Map<String, Value>) -> Option<&Map<String, Value>> {
     schema.get("properties").and_then(Value::as_object)
 }
 
-/// Returns the fields of an object as the schema types them, and notes what is wrong with them; `path` stands before each name.
+/// Returns the fields of an object that fit, as the schema types them, and notes what is wrong with the others; `path` stands
+/// before each name.
 pub(super) fn fit_within(
     path: &str,
     given: Map<String, Value>,
@@ -65,6 +83,8 @@ pub(super) fn fit_within(
     let nothing = Map::new();
     let known = properties(schema).unwrap_or(&nothing);
     let mut fitting = Map::new();
+    let missing: Vec<&str> =
+        required(schema).filter(|name| given.get(*name).is_none_or(Value::is_null)).collect();
     for (name, value) in given {
         match known.get(&name) {
             Some(wanted) => {
@@ -73,20 +93,16 @@ pub(super) fn fit_within(
                 let is_open = value.as_str().is_some_and(|text| text.trim().is_empty());
                 if !(value.is_null() || is_open && wanted.get("enum").is_some()) {
                     let value = coerce(value, wanted);
-                    problems.extend(misfit(path, &name, &value, wanted));
-                    fitting.insert(name, value);
+                    match misfit(path, &name, &value, wanted) {
+                        Some(problem) => problems.push(problem),
+                        None => drop(fitting.insert(name, value)),
+                    }
                 }
             }
             None => problems.push(unknown(path, &name, known)),
         }
     }
-    let required =
-        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    problems.extend(
-        required
-            .filter(|name| !fitting.contains_key(*name))
-            .map(|name| format!("`{path}{name}` is required and missing")),
-    );
+    problems.extend(missing.iter().map(|name| format!("`{path}{name}` is required and missing")));
     fitting
 }
 

@@ -49,6 +49,15 @@ pub enum EditError {
         /// Everything of its kind, in file order.
         available: Vec<String>,
     },
+    /// The request itself cannot be read.
+    #[error("{}", .0.message)]
+    Misread(Misread),
+    /// Several things are wrong with what was asked for.
+    #[error("{}", each(errors))]
+    Several {
+        /// Each of them.
+        errors: Vec<EditError>,
+    },
     /// Nothing was to be changed.
     #[error("nothing to change: name at least one field of {subject}")]
     NothingToChange {
@@ -119,6 +128,17 @@ pub struct Asked {
     pub keys: Vec<String>,
 }
 
+/// What is wrong with the arguments of a request, in the words of whoever reads them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misread {
+    /// A stable word that programs can match on.
+    pub code: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
 impl EditError {
     /// Returns what a session asked for and was refused, if that is why the edit was not made.
     pub const fn refused(&self) -> Option<&Asked> {
@@ -128,26 +148,12 @@ impl EditError {
         }
     }
 
-    /// Returns one error of several about what is to be written, if there are any.
-    pub(super) fn together(mut errors: Vec<Self>) -> Option<Self> {
-        if errors.len() < 2 {
-            return errors.pop();
+    /// Returns one error of all of these.
+    pub(super) fn together(mut errors: Vec<Self>) -> Self {
+        match errors.pop() {
+            Some(only) if errors.is_empty() => only,
+            last => Self::Several { errors: errors.into_iter().chain(last).collect() },
         }
-        let problems = errors.into_iter().flat_map(|error| match error {
-            Self::Invalid { problems } => problems,
-            Self::Unknown { what, name, guess, available } => {
-                let guess = guess.and_then(|guess| available.get(guess));
-                let meant = guess.map_or(String::new(), |guess| format!(": did you mean `{guess}`?"));
-                vec![Problem {
-                    line: 1,
-                    column: 1,
-                    key: name,
-                    message: format!("there is no such {what}{meant}"),
-                }]
-            }
-            other => vec![Problem { line: 1, column: 1, key: String::new(), message: other.to_string() }],
-        });
-        Some(Self::Invalid { problems: problems.collect() })
     }
 
     /// Returns an error about one value that is not in the file yet.
@@ -160,6 +166,18 @@ impl EditError {
 fn said(problems: &[Problem]) -> String {
     let lines: Vec<String> =
         problems.iter().map(|problem| format!("{}: {}", problem.key, problem.message)).collect();
+    lines.join("\n")
+}
+
+fn each(errors: &[EditError]) -> String {
+    let lines: Vec<String> = errors
+        .iter()
+        .map(|error| match error {
+            // What there is instead would be the same in every line.
+            EditError::Unknown { what, name, guess: None, .. } => format!("there is no {what} `{name}`"),
+            error => error.to_string(),
+        })
+        .collect();
     lines.join("\n")
 }
 

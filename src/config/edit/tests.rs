@@ -8,6 +8,7 @@ use crate::config::edit::{AgentsFile, Change, EditError, Edited, Editor, Fields}
 use crate::config::{ConfigError, load};
 use crate::model::{Agent, BudgetLimit, EnvProfile, SpendLimit};
 
+mod several;
 mod subjects;
 
 struct Room {
@@ -23,7 +24,7 @@ impl Room {
         let path = folder.path().join("agents.yaml");
         fs::write(&path, text).expect("written");
         let home = folder.path().to_owned();
-        let file = AgentsFile { path: path.clone(), home, editor: Editor::Person };
+        let file = AgentsFile { path: path.clone(), home, editor: Editor::Person, misread: Vec::new() };
         Self { folder, path, file }
     }
 
