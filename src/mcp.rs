@@ -44,7 +44,7 @@ mod jobs;
 mod lines;
 mod listeners;
 mod listing;
-pub(crate) mod parallel;
+mod parallel;
 mod planning;
 mod progress;
 mod prompts;
