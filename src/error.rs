@@ -10,6 +10,7 @@ use crate::daemon::ClientError;
 use crate::daemon::place::PlaceError;
 use crate::daemon::protocol::WireFault;
 use crate::dispatch::{ChangeError, DispatchError};
+use crate::model::absent::{there_is_no, without_agent};
 use crate::model::request::BadField;
 use crate::model::{Retry, shell, with_causes};
 use crate::plan::Refusal;
@@ -71,6 +72,19 @@ impl Report {
     /// Returns a report with one hint.
     pub fn new(kind: Kind, code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { kind, code, message: message.into(), hints: vec![hint.into()], call: None }
+    }
+
+    /// Returns that there is no agent of this name among these.
+    pub fn no_agent(name: &str, known: &[String]) -> Self {
+        let steps = without_agent(name, known);
+        let calls: Vec<String> = steps.iter().map(|step| format!("{} {}.", step.tool, step.does)).collect();
+        Self {
+            kind: Kind::NotFound,
+            code: "not_found",
+            message: there_is_no("agent", name, known),
+            hints: steps.iter().map(|step| format!("`{}` {}.", step.command, step.does)).collect(),
+            call: Some(calls.join(" ")),
+        }
     }
 
     /// Says what a model does instead of typing the command that the hint names.
@@ -160,8 +174,8 @@ impl From<&EditError> for Report {
             EditError::Unknown { what: "setting", .. } => {
                 (Kind::Usage, "not_found", "List the settings with: agent-dispatch settings")
             }
-            EditError::Unknown { .. } => {
-                (Kind::NotFound, "not_found", "List the agents with: agent-dispatch list")
+            EditError::Unknown { name, available, .. } => {
+                return Self::no_agent(name, available);
             }
             EditError::NothingToChange { subject } => {
                 let hint = format!(
@@ -202,7 +216,6 @@ impl From<&EditError> for Report {
             EditError::Unknown { what: "setting", .. } => {
                 report.or_call("agents.example.yaml explains every setting.")
             }
-            EditError::Unknown { .. } => report.or_call("list_agents shows the agents."),
             _ => report,
         }
     }
@@ -222,7 +235,7 @@ fn several(all: &EditError, errors: &[EditError]) -> Report {
     let code = if reports.iter().any(|report| report.code == code) { code } else { "invalid_field" };
     let (mut hints, mut calls) = (Vec::new(), Vec::new());
     for report in reports {
-        add(&mut calls, [report.advice()]);
+        add(&mut calls, report.call.map_or_else(|| report.hints.clone(), |call| vec![call]));
         add(&mut hints, report.hints);
     }
     Report { kind: Kind::Usage, code, message: all.to_string(), hints, call: Some(calls.join(" ")) }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_yaml::Value;
 
-use crate::config::{Config, ConfigError, escalation, nearest, parse, resolve};
+use crate::config::{Config, ConfigError, escalation, parse, resolve};
 
 mod error;
 mod fields;
@@ -383,9 +383,7 @@ fn check_names(root: &Value, edit: &mut Edit, wrong: &mut Vec<EditError>) -> boo
 }
 
 fn unknown(what: &'static str, name: &str, available: Vec<String>) -> EditError {
-    let names: Vec<&str> = available.iter().map(String::as_str).collect();
-    let guess = nearest(name, &names).and_then(|near| names.iter().position(|known| *known == near));
-    EditError::Unknown { what, name: name.to_owned(), guess, available }
+    EditError::Unknown { what, name: name.to_owned(), available }
 }
 
 /// Refuses an edit that leaves the agent it is about disabled.

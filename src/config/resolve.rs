@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use crate::config::nearest;
 use crate::config::paths::{DEPTH_VARIABLE, RUN_VARIABLE, expand_home};
 use crate::config::place::{Spot, Trail};
 use crate::config::raw::Node;
 use crate::config::section::{Field, Finding, Findings, ITEMS_MAX, Section, TextBound, checked_text};
+use crate::model::absent::nearest;
 use crate::model::{Agent, AgentName, BudgetLimit, EnvProfile, Group, GroupMember, Settings, SpendLimit};
 
 pub(super) mod settings;

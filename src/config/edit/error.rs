@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::config::edit::Subject;
 use crate::config::escalation::Widening;
 use crate::config::{ConfigError, Problem};
+use crate::model::absent::{in_brief, nearest, there_is_no};
 
 /// An edit that was not made; the file is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -38,14 +39,12 @@ pub enum EditError {
         subject: Subject,
     },
     /// There is no such thing.
-    #[error("there is no {what} `{name}`{}", known(*guess, available))]
+    #[error("{}", absent(what, name, available))]
     Unknown {
         /// What kind of thing.
         what: &'static str,
         /// The name, as it was given.
         name: String,
-        /// The nearest name that exists, as a place in `available`.
-        guess: Option<usize>,
         /// Everything of its kind, in file order.
         available: Vec<String>,
     },
@@ -174,7 +173,7 @@ fn each(errors: &[EditError]) -> String {
         .iter()
         .map(|error| match error {
             // What there is instead would be the same in every line.
-            EditError::Unknown { what, name, guess: None, .. } => format!("there is no {what} `{name}`"),
+            EditError::Unknown { what, name, available } => in_brief(what, name, available),
             error => error.to_string(),
         })
         .collect();
@@ -185,11 +184,10 @@ fn widenings(widened: &[Widening]) -> String {
     widened.iter().map(|widening| widening.what.as_str()).collect::<Vec<_>>().join("; ")
 }
 
-fn known(guess: Option<usize>, available: &[String]) -> String {
-    match guess.and_then(|guess| available.get(guess)) {
-        Some(guess) => format!(": did you mean `{guess}`?"),
-        None if available.is_empty() => ": none is configured".to_owned(),
-        None if available.len() == 1 => format!(": there is only `{}`", available.join("")),
-        None => format!(": there are {}", available.join(", ")),
+/// Says what is not there. There are so many settings that they are listed only where none is near.
+fn absent(what: &str, name: &str, available: &[String]) -> String {
+    if what == "setting" && nearest(name, available).is_some() {
+        return in_brief(what, name, available);
     }
+    there_is_no(what, name, available)
 }

@@ -52,7 +52,7 @@ fn an_edit_is_told_all_that_is_wrong_with_it_at_once() {
             json!({"settings": {"cache.tll": 5, "cache": {"ttl": -1, "size": 3}, "max_concurrency": 0, "audit": 1}, "dry": 1}),
             &[
                 "no argument `dry`",
-                "no setting `cache.tll`: did you mean `cache.ttl`?",
+                "no setting `cache.tll` (did you mean `cache.ttl`?)",
                 "no setting `cache.size`",
                 "settings.audit: holds content",
                 "settings.cache.ttl: expected",

@@ -33,7 +33,7 @@ fn a_wrong_name_a_wrong_directory_and_wrong_values_are_told_together() {
         (
             room.update("wbe", &wrong(Fields { directory: Some("~/gone".into()), ..Fields::default() })),
             "wbe",
-            vec![&gone, "there is no agent `wbe`: did you mean `web`?"],
+            vec![&gone, "there is no agent `wbe` (did you mean `web`?)"],
         ),
     ];
     for (done, name, first) in cases {
@@ -59,9 +59,9 @@ fn every_unknown_setting_and_every_wrong_value_is_told_together() {
     let error =
         room.file.update_settings(&values.map(|(key, value)| (key.to_owned(), value))).expect_err("wrong");
     let expected = [
-        "there is no setting `max_concurency`: did you mean `max_concurrency`?",
+        "there is no setting `max_concurency` (did you mean `max_concurrency`?)",
         "there is no setting `frogs`",
-        "there is no setting `cache.size`: did you mean `cache.max_size`?",
+        "there is no setting `cache.size` (did you mean `cache.max_size`?)",
         "settings.cache.ttl: expected a whole number of seconds from 0 to 31536000, found -1",
     ];
     assert_eq!(error.to_string().lines().collect::<Vec<_>>(), expected);
@@ -81,12 +81,12 @@ fn every_unknown_member_is_told_with_what_is_wrong_with_the_group() {
     };
     for (done, group, first) in [
         (room.file.update_group("shop", &fields), "shop", "there is no member `infra`"),
-        (room.file.update_group("shp", &fields), "shp", "there is no group `shp`: did you mean `shop`?"),
+        (room.file.update_group("shp", &fields), "shp", "there is no group `shp` (did you mean `shop`?)"),
         (room.file.add_group("shop", &fields), "shop", "group `shop` exists already"),
     ] {
         let said = done.expect_err(group).to_string();
         let wrong = format!("groups.{group}.description: contains a NUL character: remove it");
-        for told in [first, "agent `wbe`: did you mean `web`?", "there is no agent `database`", &wrong] {
+        for told in [first, "agent `wbe` (did you mean `web`?)", "there is no agent `database`", &wrong] {
             assert_eq!(said.matches(told).count(), 1, "{told}\n{said}");
         }
     }
