@@ -1,4 +1,4 @@
-//! What both doors answer, as JSON: the original's keys, absent where there is nothing to say.
+//! What both doors answer, as JSON: the original's keys, absent where there is nothing to say; and what both of them read.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -13,12 +13,15 @@ use crate::model::{Answer, FailureClass, Portion, Retry, RunResult};
 pub(super) mod agents;
 pub(super) mod audit;
 pub(super) mod dialogue;
+pub(super) mod fitting;
 pub(super) mod groups;
 mod jobs;
 pub(super) mod parallel;
 pub(super) mod plan;
 pub(super) mod progress;
+pub(super) mod question;
 pub(super) mod record;
+pub(super) mod several;
 pub(super) mod summary;
 pub(super) mod upkeep;
 

@@ -10,6 +10,7 @@ use crate::daemon::ClientError;
 use crate::daemon::place::PlaceError;
 use crate::daemon::protocol::WireFault;
 use crate::dispatch::{ChangeError, DispatchError};
+use crate::model::absent::{there_is_no, without_agent};
 use crate::model::request::BadField;
 use crate::model::{Retry, shell, with_causes};
 use crate::plan::Refusal;
@@ -73,6 +74,19 @@ impl Report {
         Self { kind, code, message: message.into(), hints: vec![hint.into()], call: None }
     }
 
+    /// Returns that there is no agent of this name among these.
+    pub fn no_agent(name: &str, known: &[String]) -> Self {
+        let steps = without_agent(name, known);
+        let calls: Vec<String> = steps.iter().map(|step| format!("{} {}.", step.tool, step.does)).collect();
+        Self {
+            kind: Kind::NotFound,
+            code: "not_found",
+            message: there_is_no("agent", name, known),
+            hints: steps.iter().map(|step| format!("`{}` {}.", step.command, step.does)).collect(),
+            call: Some(calls.join(" ")),
+        }
+    }
+
     /// Says what a model does instead of typing the command that the hint names.
     pub fn or_call(mut self, call: impl Into<String>) -> Self {
         self.call = Some(call.into());
@@ -133,6 +147,10 @@ impl From<&EditError> for Report {
                 }
                 return report;
             }
+            EditError::Misread(misread) => {
+                return Self::new(Kind::Usage, misread.code, &misread.message, &misread.hint);
+            }
+            EditError::Several { errors } => return several(error, errors),
             EditError::Invalid { .. } => {
                 (Kind::Usage, "invalid_field", "Nothing was changed; correct the value and try again.")
             }
@@ -156,8 +174,8 @@ impl From<&EditError> for Report {
             EditError::Unknown { what: "setting", .. } => {
                 (Kind::Usage, "not_found", "List the settings with: agent-dispatch settings")
             }
-            EditError::Unknown { .. } => {
-                (Kind::NotFound, "not_found", "List the agents with: agent-dispatch list")
+            EditError::Unknown { name, available, .. } => {
+                return Self::no_agent(name, available);
             }
             EditError::NothingToChange { subject } => {
                 let hint = format!(
@@ -198,10 +216,29 @@ impl From<&EditError> for Report {
             EditError::Unknown { what: "setting", .. } => {
                 report.or_call("agents.example.yaml explains every setting.")
             }
-            EditError::Unknown { .. } => report.or_call("list_agents shows the agents."),
             _ => report,
         }
     }
+}
+
+/// Tells all that is wrong with one edit: each thing to do once.
+fn several(all: &EditError, errors: &[EditError]) -> Report {
+    fn add(told: &mut Vec<String>, more: impl IntoIterator<Item = String>) {
+        for one in more {
+            if !told.contains(&one) {
+                told.push(one);
+            }
+        }
+    }
+    let reports: Vec<Report> = errors.iter().map(Report::from).collect();
+    let code = "invalid_arguments";
+    let code = if reports.iter().any(|report| report.code == code) { code } else { "invalid_field" };
+    let (mut hints, mut calls) = (Vec::new(), Vec::new());
+    for report in reports {
+        add(&mut calls, report.call.map_or_else(|| report.hints.clone(), |call| vec![call]));
+        add(&mut hints, report.hints);
+    }
+    Report { kind: Kind::Usage, code, message: all.to_string(), hints, call: Some(calls.join(" ")) }
 }
 
 impl From<ChangeError> for Report {

@@ -44,7 +44,7 @@ mod jobs;
 mod lines;
 mod listeners;
 mod listing;
-pub(crate) mod parallel;
+mod parallel;
 mod planning;
 mod progress;
 mod prompts;
@@ -197,22 +197,29 @@ impl Server {
         files.into_iter().fold(Router::new(), |router, add| add(router))
     }
 
-    /// Calls a tool with arguments that fit its schema, or refuses.
+    /// Calls a tool with arguments that fit its schema, or refuses. An edit that does not fit is asked all the same what else is
+    /// wrong.
     async fn call(
         &self,
         mut request: CallToolRequestParams,
-        context: RequestContext<RoleServer>,
+        mut context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         if self.tools.get(&request.name).is_none() {
             return Err(self.no_such_tool(&request.name));
         }
         let given = request.arguments.take().unwrap_or_default();
-        match arguments::fit(&request.name, given, &listing::arguments(&request.name)) {
-            Ok(fitting) => request.arguments = Some(fitting),
-            Err(report) => return Ok(refusal(&report).into()),
+        let (fitting, wrong) =
+            arguments::fit_what_can(&request.name, given, &listing::arguments(&request.name));
+        if let Some(report) = &wrong {
+            if !editing::EDITS.contains(&&*request.name) {
+                return Ok(refusal(report).into());
+            }
+            context.extensions.insert(editing::misread(report));
         }
+        request.arguments = Some(fitting);
         let outcome = self.tools.call(ToolCallContext::new(self, request, context)).await?;
-        Ok(arguments::misread(&outcome).map_or(outcome, |report| refusal(&report).into()))
+        let misread = arguments::misread(&outcome).map(|report| wrong.unwrap_or(report));
+        Ok(misread.map_or(outcome, |report| refusal(&report).into()))
     }
 
     fn no_such_tool(&self, name: &str) -> ErrorData {

@@ -1,5 +1,6 @@
 //! The vocabulary everyone shares: values that know their own rules and nothing of files, clocks or tasks.
 
+pub mod absent;
 pub mod agent;
 pub mod caller;
 pub mod causes;

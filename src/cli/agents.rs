@@ -15,6 +15,7 @@ use crate::dispatch::Frontend;
 use crate::document::agents::{AgentDetail, AgentDocument, AgentsDocument, HealthDocument, unknown};
 use crate::document::plan::TypicalDocument;
 use crate::error::Report;
+use crate::model::absent::there_is_no;
 use crate::model::{Agent, BudgetLimit, Settings};
 
 /// Lines of CLAUDE.md and README that `describe` shows.
@@ -69,6 +70,15 @@ pub(super) async fn edit(
     edit: impl FnOnce(&AgentsFile) -> Result<Edited, EditError> + Send + 'static,
 ) -> Result<Edited, Report> {
     Ok(frontend.change_config(super::CLIENT, Editor::Person, edit).await?)
+}
+
+/// Says which of these agents are not in the configuration: nothing was found of any of them.
+pub(super) fn note_unknown(frontend: &Frontend, agents: &[String]) {
+    let Ok(config) = frontend.config() else { return };
+    let is_known = |name: &str| config.agent(name).is_some() || config.broken.contains_key(name);
+    for name in agents.iter().filter(|name| !is_known(name)) {
+        note(&format!("note: {}\n", there_is_no("agent", name, &config.names())));
+    }
 }
 
 /// Lists the agents.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::audit::redact::one_line;
 use crate::budget::usd;
+use crate::cli::agents::note_unknown;
 use crate::cli::args::Status;
 use crate::cli::dispatching::{self, verdict};
 use crate::cli::progress;
@@ -41,6 +42,7 @@ pub(super) async fn list(
     filter: JobFilter,
     as_json: bool,
 ) -> Result<(), Report> {
+    let agents: Vec<String> = filter.agent.iter().cloned().collect();
     let Reply::Jobs(views) = frontend.client.ask(&Request::Jobs(filter)).await? else {
         return Err(ClientError::Confused.into());
     };
@@ -50,6 +52,7 @@ pub(super) async fn list(
     }
     if views.is_empty() {
         note("There are no such jobs.\n");
+        note_unknown(frontend, &agents);
         return Ok(());
     }
     print_text(&table(screen, &views, Timestamp::now()))

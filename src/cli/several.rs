@@ -13,8 +13,8 @@ use crate::cli::render::{Cell, Screen, Tone, duration, note, print_json, print_t
 use crate::dispatch::{Frontend, Patience, Standing};
 use crate::document::DispatchDocument;
 use crate::document::parallel::ParallelDocument;
+use crate::document::several::Several;
 use crate::error::{Kind, Report};
-use crate::mcp::parallel::Several;
 use crate::model::{DispatchRequest, JobId};
 use crate::project::regular::read_head;
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::audit::checkpoint::OldEnd;
 use crate::budget::usd;
+use crate::cli::agents::note_unknown;
 use crate::cli::args::{CacheCommand, GcArguments, SessionsArguments};
 
 use crate::cli::render::{Cell, Screen, Tone, fact, note, print_json, print_text, size, when};
@@ -217,6 +218,7 @@ pub(super) async fn sessions(
     screen: Screen,
     asked: SessionsArguments,
 ) -> Result<(), Report> {
+    let agents: Vec<String> = asked.agent.iter().cloned().collect();
     let views = frontend.sessions(asked.agent, asked.limit).await?;
     let document = SessionsDocument::of(&views, frontend.config().ok().as_deref());
     if asked.json {
@@ -224,6 +226,7 @@ pub(super) async fn sessions(
     }
     if views.is_empty() {
         note("There are no conversations.\n");
+        note_unknown(frontend, &agents);
         return Ok(());
     }
     let now = Timestamp::now();

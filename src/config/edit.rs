@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde_yaml::Value;
 
-use crate::config::{Config, ConfigError, escalation, nearest, parse, resolve};
+use crate::config::{Config, ConfigError, escalation, parse, resolve};
 
 mod error;
 mod fields;
@@ -18,7 +18,7 @@ mod rewrite;
 mod settings;
 mod steps;
 
-pub use error::{Asked, EditError};
+pub use error::{Asked, EditError, Misread};
 pub use fields::{Change, Fields, GroupFields, MemberChange, words};
 pub use settings::setting_value;
 
@@ -35,6 +35,8 @@ pub struct AgentsFile {
     pub home: PathBuf,
     /// Who edits it.
     pub editor: Editor,
+    /// What could not be read of the request: with any of it nothing is edited, and whatever else is wrong is told too.
+    pub misread: Vec<Misread>,
 }
 
 /// Who asks for an edit.
@@ -69,6 +71,9 @@ pub struct Edited {
     /// What stands there now; nothing when it was removed.
     pub after: Option<String>,
 }
+
+/// The key without which there is no agent.
+const DIRECTORY: &str = "directory";
 
 /// What is done with a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +128,10 @@ impl Subject {
         }
     }
 
+    fn a_kind(&self) -> &'static str {
+        if matches!(self, Self::Agent(_)) { "an agent" } else { "a group" }
+    }
+
     fn section(&self) -> &'static str {
         match self {
             Self::Agent(_) => "agents",
@@ -144,45 +153,54 @@ impl fmt::Display for Subject {
 impl AgentsFile {
     /// Adds an agent. Its directory must be among the fields.
     pub fn add_agent(&self, name: &str, fields: &Fields) -> Result<Edited, EditError> {
-        resolve::name(name).map_err(|message| EditError::invalid("name", message))?;
-        self.check_directory(fields.directory.as_deref().unwrap_or(Path::new("")))?;
-        self.change(&Edit::new(Subject::Agent(name.to_owned()), Act::Add, fields.changes()))
+        let directory = fields.directory.as_deref().unwrap_or(Path::new(""));
+        self.change_agent(name, Act::Add, fields, Some(directory))
     }
 
     /// Removes an agent; groups keep the name. Agents that cannot be used can be removed too.
     pub fn remove_agent(&self, name: &str) -> Result<Edited, EditError> {
-        self.change(&Edit::new(Subject::Agent(name.to_owned()), Act::Remove, Vec::new()))
+        self.change(Edit::new(Subject::Agent(name.to_owned()), Act::Remove, Vec::new()), Vec::new())
     }
 
     /// Changes the fields of an agent.
     pub fn update_agent(&self, name: &str, fields: &Fields) -> Result<Edited, EditError> {
-        if let Some(directory) = &fields.directory {
-            self.check_directory(directory)?;
-        }
-        self.change(&Edit::new(Subject::Agent(name.to_owned()), Act::Update, fields.changes()))
+        self.change_agent(name, Act::Update, fields, fields.directory.as_deref())
     }
 
     /// Adds a group. Its members must be agents, that can be used or not.
     pub fn add_group(&self, name: &str, fields: &GroupFields) -> Result<Edited, EditError> {
-        resolve::name(name).map_err(|message| {
-            EditError::invalid("name", message.replace("an agent name", "a group name"))
-        })?;
-        self.change(&Edit::group(name, Act::Add, fields))
+        self.change(Edit::group(name, Act::Add, fields), Vec::new())
     }
 
     /// Removes a group; its members stay.
     pub fn remove_group(&self, name: &str) -> Result<Edited, EditError> {
-        self.change(&Edit::group(name, Act::Remove, &GroupFields::default()))
+        self.change(Edit::group(name, Act::Remove, &GroupFields::default()), Vec::new())
     }
 
     /// Changes a group. New members must be agents.
     pub fn update_group(&self, name: &str, fields: &GroupFields) -> Result<Edited, EditError> {
-        self.change(&Edit::group(name, Act::Update, fields))
+        self.change(Edit::group(name, Act::Update, fields), Vec::new())
     }
 
     /// Changes settings: `cache.ttl` and the like, or objects of such; null takes one back to its default.
     pub fn update_settings(&self, values: &[(String, serde_json::Value)]) -> Result<Edited, EditError> {
-        self.change(&Edit::new(Subject::Settings, Act::Update, settings::written(values)?))
+        let (written, wrong) = settings::written(values);
+        self.change(Edit::new(Subject::Settings, Act::Update, written), wrong)
+    }
+
+    fn change_agent(
+        &self,
+        name: &str,
+        act: Act,
+        fields: &Fields,
+        directory: Option<&Path>,
+    ) -> Result<Edited, EditError> {
+        let mut edit = Edit::new(Subject::Agent(name.to_owned()), act, fields.changes());
+        let wrong = directory.and_then(|directory| self.check_directory(directory).err());
+        if wrong.is_some() {
+            edit.fields.retain(|(key, _)| key != DIRECTORY);
+        }
+        self.change(edit, wrong.into_iter().collect())
     }
 
     fn check_directory(&self, directory: &Path) -> Result<(), EditError> {
@@ -197,29 +215,38 @@ impl AgentsFile {
         }
     }
 
-    fn change(&self, edit: &Edit) -> Result<Edited, EditError> {
-        let Self { path, home, editor } = self;
-        if edit.act == Act::Update && edit.fields.is_empty() && edit.members.is_empty() {
-            return Err(EditError::NothingToChange { subject: edit.subject.clone() });
+    /// Makes an edit, or says everything that is wrong with it: `wrong` is what was found before and is not in the edit.
+    fn change(&self, mut edit: Edit, wrong: Vec<EditError>) -> Result<Edited, EditError> {
+        let Self { path, home, editor, misread } = self;
+        let mut wrong: Vec<EditError> =
+            misread.iter().cloned().map(EditError::Misread).chain(wrong).collect();
+        if edit.act == Act::Update && edit.is_empty() && wrong.is_empty() {
+            wrong.push(EditError::NothingToChange { subject: edit.subject.clone() });
         }
         let locked = Locked::take(path, file::LOCK_WAIT)?;
         let opened = Opened::read(path)?;
         // The file must be right as far as it is not about single agents: an edit cannot make sense of it otherwise.
         let before = parse(path, home, opened.bytes())?;
-        if *editor == Editor::Session && escalation::is_denied(&before.settings) {
+        // An edit of nothing is none that could be denied.
+        let asks_nothing = matches!(&wrong[..], [EditError::NothingToChange { .. }]);
+        if *editor == Editor::Session && escalation::is_denied(&before.settings) && !asks_nothing {
             return Err(EditError::Denied { path: path.clone(), asked: edit.asked() });
         }
         let (mark, text) = opened.text()?;
-        let refused = |reason: String| EditError::Unsafe { path: path.clone(), reason };
-        let root: Value = serde_yaml::from_str(text).map_err(|error| refused(error.to_string()))?;
-        check_names(&root, edit)?;
-        let new = rewrite::rewrite(text, &steps(&root, edit)).map_err(refused)?;
-        let after = parse(path, home, new.as_bytes()).map_err(|error| match error {
-            // It was right before.
-            ConfigError::Invalid { problems, .. } => EditError::Invalid { problems },
-            error => error.into(),
-        })?;
-        check_usable(&after, edit)?;
+        let root: Value = serde_yaml::from_str(text).map_err(|error| self.unsafe_edit(error.to_string()))?;
+        let exists = check_names(&root, &mut edit, &mut wrong);
+        let made = match edit.act {
+            Act::Add if wrong.is_empty() => self.made(text, &root, &edit),
+            Act::Remove | Act::Update if exists => self.made(text, &root, &edit),
+            Act::Add | Act::Remove | Act::Update => self.made_alone(&edit),
+        };
+        let (new, after) = match made {
+            Ok(made) if wrong.is_empty() => made,
+            made => {
+                wrong.extend(made.err());
+                return Err(EditError::together(wrong));
+            }
+        };
         if *editor == Editor::Session {
             let widened = escalation::widened(&before, &after);
             if !widened.is_empty() {
@@ -228,6 +255,48 @@ impl AgentsFile {
         }
         opened.replace(&locked, &format!("{mark}{new}"))?;
         Ok(edit.done(text, &new))
+    }
+
+    /// Returns the text with the edit in it, and what that means.
+    fn made(&self, text: &str, root: &Value, edit: &Edit) -> Result<(String, Config), EditError> {
+        let new = rewrite::rewrite(text, &steps(root, edit)).map_err(|reason| self.unsafe_edit(reason))?;
+        let after = parse(&self.path, &self.home, new.as_bytes()).map_err(|error| match error {
+            // It was right before.
+            ConfigError::Invalid { problems, .. } => EditError::Invalid { problems },
+            error => error.into(),
+        })?;
+        check_usable(&after, edit)?;
+        Ok((new, after))
+    }
+
+    /// Judges what cannot be put where it should be as something new in a file of its own.
+    fn made_alone(&self, edit: &Edit) -> Result<(String, Config), EditError> {
+        const STAND_IN: &str = "new";
+        let (subject, fields) = match &edit.subject {
+            Subject::Agent(_) => {
+                let directory = (DIRECTORY.to_owned(), Some(Value::from("/")));
+                (
+                    Subject::Agent(STAND_IN.to_owned()),
+                    edit.fields.iter().cloned().chain([directory]).collect(),
+                )
+            }
+            _ => (Subject::Group(STAND_IN.to_owned()), edit.fields.clone()),
+        };
+        let alone = Edit { subject, act: Act::Add, fields, members: edit.members.clone() };
+        self.made("", &Value::Null, &alone).map_err(|error| match error {
+            EditError::Invalid { mut problems } => {
+                let prefix = |name: &str| format!("{}.{name}.", edit.subject.section());
+                for problem in &mut problems {
+                    problem.key = problem.key.replacen(&prefix(STAND_IN), &prefix(edit.subject.name()), 1);
+                }
+                EditError::Invalid { problems }
+            }
+            error => error,
+        })
+    }
+
+    fn unsafe_edit(&self, reason: String) -> EditError {
+        EditError::Unsafe { path: self.path.clone(), reason }
     }
 }
 
@@ -239,6 +308,10 @@ impl Edit {
     fn group(name: &str, act: Act, fields: &GroupFields) -> Self {
         let members = fields.members.clone();
         Self { members, ..Self::new(Subject::Group(name.to_owned()), act, fields.changes()) }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.fields.is_empty() && self.members.is_empty()
     }
 
     /// Returns the keys that are set or cleared.
@@ -263,45 +336,54 @@ impl Edit {
     }
 }
 
-/// Refuses to add what exists, and to change what does not or take it in.
-fn check_names(root: &Value, edit: &Edit) -> Result<(), EditError> {
-    let subject = &edit.subject;
+/// Notes what is to be added and exists, and what is to be changed or taken in and does not; the edit goes on without such
+/// members. Returns whether what it is about exists.
+fn check_names(root: &Value, edit: &mut Edit, wrong: &mut Vec<EditError>) -> bool {
+    let Edit { subject, act, members: asked, .. } = edit;
     if *subject == Subject::Settings {
-        return Ok(());
+        return true;
     }
     let available = names(root, subject.section());
     let exists = available.iter().any(|known| known == subject.name());
-    match edit.act {
-        Act::Add if exists => return Err(EditError::Duplicate { subject: subject.clone() }),
+    match act {
+        // That it is missing was said.
+        _ if subject.name().is_empty() && matches!(wrong.first(), Some(EditError::Misread(_))) => {}
+        Act::Add if exists => wrong.push(EditError::Duplicate { subject: subject.clone() }),
+        Act::Add => wrong.extend(
+            resolve::name(subject.name())
+                .err()
+                .map(|message| EditError::invalid("name", message.replace("an agent", subject.a_kind()))),
+        ),
         Act::Remove | Act::Update if !exists => {
-            return Err(unknown(subject.kind(), subject.name(), available));
+            wrong.push(unknown(subject.kind(), subject.name(), available));
         }
-        Act::Add | Act::Remove | Act::Update => {}
+        Act::Remove | Act::Update => {}
     }
+    let agents = names(root, "agents");
     let mut members = steps::members(root, subject);
-    for change in &edit.members {
+    asked.retain(|change| {
         let is_member = members.iter().any(|member| member == change.agent());
         match change {
-            MemberChange::Remove { agent } if !is_member => return Err(unknown("member", agent, members)),
-            MemberChange::Remove { agent } => members.retain(|member| member != agent),
+            MemberChange::Remove { agent } if is_member => members.retain(|member| member != agent),
             // One that is in already may be gone from the agents.
             MemberChange::Put { .. } if is_member => {}
+            MemberChange::Put { agent, .. } if agents.contains(agent) => members.push(agent.clone()),
             MemberChange::Put { agent, .. } => {
-                let agents = names(root, "agents");
-                if !agents.contains(agent) {
-                    return Err(unknown("agent", agent, agents));
-                }
-                members.push(agent.clone());
+                wrong.push(unknown("agent", agent, agents.clone()));
+                return false;
+            }
+            MemberChange::Remove { agent } => {
+                wrong.extend(exists.then(|| unknown("member", agent, members.clone())));
+                return false;
             }
         }
-    }
-    Ok(())
+        true
+    });
+    exists
 }
 
 fn unknown(what: &'static str, name: &str, available: Vec<String>) -> EditError {
-    let names: Vec<&str> = available.iter().map(String::as_str).collect();
-    let guess = nearest(name, &names).and_then(|near| names.iter().position(|known| *known == near));
-    EditError::Unknown { what, name: name.to_owned(), guess, available }
+    EditError::Unknown { what, name: name.to_owned(), available }
 }
 
 /// Refuses an edit that leaves the agent it is about disabled.

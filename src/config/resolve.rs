@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use crate::config::nearest;
 use crate::config::paths::{DEPTH_VARIABLE, RUN_VARIABLE, expand_home};
 use crate::config::place::{Spot, Trail};
 use crate::config::raw::Node;
 use crate::config::section::{Field, Finding, Findings, ITEMS_MAX, Section, TextBound, checked_text};
+use crate::model::absent::nearest;
 use crate::model::{Agent, AgentName, BudgetLimit, EnvProfile, Group, GroupMember, Settings, SpendLimit};
 
 pub(super) mod settings;
@@ -152,6 +152,7 @@ fn agent(name: AgentName, value: &Node, trail: Trail, base: Base<'_>, out: &mut 
         }
         None => None,
     };
+    warn_of_parents(&section, directory.as_deref(), out);
     let mut agent = Agent::new(name, directory.clone().unwrap_or_default());
     agent.description =
         section.text("description", TextBound(DESCRIPTION_CHARS_MAX), out).unwrap_or_default();
@@ -253,7 +254,21 @@ fn permission_mode(section: &Section<'_>, key: &str, out: &mut Findings) -> Opti
     Some(mode)
 }
 
-/// Reads a path: `~` and relative paths made absolute, `.` taken out, nothing looked up.
+/// Warns of a directory that is written with `..`: what stands before it may be a link, so only the file system knows what is
+/// meant, and the same directory may be listed in two spellings.
+fn warn_of_parents(section: &Section<'_>, directory: Option<&Path>, out: &mut Findings) {
+    if let Some(directory) =
+        directory.filter(|path| path.components().any(|part| part == Component::ParentDir))
+    {
+        let message = format!(
+            "`{}` is kept in this spelling, because `..` after a symbolic link leads elsewhere: write the path without it",
+            directory.display()
+        );
+        out.warning(section.trail_of("directory"), Spot::Value, message);
+    }
+}
+
+/// Reads a path: `~` and relative paths made absolute, `.` and what would lead above `/` taken out, nothing looked up.
 fn path(section: &Section<'_>, key: &str, base: Base<'_>, out: &mut Findings) -> Option<PathBuf> {
     let text = section.text(key, TextBound(PATH_CHARS_MAX), out)?;
     if text.trim().is_empty() {
@@ -265,7 +280,15 @@ fn path(section: &Section<'_>, key: &str, base: Base<'_>, out: &mut Findings) ->
         return None;
     }
     let absolute = base.folder.join(expand_home(Path::new(&text), base.home));
-    Some(absolute.components().filter(|part| !matches!(part, Component::CurDir)).collect())
+    let mut path = PathBuf::new();
+    for part in absolute.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if path.parent().is_none() => {}
+            part => path.push(part),
+        }
+    }
+    Some(path)
 }
 
 fn groups(top: &Section<'_>, out: &mut Findings) -> Vec<Group> {

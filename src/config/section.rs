@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use crate::config::nearest;
 use crate::config::place::{Spot, Trail};
 use crate::config::raw::Node;
+use crate::model::absent::nearest;
 
 /// Something to tell about a value.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use crate::config::raw::Node;
 use crate::config::resolve::settings::{SETTINGS, Shape};
 use crate::config::resolve::{AGENT_KEYS, BUDGET_KEYS, ENV_KEYS, GROUP_KEYS, MEMBER_KEYS, TOP_KEYS};
-use crate::config::{Config, ConfigError, FILE_BYTES_MAX, Problem, load, nearest, parse};
+use crate::config::{Config, ConfigError, FILE_BYTES_MAX, Problem, load, parse};
 use crate::model::{Agent, Settings};
 
 const HOME: &str = "/home/u";
@@ -343,21 +343,6 @@ fn aliases_that_multiply_and_values_that_nest_too_deep_are_refused() {
     let deep = format!("a: {}{}\n", "[".repeat(5_000), "]".repeat(5_000));
     for text in [bomb, deep] {
         assert!(matches!(read(&text), Err(ConfigError::Syntax { .. })));
-    }
-}
-
-#[test]
-fn the_nearest_name_is_found_only_when_it_is_near() {
-    let known = ["timeout", "model", "env"];
-    for (word, expected) in [
-        ("timeuot", Some("timeout")),
-        ("TIMEOUT", Some("timeout")),
-        ("modle", Some("model")),
-        ("evn", Some("env")),
-        ("xyz", None),
-        ("", None),
-    ] {
-        assert_eq!(nearest(word, &known), expected, "{word:?}");
     }
 }
 

@@ -54,8 +54,12 @@ impl Frontend {
             _ => return Err(ChangeError::NotMade(ClientError::Confused)),
         }
         let environment = &self.environment;
-        let file =
-            AgentsFile { path: environment.config_file.clone(), home: environment.home.clone(), editor };
+        let file = AgentsFile {
+            path: environment.config_file.clone(),
+            home: environment.home.clone(),
+            editor,
+            misread: Vec::new(),
+        };
         // It may wait for another edit: not on the thread that serves everybody else.
         let edited = tokio::task::spawn_blocking(move || edit(&file)).await;
         match edited.map_err(|_| ChangeError::NotMade(ClientError::Confused))? {

@@ -20,11 +20,9 @@ pub fn check_names(config: &Config, request: &DispatchRequest) -> Result<(), Ref
 }
 
 fn agent_of<'a>(config: &'a Config, request: &DispatchRequest) -> Result<&'a Agent, UnknownAgent> {
-    config.agent(request.agent.as_str()).ok_or_else(|| {
-        let mut unknown = UnknownAgent::among(&request.agent, config.names());
-        unknown.broken = config.why_broken(request.agent.as_str());
-        unknown
-    })
+    let name = request.agent.as_str();
+    let unknown = || UnknownAgent { known: config.names(), broken: config.why_broken(name) };
+    config.agent(name).ok_or_else(unknown)
 }
 
 /// What an agent's directory is now.

@@ -11,7 +11,6 @@ use crate::config::{Config, Problem};
 use crate::document::plan::TypicalDocument;
 use crate::error::{Kind, Report};
 use crate::model::{Agent, BudgetLimit, EnvProfile, Settings, SpendLimit};
-use crate::plan::UnknownAgent;
 use crate::project::{self, Facts, Health, Memo};
 
 /// Whether an agent can be dispatched to: the one place that words it.
@@ -319,23 +318,7 @@ pub(crate) fn unknown(config: &Config, name: &str) -> Report {
         let message = format!("agent `{name}` is disabled by its configuration: {problems}");
         return Report::new(Kind::Config, "agent_disabled", message, "Fix the named lines of the file.");
     }
-    let shown: String = name.chars().take(100).flat_map(char::escape_debug).collect();
-    let known = config.names();
-    let nearest = name.parse().ok().and_then(|name| UnknownAgent::among(&name, known.clone()).nearest);
-    let message = format!("there is no agent `{shown}`");
-    let hint = match (nearest, known.is_empty()) {
-        (Some(nearest), _) => format!("Did you mean `{nearest}`? Known agents: {}.", known.join(", ")),
-        (None, false) => format!("Known agents: {}.", known.join(", ")),
-        (None, true) => return without_any(message, "not_found"),
-    };
-    Report::new(Kind::NotFound, "not_found", message, hint)
-}
-
-/// Says that there are no agents at all, and how to add one.
-pub(crate) fn without_any(message: String, code: &'static str) -> Report {
-    Report::new(Kind::NotFound, code, message, "Add one with: agent-dispatch add NAME DIRECTORY").or_call(
-        "Add one with add_agent(name, directory), or ask the user to: agent-dispatch add NAME DIRECTORY",
-    )
+    Report::no_agent(name, &config.names())
 }
 
 impl AgentDocument {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::document::agents::HealthDocument;
 use crate::error::{Kind, Report};
+use crate::model::absent::there_is_no;
 use crate::model::{Group, GroupMember};
 use crate::project::Memo;
 
@@ -131,14 +132,13 @@ impl MemberDocument {
 
 /// Says that there is no such group.
 pub(crate) fn unknown(config: &Config, name: &str) -> Report {
-    let shown: String = name.chars().take(100).flat_map(char::escape_debug).collect();
     let known: Vec<&str> = config.groups.iter().map(|group| group.name.as_str()).collect();
-    let hint = match (crate::config::nearest(name, &known), known.is_empty()) {
-        (Some(nearest), _) => format!("Did you mean `{nearest}`? Known groups: {}.", known.join(", ")),
-        (None, false) => format!("Known groups: {}.", known.join(", ")),
-        (None, true) => no_groups().to_owned(),
-    };
-    Report::new(Kind::NotFound, "not_found", format!("there is no group `{shown}`"), hint)
+    let report = |hint| Report::new(Kind::NotFound, "not_found", there_is_no("group", name, &known), hint);
+    match known.as_slice() {
+        [] => report(no_groups()),
+        _ => report("`agent-dispatch group list` tells what each group is for.")
+            .or_call("list_groups tells what each group is for."),
+    }
 }
 
 /// Returns what to do when there are none.

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::dispatch::Frontend;
-use crate::document::agents::{AgentDetail, AgentsDocument, unknown, without_any};
+use crate::document::agents::{AgentDetail, AgentsDocument, unknown};
 use crate::error::{Kind, Report};
 use crate::mcp::listing::routes;
 use crate::mcp::{Server, answer, refusal, schema};
@@ -48,7 +48,10 @@ impl Server {
         };
         if config.agents.is_empty() && config.broken.is_empty() {
             let message = format!("no agents are configured in {}", config.path.display());
-            return refusal(&without_any(message, "no_agents"));
+            let add = "agent-dispatch add NAME DIRECTORY";
+            let report = Report::new(Kind::NotFound, "no_agents", message, format!("Add one with: {add}"));
+            let call = format!("Add one with add_agent(name, directory), or ask the user to: {add}");
+            return refusal(&report.or_call(call));
         }
         let usual = self.frontend.usual(&config, &config.agents).await;
         self.look(move |frontend| AgentsDocument::of(&config, &frontend.projects).with_usual(&usual)).await

@@ -1,35 +1,13 @@
-//! Arguments against a tool's own schema: unknown names are refused with the nearest valid one, numbers and flags that
-//! come as text are taken as what they say, and what has the wrong type is named.
+//! Arguments of a tool or a prompt against its own schema.
 
 use rmcp::model::CallToolResponse;
 use serde_json::{Map, Value};
 
+use crate::document::fitting::{SEVERAL_FORMS, fit_within, properties, required, shown};
 use crate::error::{Kind, Report};
 
 /// The one tool that takes several jobs as well as one.
 const TAKES_JOBS: &str = "dispatch_wait";
-
-/// Arguments that may come as a text or as a value; their tools look at them. Their schemas name the one form that clients
-/// should use, because clients stumble over unions.
-const SEVERAL_FORMS: [&str; 17] = [
-    "job_id",
-    "dispatches",
-    "response_format",
-    "settings",
-    "max_budget_usd",
-    "allowed_tools",
-    "disallowed_tools",
-    "capabilities",
-    "risky_capabilities",
-    "callers",
-    "budget_day",
-    "budget_month",
-    "env_inherit",
-    "env_deny",
-    "env_set",
-    "members",
-    "remove_members",
-];
 
 /// Returns the arguments of a tool or a prompt as its schema types them, or what is wrong with all of them.
 pub(super) fn fit(
@@ -37,80 +15,31 @@ pub(super) fn fit(
     given: Map<String, Value>,
     schema: &Map<String, Value>,
 ) -> Result<Map<String, Value>, Report> {
+    let (fitting, wrong) = fit_what_can(whose, given, schema);
+    wrong.map_or(Ok(fitting), Err)
+}
+
+/// Returns those arguments that fit, and what is wrong with the others. Names that are missing are empty texts then.
+pub(super) fn fit_what_can(
+    whose: &str,
+    given: Map<String, Value>,
+    schema: &Map<String, Value>,
+) -> (Map<String, Value>, Option<Report>) {
     let mut problems = Vec::new();
     let takes_one =
         whose != TAKES_JOBS && properties(schema).is_some_and(|known| known.contains_key("job_id"));
     let one_job = given.get("job_id").filter(|id| takes_one && !id.is_string() && !id.is_null());
     problems.extend(one_job.map(|id| format!("`job_id` is {}, not a text", shown(id))));
-    let fitting = fit_within("", given, schema, &mut problems);
+    let mut fitting = fit_within("", given, schema, &mut problems);
     if problems.is_empty() {
-        return Ok(fitting);
+        return (fitting, None);
+    }
+    for name in required(schema).filter(|name| !SEVERAL_FORMS.contains(name)) {
+        fitting.entry(name).or_insert_with(|| "".into());
     }
     let names: Vec<&str> = properties(schema).into_iter().flat_map(Map::keys).map(String::as_str).collect();
     let hint = format!("Valid arguments: {}.", names.join(", "));
-    Err(Report::new(Kind::Usage, "invalid_arguments", problems.join("; "), hint))
-}
-
-fn properties(schema: &Map<String, Value>) -> Option<&Map<String, Value>> {
-    schema.get("properties").and_then(Value::as_object)
-}
-
-/// Returns the fields of an object as the schema types them, and notes what is wrong with them; `path` stands before each name.
-pub(super) fn fit_within(
-    path: &str,
-    given: Map<String, Value>,
-    schema: &Map<String, Value>,
-    problems: &mut Vec<String>,
-) -> Map<String, Value> {
-    let nothing = Map::new();
-    let known = properties(schema).unwrap_or(&nothing);
-    let mut fitting = Map::new();
-    for (name, value) in given {
-        match known.get(&name) {
-            Some(wanted) => {
-                // `null` says the same as leaving it out, and so does no word where there is a choice of words: clients that
-                // fill every field send them.
-                let is_open = value.as_str().is_some_and(|text| text.trim().is_empty());
-                if !(value.is_null() || is_open && wanted.get("enum").is_some()) {
-                    let value = coerce(value, wanted);
-                    problems.extend(misfit(path, &name, &value, wanted));
-                    fitting.insert(name, value);
-                }
-            }
-            None => problems.push(unknown(path, &name, known)),
-        }
-    }
-    let required =
-        schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    problems.extend(
-        required
-            .filter(|name| !fitting.contains_key(*name))
-            .map(|name| format!("`{path}{name}` is required and missing")),
-    );
-    fitting
-}
-
-/// Returns what is wrong with a value, if its schema does not allow it.
-fn misfit(path: &str, name: &str, value: &Value, wanted: &Value) -> Option<String> {
-    if SEVERAL_FORMS.contains(&name) {
-        return None;
-    }
-    let expected = match wanted.get("type").and_then(Value::as_str)? {
-        "string" if !value.is_string() => "a text",
-        "integer" if !value.is_i64() => "a whole number",
-        "number" if !value.is_number() => "a number",
-        "boolean" if !value.is_boolean() => "true or false",
-        "array" if !value.is_array() => "a list",
-        "object" if !value.is_object() => "an object",
-        _ => {
-            let choices = wanted.get("enum")?.as_array()?;
-            let names: Vec<&str> = choices.iter().filter_map(Value::as_str).collect();
-            let wrong = !choices.contains(value);
-            return wrong
-                .then(|| format!("`{path}{name}` is {}, not one of: {}", shown(value), names.join(", ")));
-        }
-    };
-    Some(format!("`{path}{name}` is {}, not {expected}", shown(value)))
+    (fitting, Some(Report::new(Kind::Usage, "invalid_arguments", problems.join("; "), hint)))
 }
 
 /// Returns what a tool could not read of its arguments although they fit its schema, if that is what this result says.
@@ -119,62 +48,6 @@ pub(super) fn misread(outcome: &CallToolResponse) -> Option<Report> {
     let text = result.content.first()?.as_text()?.text.strip_prefix("failed to deserialize parameters: ")?;
     let hint = "Read the descriptions of the tool's arguments.";
     Some(Report::new(Kind::Usage, "invalid_arguments", format!("an argument cannot be read: {text}"), hint))
-}
-
-/// Returns a value as a message may show it.
-fn shown(value: &Value) -> String {
-    let text = value.to_string();
-    let head: String = text.chars().take(60).collect();
-    if head.len() < text.len() { format!("{head}…") } else { head }
-}
-
-fn unknown(path: &str, name: &str, known: &Map<String, Value>) -> String {
-    let shown: String = name.chars().take(60).flat_map(char::escape_debug).collect();
-    let nearest = known
-        .keys()
-        .map(|it| (strsim::damerau_levenshtein(it, name), it))
-        .filter(|(distance, it)| *distance <= 3.max(it.len() / 3))
-        .min();
-    match nearest {
-        Some((_, nearest)) => format!("there is no argument `{path}{shown}`; did you mean `{nearest}`?"),
-        None => format!("there is no argument `{path}{shown}`"),
-    }
-}
-
-/// Returns `value` as the type that `wanted` names, where its text says so without doubt.
-fn coerce(value: Value, wanted: &Value) -> Value {
-    let kind = wanted.get("type").and_then(Value::as_str);
-    match (kind, &value) {
-        (Some("integer"), Value::String(text)) => text.trim().parse::<i64>().map_or(value, Value::from),
-        (Some("integer"), Value::Number(number)) => match number.as_f64() {
-            // 900.0 is how some clients write 900.
-            #[expect(clippy::cast_possible_truncation, reason = "the value is whole and within 53 bits")]
-            Some(whole) if number.as_i64().is_none() && whole.fract() == 0.0 && whole.abs() < 9e15 => {
-                Value::from(whole as i64)
-            }
-            Some(_) | None => value,
-        },
-        (Some("string"), Value::String(text)) => {
-            let choices = wanted.get("enum").and_then(Value::as_array).into_iter().flatten();
-            let mut words = choices.filter_map(Value::as_str);
-            words.find(|word| word.eq_ignore_ascii_case(text.trim())).map_or(value, Value::from)
-        }
-        (Some("number"), Value::String(text)) => match text.trim().parse::<f64>() {
-            Ok(number) if number.is_finite() => Value::from(number),
-            Ok(_) | Err(_) => value,
-        },
-        (Some("boolean"), Value::Number(number)) => match number.as_i64() {
-            Some(0) => Value::Bool(false),
-            Some(1) => Value::Bool(true),
-            _ => value,
-        },
-        (Some("boolean"), Value::String(text)) => match text.trim().to_ascii_lowercase().as_str() {
-            "true" | "yes" | "1" => Value::Bool(true),
-            "false" | "no" | "0" => Value::Bool(false),
-            _ => value,
-        },
-        _ => value,
-    }
 }
 
 #[cfg(test)]

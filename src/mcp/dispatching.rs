@@ -13,13 +13,13 @@ use serde_json::Value;
 use crate::audit::redact::one_line;
 use crate::daemon::protocol::ProgressView;
 use crate::dispatch::{Awaited, DispatchError, Patience};
-use crate::document::parallel::Wanted;
 use crate::document::progress as lines;
-use crate::document::{ANSWER_CHARS_MAX, DispatchDocument, Extent, SUMMARY_CHARS_MAX};
+use crate::document::question::{Question, Wish};
+use crate::document::{ANSWER_CHARS_MAX, DispatchDocument, Extent};
 use crate::error::Report;
 use crate::mcp::listing::routes;
 use crate::mcp::{Server, answer, progress, refusal, schema};
-use crate::model::request::{RawRequest, Sharing};
+use crate::model::request::Sharing;
 use crate::model::{Asker, DispatchRequest, Settings};
 
 /// What Claude Code is told about the length of answers: ours are cut at `max_answer_chars`, which may be set up to this.
@@ -30,36 +30,6 @@ pub(super) fn answers_may_be_long() -> MetaObject {
 /// Longest number of a call that is recorded, in characters.
 const TOOL_USE_CHARS: usize = 100;
 
-/// What every dispatching tool takes.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct Question {
-    /// The agent's name, as `list_agents` shows it.
-    agent: String,
-    /// The task, complete in itself: the agent sees nothing of this conversation.
-    task: String,
-    /// Background: findings, file contents, constraints.
-    #[serde(default)]
-    context: String,
-    /// Who asks, for the agent and for the audit trail.
-    #[serde(default)]
-    caller: String,
-    /// What the answer is for.
-    #[serde(default)]
-    goal: String,
-    /// `text` (or empty), `json`, or a JSON Schema object (or its text) that the answer must fit; the value then comes in
-    /// `parsed_result`.
-    #[serde(default = "no_format")]
-    #[schemars(with = "String")]
-    response_format: Value,
-    /// Seconds the run may take, 10 to 7200; 0 takes the agent's own limit.
-    #[serde(default)]
-    #[schemars(range(min = 0, max = 7200))]
-    timeout_seconds: i64,
-    /// A group of which the agent is a member: its shared context is added.
-    #[serde(default)]
-    group: String,
-}
-
 /// What a dispatch takes whose answer comes back.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct DispatchArguments {
@@ -67,25 +37,6 @@ pub(super) struct DispatchArguments {
     pub(super) question: Question,
     #[serde(flatten)]
     wish: Wish,
-}
-
-/// How much of an answer is wanted.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct Wish {
-    /// Return a reference and a summary instead of the whole answer; read it with `fetch_result`.
-    #[serde(default)]
-    return_ref: bool,
-    /// Length of that summary, in characters.
-    #[serde(default = "summary_chars")]
-    #[schemars(range(min = 0, max = 100_000))]
-    summary_chars: i64,
-}
-
-impl Wish {
-    pub(super) fn wanted(&self) -> Wanted {
-        let chars = usize::try_from(self.summary_chars.clamp(0, SUMMARY_CHARS_MAX)).unwrap_or(0);
-        if self.return_ref { Wanted::Reference(chars) } else { Wanted::Whole }
-    }
 }
 
 /// What a dispatch takes that goes on with a conversation.
@@ -105,14 +56,6 @@ struct AsyncArguments {
     /// A conversation with this agent to go on with.
     #[serde(default)]
     session_id: String,
-}
-
-const fn no_format() -> Value {
-    Value::String(String::new())
-}
-
-const fn summary_chars() -> i64 {
-    500
 }
 
 routes!(dispatch_routes: dispatch, dispatch_session, dispatch_stream, dispatch_async);
@@ -276,20 +219,4 @@ fn outcome_of(document: &DispatchDocument) -> CallToolResult {
 pub(super) fn failure<T: Serialize>(document: &T) -> CallToolResult {
     let text = serde_json::to_string(document).unwrap_or_default();
     CallToolResult::error(vec![ContentBlock::text(text)])
-}
-
-impl Question {
-    pub(super) fn in_session(self, session_id: String) -> RawRequest {
-        RawRequest {
-            agent: self.agent,
-            task: self.task,
-            context: self.context,
-            caller: self.caller,
-            goal: self.goal,
-            response_format: self.response_format,
-            timeout_seconds: self.timeout_seconds,
-            group: self.group,
-            session_id,
-        }
-    }
 }

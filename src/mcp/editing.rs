@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::config::edit::{AgentsFile, Change, EditError, Edited, Editor, Fields};
+use crate::config::edit::{AgentsFile, Change, EditError, Edited, Editor, Fields, Misread};
 use crate::config::settings::value_of;
 use crate::dispatch::Frontend;
 use crate::document::agents::{unknown, warnings};
@@ -56,6 +56,17 @@ struct SettingsArguments {
     #[schemars(with = "String")]
     settings: Value,
 }
+
+/// The tools that edit, all of them through [`Server::edit`]: they look at a call even if an argument is not known.
+pub(super) const EDITS: [&str; 7] = [
+    "add_agent",
+    "update_agent",
+    "remove_agent",
+    "add_group",
+    "update_group",
+    "remove_group",
+    "update_settings",
+];
 
 pub(super) const fn empty() -> Value {
     Value::String(String::new())
@@ -141,13 +152,10 @@ impl Server {
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
         let AddArguments { name, directory, fields } = asked;
-        let directory = Some(self.frontend.as_written(directory.as_ref()));
-        let fields = match fields.changes(Asks::ForNew) {
-            Ok(changes) => Fields { directory, ..changes },
-            Err(report) => return refusal(&report),
-        };
+        let (changes, wrong) = fields.changes(Asks::ForNew);
+        let fields = Fields { directory: Some(self.frontend.as_written(directory.as_ref())), ..changes };
         let added = name.clone();
-        if let Err(report) = self.edit(&context, move |file| file.add_agent(&added, &fields)).await {
+        if let Err(report) = self.edit(&context, &wrong, move |file| file.add_agent(&added, &fields)).await {
             return refusal(&report);
         }
         let config = match self.frontend.config() {
@@ -189,7 +197,7 @@ impl Server {
         Parameters(NameArguments { name }): Parameters<NameArguments>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        match self.edit(&context, move |file| file.remove_agent(&name)).await {
+        match self.edit(&context, &[], move |file| file.remove_agent(&name)).await {
             Ok(edited) => answer(&RemovedDocument { removed: edited.subject.name().to_owned() }),
             Err(report) => refusal(&report),
         }
@@ -209,11 +217,9 @@ impl Server {
         let UpdateArguments { name, directory, fields } = asked;
         let directory = Some(directory).filter(|directory| !directory.trim().is_empty());
         let directory = directory.map(|directory| self.frontend.as_written(directory.as_ref()));
-        let fields = match fields.changes(Asks::ForChange) {
-            Ok(changes) => Fields { directory, ..changes },
-            Err(report) => return refusal(&report),
-        };
-        match self.edit(&context, move |file| file.update_agent(&name, &fields)).await {
+        let (changes, wrong) = fields.changes(Asks::ForChange);
+        let fields = Fields { directory, ..changes };
+        match self.edit(&context, &wrong, move |file| file.update_agent(&name, &fields)).await {
             Ok(edited) => {
                 let mut updated = UpdatedDocument::of(edited);
                 if let Ok(config) = self.frontend.config() {
@@ -237,12 +243,12 @@ impl Server {
         Parameters(asked): Parameters<SettingsArguments>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let settings = match from_text(asked.settings) {
-            Value::Object(settings) => settings,
-            other => return refusal(&wrong("settings", &other, "an object such as {\"cache.ttl\": 600}")),
+        let (settings, wrong) = match from_text(asked.settings) {
+            Value::Object(settings) => (settings, Vec::new()),
+            other => (Map::new(), vec![wrong("settings", &other, "an object such as {\"cache.ttl\": 600}")]),
         };
         let values: Vec<(String, Value)> = settings.into_iter().collect();
-        let edited = match self.edit(&context, move |file| file.update_settings(&values)).await {
+        let edited = match self.edit(&context, &wrong, move |file| file.update_settings(&values)).await {
             Ok(edited) => edited,
             Err(report) => return refusal(&report),
         };
@@ -257,12 +263,17 @@ impl Server {
 }
 
 impl Server {
-    /// Makes an edit that a session asks for.
+    /// Makes an edit that a session asks for, unless something was found to be wrong with the call: then it is refused with
+    /// that and all else that is.
     pub(super) async fn edit(
         &self,
         context: &RequestContext<RoleServer>,
+        wrong: &[Report],
         edit: impl FnOnce(&AgentsFile) -> Result<Edited, EditError> + Send + 'static,
     ) -> Result<Edited, Report> {
+        let unfit = context.extensions.get::<Misread>().cloned();
+        let misread = unfit.into_iter().chain(wrong.iter().map(misread)).collect();
+        let edit = move |file: &AgentsFile| edit(&AgentsFile { misread, ..file.clone() });
         Ok(self.frontend.change_config(&Self::asker(context), Editor::Session, edit).await?)
     }
 }
@@ -289,6 +300,11 @@ pub(super) fn from_text(value: Value) -> Value {
         return value;
     }
     serde_json::from_str(text).unwrap_or(value)
+}
+
+/// Returns what is wrong with the arguments of an edit as the edit tells it.
+pub(super) fn misread(report: &Report) -> Misread {
+    Misread { code: report.code, message: report.message.clone(), hint: report.advice() }
 }
 
 /// Says that an argument is not what it should be.

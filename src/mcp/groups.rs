@@ -124,13 +124,10 @@ impl Server {
         Parameters(asked): Parameters<AddArguments>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let members = match members(asked.members) {
-            Ok(members) => members,
-            Err(report) => return refusal(&report),
-        };
+        let (members, wrong) = members(asked.members);
         let fields = asked.texts.changes(members);
         let name = asked.name.clone();
-        if let Err(report) = self.edit(&context, move |file| file.add_group(&name, &fields)).await {
+        if let Err(report) = self.edit(&context, &wrong, move |file| file.add_group(&name, &fields)).await {
             return refusal(&report);
         }
         match self.frontend.config() {
@@ -155,15 +152,12 @@ impl Server {
         Parameters(asked): Parameters<UpdateArguments>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        let changes = gone(asked.remove_members).and_then(|mut changes| {
-            changes.append(&mut members(asked.members)?);
-            Ok(changes)
-        });
-        let fields = match changes {
-            Ok(changes) => asked.texts.changes(changes),
-            Err(report) => return refusal(&report),
-        };
-        match self.edit(&context, move |file| file.update_group(&asked.name, &fields)).await {
+        let (mut changes, mut wrong) = gone(asked.remove_members);
+        let (mut taken_in, mut odd) = members(asked.members);
+        changes.append(&mut taken_in);
+        wrong.append(&mut odd);
+        let fields = asked.texts.changes(changes);
+        match self.edit(&context, &wrong, move |file| file.update_group(&asked.name, &fields)).await {
             Ok(edited) => answer(&UpdatedDocument::of(edited)),
             Err(report) => refusal(&report),
         }
@@ -180,7 +174,7 @@ impl Server {
         Parameters(NameArguments { name }): Parameters<NameArguments>,
         context: RequestContext<RoleServer>,
     ) -> CallToolResult {
-        match self.edit(&context, move |file| file.remove_group(&name)).await {
+        match self.edit(&context, &[], move |file| file.remove_group(&name)).await {
             Ok(edited) => answer(&RemovedDocument { removed: edited.subject.name().to_owned() }),
             Err(report) => refusal(&report),
         }
@@ -197,14 +191,15 @@ impl Texts {
     }
 }
 
-/// Returns the members that are named, and what for.
-fn members(value: Value) -> Result<Vec<MemberChange>, Report> {
+/// Returns the members that are named, and what for; and what names none.
+fn members(value: Value) -> (Vec<MemberChange>, Vec<Report>) {
     let items = match from_text(value) {
         Value::String(text) => listed(&text).into_iter().map(Value::String).collect(),
         Value::Array(items) => items,
         item => vec![item],
     };
-    items.iter().map(member).collect()
+    let (named, odd): (Vec<_>, Vec<_>) = items.iter().map(member).partition(Result::is_ok);
+    (named.into_iter().flatten().collect(), odd.into_iter().filter_map(Result::err).collect())
 }
 
 fn member(item: &Value) -> Result<MemberChange, Report> {
@@ -230,15 +225,15 @@ fn member(item: &Value) -> Result<MemberChange, Report> {
     found.ok_or_else(|| wrong("members", item, expected))
 }
 
-fn gone(value: Value) -> Result<Vec<MemberChange>, Report> {
+fn gone(value: Value) -> (Vec<MemberChange>, Vec<Report>) {
     let names = match from_text(value) {
         Value::String(text) => listed(&text),
         Value::Array(items) if items.iter().all(Value::is_string) => {
             items.iter().filter_map(Value::as_str).map(str::to_owned).collect()
         }
-        other => return Err(wrong("remove_members", &other, "names of members")),
+        other => return (Vec::new(), vec![wrong("remove_members", &other, "names of members")]),
     };
-    Ok(names.into_iter().map(|agent| MemberChange::Remove { agent }).collect())
+    (names.into_iter().map(|agent| MemberChange::Remove { agent }).collect(), Vec::new())
 }
 
 #[cfg(test)]

@@ -17,18 +17,6 @@ pub(super) fn of<T: schemars::JsonSchema>() -> Arc<Map<String, Value>> {
     Arc::new(written::<T>())
 }
 
-/// Returns the plain schema of what is read.
-pub(super) fn input_of<T: schemars::JsonSchema>() -> Map<String, Value> {
-    match schemars::generate::SchemaSettings::default()
-        .into_generator()
-        .into_root_schema_for::<T>()
-        .to_value()
-    {
-        Value::Object(object) => plain(&object),
-        _ => Map::new(),
-    }
-}
-
 /// Returns a schema that either of two documents fits: the keys of both, none required; a key that means different
 /// things may be either of them.
 pub(super) fn either<A: schemars::JsonSchema, B: schemars::JsonSchema>() -> Arc<Map<String, Value>> {

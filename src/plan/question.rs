@@ -6,8 +6,8 @@ use crate::cache::Fingerprint;
 use crate::model::agent::ProfileInForce;
 use crate::model::request::Sharing;
 use crate::model::{
-    Agent, AgentName, BudgetLimit, Caller, Digest, DispatchRequest, Group, JobId, ResponseFormat, SessionId,
-    Settings, TraceParent,
+    Agent, BudgetLimit, Caller, Digest, DispatchRequest, Group, JobId, ResponseFormat, SessionId, Settings,
+    TraceParent,
 };
 use crate::plan::arguments::{ARGUMENT_BYTES_MAX, Arguments, arguments};
 use crate::plan::{EnvironmentRule, Expects, Refusal, RunPlan, prompt, refusal, schema};
@@ -43,8 +43,6 @@ pub struct UnknownAgent {
     pub known: Vec<String>,
     /// If the agent is configured: the mistake that disables it.
     pub broken: Option<String>,
-    /// The agent whose name is nearest.
-    pub nearest: Option<String>,
 }
 
 /// What was found on this machine.
@@ -71,20 +69,6 @@ pub struct Planned {
     pub key: Option<Digest>,
     /// What the caller should know of what will not be done as asked.
     pub notes: Vec<String>,
-}
-
-impl UnknownAgent {
-    /// Returns that there is no agent `name` among these, with the nearest of them.
-    pub fn among(name: &AgentName, known: Vec<String>) -> Self {
-        let distance = |other: &String| {
-            strsim::damerau_levenshtein(&name.as_str().to_lowercase(), &other.to_lowercase())
-        };
-        // Farther off than a third of the name, it is another name and no slip of the finger.
-        let most = name.as_str().len().div_ceil(3);
-        let nearest =
-            known.iter().min_by_key(|other| distance(other)).filter(|other| distance(other) <= most);
-        Self { nearest: nearest.cloned(), known, broken: None }
-    }
 }
 
 /// Returns the plan for what is asked, or why it may not run.

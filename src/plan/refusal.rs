@@ -3,11 +3,9 @@
 use std::path::Path;
 
 use crate::audit::redact::one_line;
+use crate::model::absent::{Step, listed, there_is_no, without_agent};
 use crate::model::{Agent, AgentName, FailureClass, Group};
 use crate::plan::{Refusal, UnknownAgent};
-
-/// Most names that a message lists.
-const NAMES_MAX: usize = 20;
 
 fn refusal(class: FailureClass, message: String, hint: impl Into<String>) -> Refusal {
     Refusal { class, message, hint: hint.into() }
@@ -23,21 +21,11 @@ pub(super) fn unknown_agent(name: &AgentName, unknown: &UnknownAgent) -> Refusal
             ),
         );
     }
-    let known = match unknown.known.as_slice() {
-        [] => "there are none yet".to_owned(),
-        [only] => format!("there is only `{only}`"),
-        known => format!("there are {}", listed(known)),
-    };
-    let hint = match (&unknown.nearest, unknown.known.is_empty()) {
-        (Some(nearest), _) => format!(
-            "did you mean `{nearest}`? `agent-dispatch list` or list_agents tells what each agent is for"
-        ),
-        (None, true) => format!("add it with `agent-dispatch add {name} DIRECTORY`"),
-        (None, false) => format!(
-            "`agent-dispatch list` or list_agents tells what each agent is for; a new one is added with `agent-dispatch add {name} DIRECTORY`"
-        ),
-    };
-    refusal(FailureClass::NotFound, format!("there is no agent `{name}`; {known}"), hint)
+    let known = &unknown.known;
+    let steps = without_agent(name.as_str(), known).into_iter();
+    let hints: Vec<String> =
+        steps.map(|Step { command, tool, does }| format!("`{command}` or {tool} {does}")).collect();
+    refusal(FailureClass::NotFound, there_is_no("agent", name.as_str(), known), hints.join("; "))
 }
 
 pub(super) fn unknown_group(name: &AgentName) -> Refusal {
@@ -143,13 +131,4 @@ pub(super) fn bad_schema(problem: &str) -> Refusal {
         format!("the JSON Schema in `response_format` cannot be used: {problem}"),
         "correct the schema, or use \"json\" and describe the answer in the task",
     )
-}
-
-fn listed(names: &[String]) -> String {
-    let mut text: Vec<_> =
-        names.iter().take(NAMES_MAX).map(|name| format!("`{}`", one_line(name, 100))).collect();
-    if names.len() > NAMES_MAX {
-        text.push(format!("{} more", names.len() - NAMES_MAX));
-    }
-    text.join(", ")
 }

@@ -163,7 +163,7 @@ fn everything_that_is_wrong_is_named_at_once() {
     let told = client.failure("update_settings", &settings);
     let message = told["error"].as_str().unwrap();
     for name in
-        ["cache.tll", "bogus", "max_concurency: there is no such setting: did you mean `max_concurrency`?"]
+        ["cache.tll", "bogus", "there is no setting `max_concurency` (did you mean `max_concurrency`?)"]
     {
         assert!(message.contains(name), "{told}");
     }

@@ -5,6 +5,7 @@
 
 mod answers;
 mod arguments;
+mod at_once;
 mod auditing;
 mod calls;
 mod changes;

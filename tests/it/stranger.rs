@@ -43,7 +43,7 @@ fn what_does_not_exist_is_told_with_what_there_is() {
     std::fs::write(world.path("list.json"), "[{\"agent\": \"worker\"").unwrap();
     for (typed, code, told) in [
         (&["remove", "nobody"][..], 1, "there is no agent `nobody`: there is only `worker`"),
-        (&["dispatch", "nobody", "x"], 4, "there is no agent `nobody`; there is only `worker`"),
+        (&["dispatch", "nobody", "x"], 4, "there is no agent `nobody`: there is only `worker`"),
         (&["dispatch", "nobody", "x"], 4, "`agent-dispatch list`"),
         (&["dispatch", "worker", "x", "--group", "g"], 4, "`agent-dispatch group list`"),
         (
@@ -103,4 +103,32 @@ fn an_answer_that_was_not_given_is_told_beside() {
     let done = world.run(&["audit", "show", job["job_id"].as_str().unwrap(), "--result"]).ok();
     assert_eq!(done.stdout, "");
     assert!(done.stderr.starts_with("It gave no answer: API Error: 500"), "{}", done.stderr);
+}
+
+#[test]
+fn an_agent_that_is_not_there_is_told_in_the_same_words_everywhere() {
+    let world = World::with_worker();
+    world.agent("web");
+    let said = "there is no agent `wroker` (did you mean `worker`?): there are `worker`, `web`\n";
+    for (typed, code) in [
+        (&["describe", "wroker"][..], 1),
+        (&["update", "wroker", "--timeout", "5"], 1),
+        (&["remove", "wroker"], 1),
+        (&["group", "add", "shop", "--member", "wroker"], 1),
+        (&["dispatch", "wroker", "x"], 4),
+        (&["test", "wroker"], 4),
+    ] {
+        let told = world.run(typed).exits(code).stderr;
+        assert!(told.starts_with(&format!("error: {said}hint: `agent-dispatch list`")), "{typed:?}: {told}");
+    }
+    // Of what is over, records may be left.
+    for (typed, code) in
+        [(&["jobs", "--agent", "wroker", "--status", "done"][..], 0), (&["sessions", "--agent", "wroker"], 0)]
+    {
+        let told = world.run(typed).exits(code).stderr;
+        assert!(told.ends_with(&format!("note: {said}")), "{typed:?}: {told}");
+    }
+    let told = world.run(&["audit", "--agent", "wroker", "--event", "gap"]).exits(1).stderr;
+    assert!(told.contains(&format!("note: {said}")), "{told}");
+    assert!(!world.run(&["jobs", "--agent", "web"]).ok().stderr.contains("note:"));
 }

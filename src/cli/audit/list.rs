@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::audit::query::{AuditEntry, AuditFilter, Place, Search};
+use crate::cli::agents::note_unknown;
 use crate::cli::args::{AuditArguments, Layout};
 use crate::cli::audit::output::{self, Printer};
 use crate::cli::audit::{filter, found};
@@ -63,6 +64,9 @@ pub(super) async fn list(
         Ok(true)
     });
     let count = progress::during(environment, "looking", looked).await?;
+    if count == 0 {
+        note_unknown(frontend, &sought.agents);
+    }
     if count == 0 && may_be_unnamed(frontend, &sought).await? {
         note("Some runs used more tools than their records name; those are counted as: --tool other\n");
     }

@@ -12,8 +12,8 @@ use crate::budget::usd;
 use crate::cli::args::{Layout, OutputArguments};
 use crate::cli::jobs::{SHORT_CHARS, short};
 use crate::cli::render::{Cell, Screen, Tone, duration, json_line, json_text, when};
-use crate::config::nearest;
 use crate::error::{Kind, Report};
+use crate::model::absent::nearest;
 use crate::model::{JobId, Timestamp};
 
 /// A record, or a dispatch, as one object.

@@ -32,7 +32,12 @@ fn it_has_no_agents_no_problems_and_takes_the_first_agent() {
     begin(&path).unwrap();
     let config = config::load(&path, folder.path()).unwrap();
     assert!(config.agents.is_empty() && config.warnings.is_empty(), "{config:?}");
-    let file = AgentsFile { path: path.clone(), home: folder.path().into(), editor: Editor::Person };
+    let file = AgentsFile {
+        path: path.clone(),
+        home: folder.path().into(),
+        editor: Editor::Person,
+        misread: Vec::new(),
+    };
     let fields = Fields { directory: Some(folder.path().into()), ..Fields::default() };
     file.add_agent("first", &fields).unwrap();
     let text = fs::read_to_string(&path).unwrap();

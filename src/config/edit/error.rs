@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::config::edit::Subject;
 use crate::config::escalation::Widening;
 use crate::config::{ConfigError, Problem};
+use crate::model::absent::{in_brief, nearest, there_is_no};
 
 /// An edit that was not made; the file is as it was.
 #[derive(Debug, thiserror::Error)]
@@ -38,16 +39,23 @@ pub enum EditError {
         subject: Subject,
     },
     /// There is no such thing.
-    #[error("there is no {what} `{name}`{}", known(*guess, available))]
+    #[error("{}", absent(what, name, available))]
     Unknown {
         /// What kind of thing.
         what: &'static str,
         /// The name, as it was given.
         name: String,
-        /// The nearest name that exists, as a place in `available`.
-        guess: Option<usize>,
         /// Everything of its kind, in file order.
         available: Vec<String>,
+    },
+    /// The request itself cannot be read.
+    #[error("{}", .0.message)]
+    Misread(Misread),
+    /// Several things are wrong with what was asked for.
+    #[error("{}", each(errors))]
+    Several {
+        /// Each of them.
+        errors: Vec<EditError>,
     },
     /// Nothing was to be changed.
     #[error("nothing to change: name at least one field of {subject}")]
@@ -119,6 +127,17 @@ pub struct Asked {
     pub keys: Vec<String>,
 }
 
+/// What is wrong with the arguments of a request, in the words of whoever reads them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misread {
+    /// A stable word that programs can match on.
+    pub code: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+}
+
 impl EditError {
     /// Returns what a session asked for and was refused, if that is why the edit was not made.
     pub const fn refused(&self) -> Option<&Asked> {
@@ -128,26 +147,12 @@ impl EditError {
         }
     }
 
-    /// Returns one error of several about what is to be written, if there are any.
-    pub(super) fn together(mut errors: Vec<Self>) -> Option<Self> {
-        if errors.len() < 2 {
-            return errors.pop();
+    /// Returns one error of all of these.
+    pub(super) fn together(mut errors: Vec<Self>) -> Self {
+        match errors.pop() {
+            Some(only) if errors.is_empty() => only,
+            last => Self::Several { errors: errors.into_iter().chain(last).collect() },
         }
-        let problems = errors.into_iter().flat_map(|error| match error {
-            Self::Invalid { problems } => problems,
-            Self::Unknown { what, name, guess, available } => {
-                let guess = guess.and_then(|guess| available.get(guess));
-                let meant = guess.map_or(String::new(), |guess| format!(": did you mean `{guess}`?"));
-                vec![Problem {
-                    line: 1,
-                    column: 1,
-                    key: name,
-                    message: format!("there is no such {what}{meant}"),
-                }]
-            }
-            other => vec![Problem { line: 1, column: 1, key: String::new(), message: other.to_string() }],
-        });
-        Some(Self::Invalid { problems: problems.collect() })
     }
 
     /// Returns an error about one value that is not in the file yet.
@@ -163,15 +168,26 @@ fn said(problems: &[Problem]) -> String {
     lines.join("\n")
 }
 
+fn each(errors: &[EditError]) -> String {
+    let lines: Vec<String> = errors
+        .iter()
+        .map(|error| match error {
+            // What there is instead would be the same in every line.
+            EditError::Unknown { what, name, available } => in_brief(what, name, available),
+            error => error.to_string(),
+        })
+        .collect();
+    lines.join("\n")
+}
+
 fn widenings(widened: &[Widening]) -> String {
     widened.iter().map(|widening| widening.what.as_str()).collect::<Vec<_>>().join("; ")
 }
 
-fn known(guess: Option<usize>, available: &[String]) -> String {
-    match guess.and_then(|guess| available.get(guess)) {
-        Some(guess) => format!(": did you mean `{guess}`?"),
-        None if available.is_empty() => ": none is configured".to_owned(),
-        None if available.len() == 1 => format!(": there is only `{}`", available.join("")),
-        None => format!(": there are {}", available.join(", ")),
+/// Says what is not there. There are so many settings that they are listed only where none is near.
+fn absent(what: &str, name: &str, available: &[String]) -> String {
+    if what == "setting" && nearest(name, available).is_some() {
+        return in_brief(what, name, available);
     }
+    there_is_no(what, name, available)
 }

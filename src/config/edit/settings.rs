@@ -19,8 +19,8 @@ pub fn setting_value(key: &str, text: &str) -> serde_json::Value {
     }
 }
 
-/// Returns the settings to write, each with its whole name; objects are taken apart.
-pub(super) fn written(values: &[(String, serde_json::Value)]) -> Result<Vec<Written>, EditError> {
+/// Returns the settings to write, each with its whole name, and what cannot be written; objects are taken apart.
+pub(super) fn written(values: &[(String, serde_json::Value)]) -> (Vec<Written>, Vec<EditError>) {
     let mut all = Vec::new();
     for (key, value) in values {
         match (value, shape(key)) {
@@ -41,10 +41,7 @@ pub(super) fn written(values: &[(String, serde_json::Value)]) -> Result<Vec<Writ
         }
     }
     let (written, wrong): (Vec<_>, Vec<_>) = all.into_iter().partition(Result::is_ok);
-    match EditError::together(wrong.into_iter().filter_map(Result::err).collect()) {
-        Some(error) => Err(error),
-        None => Ok(written.into_iter().flatten().collect()),
-    }
+    (written.into_iter().flatten().collect(), wrong.into_iter().filter_map(Result::err).collect())
 }
 
 fn one(key: String, value: &serde_json::Value) -> Result<Written, EditError> {

@@ -8,6 +8,7 @@ use crate::config::edit::{AgentsFile, Change, EditError, Edited, Editor, Fields}
 use crate::config::{ConfigError, load};
 use crate::model::{Agent, BudgetLimit, EnvProfile, SpendLimit};
 
+mod several;
 mod subjects;
 
 struct Room {
@@ -23,7 +24,7 @@ impl Room {
         let path = folder.path().join("agents.yaml");
         fs::write(&path, text).expect("written");
         let home = folder.path().to_owned();
-        let file = AgentsFile { path: path.clone(), home, editor: Editor::Person };
+        let file = AgentsFile { path: path.clone(), home, editor: Editor::Person, misread: Vec::new() };
         Self { folder, path, file }
     }
 
@@ -236,8 +237,8 @@ fn a_budget_that_is_no_number_is_refused() {
 fn an_agent_that_is_not_there_is_named_with_those_that_are() {
     let room = Room::new("agents:\n  infra: {directory: /i}\n  web: {directory: /w}\n");
     for (name, expected) in [
-        ("wbe", "there is no agent `wbe`: did you mean `web`?"),
-        ("database", "there is no agent `database`: there are infra, web"),
+        ("wbe", "there is no agent `wbe` (did you mean `web`?): there are `infra`, `web`"),
+        ("database", "there is no agent `database`: there are `infra`, `web`"),
     ] {
         let error = room.file.remove_agent(name).expect_err("not there");
         assert_eq!(error.to_string(), expected);
@@ -245,7 +246,7 @@ fn an_agent_that_is_not_there_is_named_with_those_that_are() {
     let empty = Room::new("");
     let timeout = Fields { timeout: Change::Set(5), ..Fields::default() };
     let error = empty.update("web", &timeout).expect_err("not there");
-    assert_eq!(error.to_string(), "there is no agent `web`: none is configured");
+    assert_eq!(error.to_string(), "there is no agent `web`: there are none yet");
 }
 
 #[test]

@@ -140,6 +140,25 @@ fn every_field_of_an_agent_is_checked() {
 }
 
 #[test]
+fn a_directory_that_may_have_two_spellings_is_kept_and_warned_of() {
+    for (written, kept) in [
+        ("/x/../y", Some("/x/../y")),
+        ("../web/", Some("/etc/ad/../web")),
+        ("~/./a/..", Some("/home/u/a/..")),
+        ("/../y/", None),
+        ("/x/..y", None),
+        ("~/x/./y//", None),
+    ] {
+        let resolved = read(&format!("agents: {{a: {{directory: {written}}}}}"));
+        let warned: Vec<String> =
+            resolved.outside.warnings.iter().map(|warning| warning.message.clone()).collect();
+        let expected: Vec<String> = kept.into_iter().map(|path| format!("`{path}` is kept in this spelling, because `..` after a symbolic link leads elsewhere: write the path without it")).collect();
+        assert_eq!(warned, expected, "{written}");
+        assert!(resolved.broken.is_empty(), "{written}");
+    }
+}
+
+#[test]
 fn directories_become_absolute_and_nothing_is_looked_up() {
     let directory = |written: &str| {
         let mut resolved = read(&format!("agents: {{a: {{directory: {written}}}}}"));
@@ -152,6 +171,7 @@ fn directories_become_absolute_and_nothing_is_looked_up() {
         ("web", "/etc/ad/web"),
         ("./web/../x", "/etc/ad/web/../x"),
         (".", "/etc/ad"),
+        ("/../../srv/./", "/srv"),
     ] {
         assert_eq!(directory(written), Ok(PathBuf::from(expected)), "{written}");
     }

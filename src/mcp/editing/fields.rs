@@ -94,41 +94,59 @@ pub(super) enum Asks {
 }
 
 impl FieldArguments {
-    pub(super) fn changes(self, asks: Asks) -> Result<Fields, Report> {
-        let timeout = match self.timeout {
-            0 => Change::Keep,
-            -1 => Change::Clear,
-            seconds => Change::Set(u32::try_from(seconds).map_err(|_| {
-                let hint = "Give seconds from 1 to 86400, or -1 for what the settings say.";
-                Report::new(Kind::Usage, "invalid_field", format!("`timeout` is {seconds}"), hint)
-            })?),
-        };
-        Ok(Fields {
+    /// Returns what is asked for, and what cannot be read of it.
+    pub(super) fn changes(self, asks: Asks) -> (Fields, Vec<Report>) {
+        let mut wrong = Vec::new();
+        let noted = &mut wrong;
+        let fields = Fields {
             description: text(&self.description),
-            timeout,
-            max_budget: budget(&self.max_budget_usd, asks)?,
+            timeout: kept(timeout(self.timeout), noted),
+            max_budget: kept(budget(&self.max_budget_usd, asks), noted),
             model: text(&self.model),
             permission_mode: text(&self.permission_mode),
-            allowed_tools: words("allowed_tools", &self.allowed_tools)?,
-            disallowed_tools: words("disallowed_tools", &self.disallowed_tools)?,
-            capabilities: words("capabilities", &self.capabilities)?,
-            risky_capabilities: words("risky_capabilities", &self.risky_capabilities)?,
+            allowed_tools: kept(words("allowed_tools", &self.allowed_tools), noted),
+            disallowed_tools: kept(words("disallowed_tools", &self.disallowed_tools), noted),
+            capabilities: kept(words("capabilities", &self.capabilities), noted),
+            risky_capabilities: kept(words("risky_capabilities", &self.risky_capabilities), noted),
             instructions: text(&self.instructions),
-            max_concurrency: match self.max_concurrency {
-                0 => Change::Keep,
-                -1 => Change::Clear,
-                number => Change::Set(u32::try_from(number).map_err(|_| {
-                    wrong("max_concurrency", &number.into(), "a number from 1 to 1000, or -1 for no bound")
-                })?),
-            },
-            callers: words("callers", &self.callers)?,
-            budget_day: spending("budget_day", &self.budget_day)?,
-            budget_month: spending("budget_month", &self.budget_month)?,
-            env_inherit: words("env_inherit", &self.env_inherit)?,
-            env_deny: words("env_deny", &self.env_deny)?,
-            env_set: variables(&self.env_set)?,
+            max_concurrency: kept(concurrency(self.max_concurrency), noted),
+            callers: kept(words("callers", &self.callers), noted),
+            budget_day: kept(spending("budget_day", &self.budget_day), noted),
+            budget_month: kept(spending("budget_month", &self.budget_month), noted),
+            env_inherit: kept(words("env_inherit", &self.env_inherit), noted),
+            env_deny: kept(words("env_deny", &self.env_deny), noted),
+            env_set: kept(variables(&self.env_set), noted),
             directory: None,
-        })
+        };
+        (fields, wrong)
+    }
+}
+
+/// Returns a change; one that cannot be read is noted, and nothing is changed.
+fn kept<T>(read: Result<Change<T>, Report>, wrong: &mut Vec<Report>) -> Change<T> {
+    read.unwrap_or_else(|report| {
+        wrong.push(report);
+        Change::Keep
+    })
+}
+
+fn timeout(seconds: i64) -> Result<Change<u32>, Report> {
+    let hint = "Give seconds from 1 to 86400, or -1 for what the settings say.";
+    whole(seconds)
+        .ok_or_else(|| Report::new(Kind::Usage, "invalid_field", format!("`timeout` is {seconds}"), hint))
+}
+
+fn concurrency(number: i64) -> Result<Change<u32>, Report> {
+    let expected = "a number from 1 to 1000, or -1 for no bound";
+    whole(number).ok_or_else(|| wrong("max_concurrency", &number.into(), expected))
+}
+
+/// Returns what a number changes: 0 leaves it, and -1 takes it back.
+fn whole(number: i64) -> Option<Change<u32>> {
+    match number {
+        0 => Some(Change::Keep),
+        -1 => Some(Change::Clear),
+        number => u32::try_from(number).ok().map(Change::Set),
     }
 }
 

@@ -18,13 +18,16 @@ fn members_come_as_texts_lists_objects_and_json() {
         (json!({"agent": "web", "use_for": null}), vec![put("web", None)]),
         (json!("[{\"agent\": \"web\"}]"), vec![put("web", None)]),
     ] {
-        assert_eq!(members(given.clone()).expect("members"), expected, "{given}");
+        assert_eq!(members(given.clone()), (expected, vec![]), "{given}");
     }
     for given in
         [json!([5]), json!([{"agent": 5}]), json!([{"agent": "a", "use": "b"}]), json!([{"use_for": "b"}])]
     {
-        members(given).expect_err("no members");
+        let (named, odd) = members(given);
+        assert_eq!((named.len(), odd.len()), (0, 1), "{odd:?}");
     }
-    gone(json!([5])).expect_err("no names");
-    assert_eq!(gone(json!("a,b")).expect("names").len(), 2);
+    let (named, odd) = members(json!([5, "web", {}]));
+    assert_eq!((named, odd.len()), (vec![put("web", None)], 2));
+    assert_eq!(gone(json!([5])).1.len(), 1);
+    assert_eq!(gone(json!("a,b")).0.len(), 2);
 }

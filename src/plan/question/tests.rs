@@ -196,28 +196,28 @@ fn grouped(world: &mut World, members: &[&str]) {
 }
 
 fn unknown(known: &[&str]) -> UnknownAgent {
-    UnknownAgent::among(&"wbe".parse().unwrap(), strings(known))
+    UnknownAgent { known: strings(known), broken: None }
 }
 
 #[test]
 fn an_agent_or_a_group_that_is_not_there_is_refused_with_those_that_are() {
     let missing = FailureClass::NotFound;
     refused(
-        |world| world.agent = Err(unknown(&["web", "db"])),
+        |world| world.agent = Err(unknown(&["wbe", "db"])),
         missing,
-        "there is no agent `web`; there are `web`, `db`",
-        "did you mean `web`?",
+        "there is no agent `web` (did you mean `wbe`?): there are `wbe`, `db`",
+        "list_agents",
     );
     refused(
         |world| world.agent = Err(unknown(&["database"])),
         missing,
-        "there is no agent `web`; there is only `database`",
+        "there is no agent `web`: there is only `database`",
         "list_agents",
     );
     refused(
         |world| world.agent = Err(unknown(&[])),
         missing,
-        "there is no agent `web`; there are none yet",
+        "there is no agent `web`: there are none yet",
         "`agent-dispatch add web DIRECTORY`",
     );
     refused(
@@ -375,16 +375,6 @@ fn a_caller_is_known_by_what_it_calls_itself_by_its_client_or_by_its_folder() {
         });
         assert_eq!(world.plan().is_ok(), admitted, "{allowed}");
     }
-}
-
-#[test]
-fn the_nearest_name_is_one_that_could_be_meant() {
-    let nearest =
-        |name: &str, known: &[&str]| UnknownAgent::among(&name.parse().unwrap(), strings(known)).nearest;
-    assert_eq!(nearest("web-apo", &["db", "web-api", "web-app2"]).as_deref(), Some("web-api"));
-    assert_eq!(nearest("WEB", &["web"]).as_deref(), Some("web"));
-    assert_eq!(nearest("web", &["database"]), None);
-    assert_eq!(nearest("web", &[]), None);
 }
 
 #[test]

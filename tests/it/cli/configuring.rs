@@ -44,7 +44,7 @@ fn a_group_is_made_changed_shown_and_removed() {
         (vec!["group", "update", "none-yet"], 2, "nothing to change"),
         (vec!["group", "update", "none-yet", "--remove-member", "worker"], 1, "there is no member `worker`"),
         (vec!["group", "remove", "shop"], 1, "there is no group `shop`"),
-        (vec!["group", "inspect", "none-yte"], 1, "Did you mean `none-yet`?"),
+        (vec!["group", "inspect", "none-yte"], 1, "did you mean `none-yet`?"),
     ] {
         let done = world.run(&arguments).exits(code);
         assert!(done.stderr.contains(told), "{arguments:?}: {}", done.stderr);

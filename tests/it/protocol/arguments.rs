@@ -76,7 +76,12 @@ fn requests_that_make_no_sense_are_told_why() {
 fn what_is_not_there_is_told_with_what_is() {
     let code = "not_found";
     are_refused(&[
-        ("dispatch", json!({"agent": "workre", "task": "x"}), code, "there is no agent `workre`; there are"),
+        (
+            "dispatch",
+            json!({"agent": "workre", "task": "x"}),
+            code,
+            "there is no agent `workre` (did you mean `worker`?): there are",
+        ),
         ("dispatch", json!({"agent": "worker", "task": "x", "group": "g"}), code, "there is no group `g`"),
         ("dispatch_async", json!({"agent": "nobody", "task": "x"}), code, "there is no agent `nobody`"),
         ("inspect_agent", json!({"name": "nobody"}), code, "nobody"),

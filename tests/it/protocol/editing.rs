@@ -142,7 +142,7 @@ fn what_cannot_be_written_is_named_and_nothing_is() {
         ),
         ("update_agent", json!({"name": "worker"}), "nothing_to_change", "agent `worker`"),
         ("update_agent", json!({"name": "workre", "timeout": 5}), "not_found", "did you mean `worker`?"),
-        ("remove_agent", json!({"name": "nobody"}), "not_found", "there are worker, other"),
+        ("remove_agent", json!({"name": "nobody"}), "not_found", "there are `worker`, `other`"),
         ("update_settings", json!({"settings": {"cache.tll": 5}}), "not_found", "did you mean `cache.ttl`?"),
         (
             "update_settings",

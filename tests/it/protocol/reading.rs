@@ -117,7 +117,7 @@ fn a_listing_has_agents_and_the_newest_jobs_that_have_ended_and_starts_nothing()
 fn what_does_not_exist_is_said_with_the_code_of_each_era() {
     let home = Home::new();
     let unknown = [
-        ("agent-dispatch://agents/wroker", "Did you mean `worker`?"),
+        ("agent-dispatch://agents/wroker", "did you mean `worker`?"),
         ("agent-dispatch://jobs/123", "job"),
         ("agent-dispatch://jobs/00000000000000000000000000000000", "no job"),
         ("agent-dispatch://results/00000000000000000000000000000000", "no job"),
@@ -206,7 +206,7 @@ fn a_prompt_that_cannot_be_written_says_why() {
     let mut client = home.client();
     for (name, arguments, part) in [
         ("delegate", json!({}), "`agent` is required"),
-        ("delegate", json!({"agent": "wroker"}), "Did you mean `worker`?"),
+        ("delegate", json!({"agent": "wroker"}), "did you mean `worker`?"),
         ("delegate", json!({"agent": "worker", "tsak": "x"}), "did you mean `task`?"),
         ("review", json!({"since": "whenever"}), "`whenever` is not a time"),
         ("revue", json!({}), "delegate, review"),

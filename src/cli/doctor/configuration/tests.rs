@@ -109,3 +109,14 @@ fn groups_need_members_that_exist() {
     let empty = with("  all:\n    description: nobody\n");
     assert_eq!(of_groups(empty), [(Status::Warn, "agent-dispatch group remove all".to_owned())]);
 }
+
+#[test]
+fn a_directory_with_two_dots_is_warned_of_by_agent_and_spelling() {
+    let text = "agents:\n  infra:\n    directory: /srv/../infra\n  web:\n    directory: /infra/./\n";
+    let found = findings(text, |_| {});
+    let warned: Vec<&Finding> = found.iter().filter(|found| found.status != Status::Ok).collect();
+    let [only] = warned.as_slice() else { panic!("{warned:?}") };
+    assert_eq!((only.section, only.status), (AGENTS, Status::Warn));
+    assert!(only.message.starts_with("infra: "), "{only:?}");
+    assert!(only.details[0].starts_with("3:16: agents.infra.directory: `/srv/../infra` is kept"), "{only:?}");
+}

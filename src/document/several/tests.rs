@@ -82,7 +82,7 @@ fn all_problems_of_all_items_are_named_with_their_places() {
         "there is no argument `dispatches[2].contxt`; did you mean `context`?",
         "`dispatches[3].task` is blank",
         "`dispatches[3].group` is not valid",
-        "`dispatches[4]`: there is no agent `wbe`; there are `web`, `db` (did you mean `web`?",
+        "`dispatches[4]`: there is no agent `wbe` (did you mean `web`?): there are `web`, `db` (`agent-dispatch list` or list_agents tells",
         "`dispatches[5]`: the agent `db` is not in the group `shop`",
         "`dispatches[6].timeout_seconds` is \"soon\", not a whole number",
         "`dispatches[6].summary_chars` is 12.5, not a whole number",
