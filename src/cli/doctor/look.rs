@@ -112,14 +112,14 @@ async fn ask_claude(
 
 fn directories(frontend: &Frontend, config: &Config) -> Vec<configuration::Directory> {
     let environment = &frontend.environment;
-    let claude_home = environment.text("CLAUDE_CONFIG_DIR").map(PathBuf::from);
+    let claude_state = environment.claude_state();
     let look = |facts: &ProjectFacts| {
         let files = [
             (facts.has_claude_md, "CLAUDE.md"),
             (facts.has_mcp_config, ".mcp.json"),
             (facts.directory.join(".claude/settings.json").is_file(), ".claude/settings.json"),
         ];
-        let trusted = project::is_trusted(&facts.directory, &environment.home, claude_home.as_deref());
+        let trusted = project::is_trusted(&facts.directory, &claude_state);
         configuration::Directory {
             health: facts.health,
             files: files.into_iter().filter_map(|(there, name)| there.then_some(name)).collect(),
