@@ -96,6 +96,11 @@ impl Code {
         Self::ConfigRefused,
     ];
 
+    /// Returns the code of this text.
+    pub fn named(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == text)
+    }
+
     /// Returns the text used in records.
     pub const fn as_str(self) -> &'static str {
         match self {

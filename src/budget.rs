@@ -37,9 +37,18 @@ impl Period {
 }
 
 impl Cap {
-    /// Returns whether a run that may spend `asked` fits.
+    /// Returns whether a run that may spend `asked` fits. One without a cap of its own is let in while anything is left: how
+    /// much it will need is not known, and the next one is stopped.
     pub fn admit(&self, asked: Option<f64>) -> Result<(), OverBudget> {
-        admit(self.spent, self.reserved, asked, self.limit)
+        // Sums of cents are not exact: 0.1 + 0.2 must fit 0.3.
+        const SLACK: f64 = 1e-9;
+        let Self { limit, spent, reserved, .. } = *self;
+        // Written so that a NaN anywhere refuses.
+        let fits = match asked {
+            Some(asked) => spent + reserved + asked <= limit + SLACK,
+            None => spent + reserved + SLACK < limit,
+        };
+        if fits { Ok(()) } else { Err(OverBudget { spent, reserved, asked, limit }) }
     }
 
     /// Returns the US dollars that a run could still have.
@@ -62,20 +71,6 @@ pub struct OverBudget {
     pub asked: Option<f64>,
     /// The cap, in US dollars.
     pub limit: f64,
-}
-
-/// Returns whether a run that may spend `asked` fits under `limit`. One without a cap of its own is let in while anything
-/// is left: how much it will need is not known, and the next one is stopped.
-pub fn admit(spent: f64, reserved: f64, asked: Option<f64>, limit: f64) -> Result<(), OverBudget> {
-    // Sums of cents are not exact: 0.1 + 0.2 must fit 0.3.
-    const SLACK: f64 = 1e-9;
-    let over = OverBudget { spent, reserved, asked, limit };
-    // Written so that a NaN anywhere refuses.
-    let fits = match asked {
-        Some(asked) => spent + reserved + asked <= limit + SLACK,
-        None => spent + reserved + SLACK < limit,
-    };
-    if fits { Ok(()) } else { Err(over) }
 }
 
 /// Returns what a run counts for under the caps, in US dollars: what it cost. When that is not known, because it was stopped or

@@ -24,5 +24,7 @@ mod workbench;
 pub mod workers;
 
 pub use client::{Client, ClientError};
-// The file outside the store may be read by anybody; only the daemon writes it.
+// What lies beside the store may be looked at by anybody; only the daemon writes it.
+pub use crate::store::Durability;
 pub use crate::store::head::remembered as remembered_heads;
+pub use crate::store::repair::{FREE_BYTES_MIN, bytes_under, free_bytes, set_aside as stores_set_aside};

@@ -14,7 +14,7 @@ use crate::config::{Config, ConfigError, Source};
 use crate::daemon::protocol::{
     JobView, Outlook, ProgressView, Reply, Request, WaitEnd, WaitRequest, WireFault,
 };
-use crate::daemon::wire::Connection;
+use crate::daemon::wire::{Connection, WireError};
 use crate::daemon::{Client, ClientError};
 use crate::job::{Admission, JobRecord, OpenRequest, Proposal};
 use crate::model::request::BadField;
@@ -364,6 +364,7 @@ impl Frontend {
                 Ok(Reply::Admission(admission)) => return Ok((connection, admission)),
                 Ok(Reply::Fault(fault)) => return Err(fault.into()),
                 Ok(_) => return Err(ClientError::Confused),
+                Err(error @ WireError::TooLong(_)) => return Err(error.into()),
                 Err(error) => {
                     self.client.forget_idle();
                     broken = Some(error);

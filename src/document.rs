@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
+pub(super) use crate::audit::redact::beginning as head;
 use crate::daemon::protocol::JobView;
 use crate::dispatch::{DispatchError, Dispatched, Ended, Outcome, Served};
 use crate::error::Report;
@@ -352,11 +353,6 @@ pub(crate) fn said(retry: Retry) -> String {
         Retry::Never => "never".to_owned(),
         Retry::After(time) => format!("after {time}"),
     }
-}
-
-/// Returns the first `chars` characters of `text`.
-pub(super) fn head(text: &str, chars: usize) -> &str {
-    text.char_indices().nth(chars).map_or(text, |(at, _)| text.get(..at).unwrap_or(text))
 }
 
 #[cfg(test)]

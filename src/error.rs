@@ -287,6 +287,13 @@ impl From<&ClientError> for Report {
             ClientError::Silent(_) | ClientError::Broken(_) | ClientError::Confused => {
                 (Kind::Unavailable, "store_unavailable", "See how it is with: agent-dispatch daemon status".to_owned())
             }
+            ClientError::TooLong(_) => (
+                Kind::Usage,
+                "too_long",
+                "Shorten it: put what is long in the task, its context or the JSON Schema of the answer into a file, and name \
+                 the file in the task."
+                    .to_owned(),
+            ),
             ClientError::Fault(WireFault::NotFound(_)) => {
                 (Kind::NotFound, "not_found", "List what there is with: agent-dispatch jobs".to_owned())
             }

@@ -119,11 +119,7 @@ impl Facts {
     }
 }
 
-/// Looks at a directory. Files in it that cannot be read or understood count as absent.
-pub fn inspect(directory: &Path) -> Result<Facts, ProjectError> {
-    look(directory, &mut Watch::default())
-}
-
+/// Looks at a directory, and notes in `watch` what was read. Files in it that cannot be read or understood count as absent.
 fn look(directory: &Path, watch: &mut Watch) -> Result<Facts, ProjectError> {
     let top = &mut Top::list(directory, watch)?;
     let settings = detect::settings(top);

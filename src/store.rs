@@ -209,12 +209,9 @@ impl Store {
         &self.facts.notes
     }
 
-    /// Returns how commits reach the disk, in words.
-    pub fn durability(&self) -> &'static str {
-        match self.facts.durability {
-            Durability::Filtered => "fsync by system-call filter",
-            Durability::SyncAfterCommit => "second sync after each commit",
-        }
+    /// Returns how commits reach the disk.
+    pub fn durability(&self) -> Durability {
+        self.facts.durability
     }
 
     /// Returns where the reason comes when the store cannot write any more. Given once.

@@ -7,6 +7,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::audit::Code;
 use crate::audit::chain::Link;
 use crate::audit::export::time_of;
 use crate::model::{Timestamp, TraceParent};
@@ -22,15 +23,19 @@ const CLASS: u32 = 6003;
 const ACTIVITIES: [(u32, &str); 5] =
     [(1, "Create"), (2, "Read"), (3, "Update"), (4, "Delete"), (99, "Other")];
 
+/// What stands for the code of a record that cannot be read.
+const UNREADABLE: &str = "unreadable";
+
 /// Returns a record as one event; `program` is the version of this program.
 pub fn event(link: &Link, program: &str) -> Value {
     let body: Value = serde_json::from_slice(&link.body).unwrap_or_default();
     let mut rest = Rest(body);
-    let code = rest.text("/event").unwrap_or_else(|| "unreadable".to_owned());
+    let code = rest.text("/event").unwrap_or_else(|| UNREADABLE.to_owned());
+    let known = Code::named(&code);
     let success = rest.take("/end/success").and_then(|success| success.as_bool());
-    let (status_id, status) = status(&code, success);
-    let (activity_id, activity) = activity(&code);
-    let (severity_id, severity) = severity(&code, status_id);
+    let (status_id, status) = status(known, success);
+    let (activity_id, activity) = activity(known);
+    let (severity_id, severity) = severity(known, code == UNREADABLE, status_id);
     let dispatch = rest.text("/dispatch");
     let agent = rest.text("/agent");
     let conversation = rest.text("/session");
@@ -133,34 +138,64 @@ fn trace(rest: &Rest, end: Option<u64>, took: Option<u64>) -> Option<Value> {
 }
 
 /// Returns what was done: a dispatch is created, read from the cache, or moved on.
-fn activity(code: &str) -> (u32, &'static str) {
+fn activity(code: Option<Code>) -> (u32, &'static str) {
     let [create, read, update, delete, other] = ACTIVITIES;
     match code {
-        "requested" | "refused" => create,
-        "hit" | "joined" => read,
-        "started" | "finished" | "cancel_requested" | "cancelled" | "interrupted" | "recovered"
-        | "config_changed" | "config_refused" => update,
-        "cache_cleared" | "gc" | "retention" => delete,
-        _ => other,
+        Some(Code::Requested | Code::Refused) => create,
+        Some(Code::Hit | Code::Joined) => read,
+        Some(
+            Code::Started
+            | Code::Finished
+            | Code::CancelRequested
+            | Code::Cancelled
+            | Code::Interrupted
+            | Code::ConfigChanged
+            | Code::ConfigRefused,
+        ) => update,
+        Some(Code::CacheCleared | Code::Gc | Code::Retention) => delete,
+        Some(Code::KeyReplaced | Code::Gap | Code::Quarantined | Code::VerifyFailed) | None => other,
     }
 }
 
 /// Returns how it went: a run as it ended, everything else by what it is.
-fn status(code: &str, success: Option<bool>) -> (u32, &'static str) {
-    match (success, code) {
-        (Some(false), _)
-        | (None, "refused" | "config_refused" | "interrupted" | "gap" | "quarantined" | "verify_failed") => {
-            (2, "Failure")
-        }
-        (None, "cancelled") => (99, "cancelled"),
-        (Some(true) | None, _) => (1, "Success"),
+fn status(code: Option<Code>, success: Option<bool>) -> (u32, &'static str) {
+    const FAILURE: (u32, &str) = (2, "Failure");
+    const SUCCESS: (u32, &str) = (1, "Success");
+    if let Some(success) = success {
+        return if success { SUCCESS } else { FAILURE };
+    }
+    match code {
+        Some(
+            Code::Refused
+            | Code::ConfigRefused
+            | Code::Interrupted
+            | Code::Gap
+            | Code::Quarantined
+            | Code::VerifyFailed,
+        ) => FAILURE,
+        Some(Code::Cancelled) => (99, "cancelled"),
+        Some(
+            Code::Requested
+            | Code::Hit
+            | Code::Joined
+            | Code::Started
+            | Code::Finished
+            | Code::CancelRequested
+            | Code::ConfigChanged
+            | Code::CacheCleared
+            | Code::Gc
+            | Code::KeyReplaced
+            | Code::Retention,
+        )
+        | None => SUCCESS,
     }
 }
 
 /// Returns how much it matters: a trail that is not whole matters most.
-fn severity(code: &str, status: u32) -> (u32, &'static str) {
+fn severity(code: Option<Code>, unreadable: bool, status: u32) -> (u32, &'static str) {
     match (code, status) {
-        ("gap" | "quarantined" | "verify_failed" | "unreadable", _) => (4, "High"),
+        (Some(Code::Gap | Code::Quarantined | Code::VerifyFailed), _) => (4, "High"),
+        _ if unreadable => (4, "High"),
         (_, 2) => (2, "Low"),
         _ => (1, "Informational"),
     }

@@ -104,7 +104,8 @@ pub(super) fn may_hold_any(text: &str) -> bool {
     shapes::may_hold_any(text)
 }
 
-fn beginning(text: &str, chars: usize) -> &str {
+/// Returns the first `chars` characters of `text`.
+pub fn beginning(text: &str, chars: usize) -> &str {
     text.char_indices().nth(chars).map_or(text, |(at, _)| text.get(..at).unwrap_or(text))
 }
 

@@ -2,6 +2,10 @@
 
 use super::*;
 
+fn admit(spent: f64, reserved: f64, asked: Option<f64>, limit: f64) -> Result<(), OverBudget> {
+    Cap { agent: None, period: Period::Day, limit, spent, reserved }.admit(asked)
+}
+
 #[test]
 fn a_run_is_admitted_while_all_that_may_be_spent_fits() {
     let rows = [

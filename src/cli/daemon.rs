@@ -86,7 +86,7 @@ fn told(status: &DaemonStatus, frontend: &Frontend, now: Timestamp) -> String {
         fact("jobs", &jobs),
         fact("store", &size(status.store_bytes)),
         fact("audit records", &status.audit_seq.to_string()),
-        fact("durability", &status.durability),
+        fact("durability", &status.durability.to_string()),
         fact("state", &frontend.environment.state.root.display().to_string()),
         fact("socket", &frontend.environment.state.socket.display().to_string()),
     ]
@@ -106,7 +106,7 @@ impl From<DaemonStatus> for Status {
             audit_seq,
             durability,
         } = status;
-        let started_at = started.as_seconds();
+        let (started_at, durability) = (started.as_seconds(), durability.to_string());
         Self { pid, version, started_at, connections, jobs, queued, store_bytes, audit_seq, durability }
     }
 }

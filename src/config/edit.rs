@@ -17,6 +17,7 @@ mod lines;
 mod rewrite;
 mod settings;
 mod steps;
+mod told;
 
 pub use error::{Asked, EditError, Misread};
 pub use fields::{Change, Fields, GroupFields, MemberChange, words};
@@ -66,7 +67,8 @@ pub struct Edited {
     pub subject: Subject,
     /// The keys that were set or cleared, in the file's usual order; empty for what was added or removed.
     pub changed: Vec<String>,
-    /// What stood there before, as it was written; of settings, those that changed. Nothing when nothing did.
+    /// What stood there before, as it was written, without the values of `env.set`; of settings, those that changed. Nothing
+    /// when nothing did.
     pub before: Option<String>,
     /// What stands there now; nothing when it was removed.
     pub after: Option<String>,
@@ -326,13 +328,13 @@ impl Edit {
 
     fn done(&self, text: &str, new: &str) -> Edited {
         let changed = if self.act == Act::Update { self.keys() } else { Vec::new() };
-        let shown = |text: &str| match &self.subject {
-            Subject::Agent(name) | Subject::Group(name) => {
-                rewrite::shown(text, &rewrite::way([self.subject.section(), name.as_str()]))
-            }
+        let shown = |text: &str, before: Option<&str>| match &self.subject {
+            Subject::Agent(name) => told::agent(text, name, before),
+            Subject::Group(name) => rewrite::shown(text, &rewrite::way(["groups", name.as_str()])),
             Subject::Settings => settings::shown(text, &changed),
         };
-        Edited { subject: self.subject.clone(), before: shown(text), after: shown(new), changed }
+        let (before, after) = (shown(text, None), shown(new, Some(text)));
+        Edited { subject: self.subject.clone(), before, after, changed }
     }
 }
 

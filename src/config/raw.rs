@@ -50,6 +50,15 @@ impl Node {
         }
     }
 
+    /// Returns the value as a message about one that may be a secret tells it: what it is, not what it says.
+    pub(super) fn kind(&self) -> String {
+        match self {
+            Self::Text(_) => "text".to_owned(),
+            Self::Int(_) | Self::Float(_) => "a number".to_owned(),
+            Self::Null | Self::Bool(_) | Self::List(_) | Self::Map(_) | Self::Tagged(_) => self.shown(),
+        }
+    }
+
     /// Returns the text of a key, nothing when the key is no scalar.
     pub(super) fn key_text(&self) -> Option<String> {
         match self {

@@ -6,7 +6,9 @@ use std::path::{Component, Path, PathBuf};
 use crate::config::paths::{DEPTH_VARIABLE, RUN_VARIABLE, expand_home};
 use crate::config::place::{Spot, Trail};
 use crate::config::raw::Node;
-use crate::config::section::{Field, Finding, Findings, ITEMS_MAX, Section, TextBound, checked_text};
+use crate::config::section::{
+    Field, Finding, Findings, ITEMS_MAX, Section, TextBound, checked_text, no_text,
+};
 use crate::model::absent::nearest;
 use crate::model::{Agent, AgentName, BudgetLimit, EnvProfile, Group, GroupMember, Settings, SpendLimit};
 
@@ -200,7 +202,12 @@ fn environment(section: &Section<'_>, out: &mut Findings) -> EnvProfile {
         } else if [DEPTH_VARIABLE, RUN_VARIABLE].contains(&field.key.as_str()) {
             out.problem(at, Spot::Key, "keeps dispatches from nesting without end and cannot be set");
         } else {
-            match checked_text(field.value, TextBound(VARIABLE_CHARS_MAX)) {
+            let text = match field.value {
+                Node::Text(_) => checked_text(field.value, TextBound(VARIABLE_CHARS_MAX)),
+                // It may be a secret: it is not repeated.
+                other => Err(no_text(other, &other.kind())),
+            };
+            match text {
                 Ok(text) => drop(set.insert(field.key.clone(), text.to_owned())),
                 Err(message) => out.problem(at, Spot::Value, message),
             }

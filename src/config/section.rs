@@ -115,7 +115,7 @@ impl<'a> Section<'a> {
             None | Some(Node::Null) => {}
             Some(Node::Map(entries)) => section.take(entries, out),
             Some(other) => {
-                let message = format!("expected a mapping of keys and values, found {}", other.shown());
+                let message = format!("expected a mapping of keys and values, found {}", other.kind());
                 out.problem(section.trail.clone(), Spot::Value, message);
             }
         }
@@ -365,13 +365,7 @@ const MERGE_KEY: &str = "<<";
 
 /// Returns the text of a value, or what is wrong with it.
 pub(super) fn checked_text(value: &Node, bound: TextBound) -> Result<&str, String> {
-    let Node::Text(text) = value else {
-        let quote = match value {
-            Node::Bool(_) | Node::Int(_) | Node::Float(_) => ": put it in quotes",
-            Node::Null | Node::Text(_) | Node::List(_) | Node::Map(_) | Node::Tagged(_) => "",
-        };
-        return Err(format!("expected text, found {}{quote}", value.shown()));
-    };
+    let Node::Text(text) = value else { return Err(no_text(value, &value.shown())) };
     let chars = text.chars().count();
     if chars > bound.0 {
         return Err(format!("{chars} characters are more than {}", bound.0));
@@ -380,6 +374,15 @@ pub(super) fn checked_text(value: &Node, bound: TextBound) -> Result<&str, Strin
         return Err("contains a NUL character: remove it".to_owned());
     }
     Ok(text)
+}
+
+/// Says that a value is not text, and what it is instead.
+pub(super) fn no_text(value: &Node, shown: &str) -> String {
+    let quote = match value {
+        Node::Bool(_) | Node::Int(_) | Node::Float(_) => ": put it in quotes",
+        Node::Null | Node::Text(_) | Node::List(_) | Node::Map(_) | Node::Tagged(_) => "",
+    };
+    format!("expected text, found {shown}{quote}")
 }
 
 /// Returns a trimmed text as an argument of `claude`, nothing when it is blank.

@@ -173,7 +173,7 @@ fn problems_outside_agents_are_all_listed_in_file_order() {
         "5:18: settings.on_disconnect: expected one of cancel, detach, found \"cancle\" (did you mean `cancel`?)",
         "7:31: agents.a.timeout: expected a whole number of seconds from 0 to 86400, found -5",
         "10:23: groups.g.members[0].agent: `../x` is not an agent name: expected letters, digits, `-` and `_`, starting with a letter or digit, at most 100 characters",
-        "10:30: groups.g.members[1]: expected a mapping of keys and values, found \"b\"",
+        "10:30: groups.g.members[1]: expected a mapping of keys and values, found text",
         "10:33: groups.g.members[2]: names no agent: write `agent: name`",
         "11:3: groups.\"!\": `!` is not a group name: expected letters, digits, `-` and `_`, starting with a letter or digit, at most 100 characters",
     ]
@@ -315,9 +315,9 @@ fn a_file_that_cannot_be_read_or_is_too_large_is_an_error_with_its_path() {
 fn the_shape_of_the_file_is_checked() {
     for (text, expected) in [
         ("- a\n", "1:1: expected a mapping of keys and values, found a list"),
-        ("hello\n", "1:1: expected a mapping of keys and values, found \"hello\""),
+        ("hello\n", "1:1: expected a mapping of keys and values, found text"),
         ("agents: [a]\n", "1:9: agents: expected a mapping of keys and values, found a list"),
-        ("settings: 5\n", "1:11: settings: expected a mapping of keys and values, found 5"),
+        ("settings: 5\n", "1:11: settings: expected a mapping of keys and values, found a number"),
         ("? [a]\n: 1\n", "1:3: \"?\": a key must be plain text, found a list"),
         (
             "settings: !secret x\n",
@@ -328,7 +328,10 @@ fn the_shape_of_the_file_is_checked() {
     }
     let broken = read("agents:\n  a:\n  b: 5\n  c: {}\n").expect("usable").broken;
     assert_eq!(listed(&broken["a"]), ["2:3: agents.a: has no `directory`: add the directory it works in"]);
-    assert_eq!(listed(&broken["b"]), ["3:6: agents.b: expected a mapping of keys and values, found 5"]);
+    assert_eq!(
+        listed(&broken["b"]),
+        ["3:6: agents.b: expected a mapping of keys and values, found a number"]
+    );
     assert_eq!(listed(&broken["c"]), ["4:3: agents.c: has no `directory`: add the directory it works in"]);
 }
 

@@ -21,7 +21,7 @@ use crate::config::paths::{Environment, StatePaths};
 use crate::daemon::handshake::{self, Intent, WELCOME_BYTES};
 use crate::daemon::place::{self, PlaceError};
 use crate::daemon::protocol::{Reply, Request, WireFault};
-use crate::daemon::wire::{Connection, WireError};
+use crate::daemon::wire::{Connection, FRAME_BYTES_MAX, WireError};
 use crate::runner::{launch, process};
 
 /// How long a daemon may take to start, and a front end to wait for another one's start.
@@ -97,12 +97,24 @@ pub enum ClientError {
     /// The connection broke again and again.
     #[error("the daemon broke off")]
     Broken(#[source] WireError),
+    /// What was asked is longer than a message may be. The daemon has not seen it.
+    #[error("the request is {0} bytes long, more than the {FRAME_BYTES_MAX} that the daemon takes")]
+    TooLong(usize),
     /// It answered something else than was asked.
     #[error("the daemon gave an answer that does not fit the question")]
     Confused,
     /// It cannot do what was asked.
     #[error(transparent)]
     Fault(#[from] WireFault),
+}
+
+impl From<WireError> for ClientError {
+    fn from(error: WireError) -> Self {
+        match error {
+            WireError::TooLong(bytes) => Self::TooLong(bytes),
+            error => Self::Broken(error),
+        }
+    }
 }
 
 /// One attempt to connect.
@@ -141,7 +153,7 @@ impl Client {
                     self.keep(connection);
                     return Ok(reply);
                 }
-                Err(error @ WireError::TooLong(_)) => return Err(ClientError::Broken(error)),
+                Err(error @ WireError::TooLong(_)) => return Err(error.into()),
                 // The daemon went while we asked; the next connection finds or starts another one.
                 Err(broken) => {
                     self.forget_idle();
@@ -157,9 +169,7 @@ impl Client {
         match self.attempt_if_running(Intent::Talk).await {
             Attempt::Absent => Ok(None),
             Attempt::Failed(error) => Err(error),
-            Attempt::Connected(mut connection) => {
-                connection.ask(request).await.map(Some).map_err(ClientError::Broken)
-            }
+            Attempt::Connected(mut connection) => Ok(connection.ask(request).await.map(Some)?),
         }
     }
 

@@ -18,6 +18,7 @@ use crate::budget::Cap;
 use crate::daemon::permits::Crowd;
 use crate::job::{Admission, Considered, JobFilter, JobRecord, OpenRequest, ProcessId, RequestTexts};
 use crate::model::{Answer, Caller, Findings, JobId, Portion, Session, SessionId, Timestamp, ToolCall};
+use crate::store::Durability;
 
 pub mod trail;
 pub mod upkeep;
@@ -310,8 +311,8 @@ pub struct DaemonStatus {
     pub store_bytes: u64,
     /// Number of the last audit record.
     pub audit_seq: u64,
-    /// Whether every commit reaches the disk through the system-call filter (else through a second sync).
-    pub durability: String,
+    /// How commits reach the disk.
+    pub durability: Durability,
 }
 
 /// Why the daemon cannot do what was asked.

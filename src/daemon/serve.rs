@@ -65,8 +65,6 @@ pub struct Daemon {
     pub paths: StatePaths,
     /// When it started.
     pub started: Timestamp,
-    /// How commits reach the disk, in words.
-    pub durability: String,
     /// Cancelled when the daemon is to go.
     pub stopping: CancellationToken,
     /// Its tasks.
@@ -312,7 +310,6 @@ impl Daemon {
     pub(super) fn new(paths: &StatePaths, store: Store) -> Self {
         let starts_max = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         Self {
-            durability: store.durability().to_owned(),
             store,
             hub: Hub::new(starts_max),
             paths: paths.clone(),

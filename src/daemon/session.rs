@@ -470,6 +470,6 @@ fn status(daemon: &Daemon) -> Result<DaemonStatus, ReadError> {
         queued: count(queued),
         store_bytes: daemon.store.size_on_disk()?,
         audit_seq: daemon.store.head()?.seq,
-        durability: daemon.durability.clone(),
+        durability: daemon.store.durability(),
     })
 }

@@ -217,8 +217,7 @@ impl AgentDetail {
         lines: usize,
     ) -> Self {
         let settings = &config.settings;
-        let claude_home = environment.text("CLAUDE_CONFIG_DIR").map(std::path::PathBuf::from);
-        let trusted = project::is_trusted(&facts.directory, &environment.home, claude_home.as_deref());
+        let trusted = project::is_trusted(&facts.directory, &environment.claude_state());
         let preview = |names: &[&str]| {
             let found =
                 names.iter().find_map(|name| project::preview(&agent.directory.join(name), lines).ok()?);

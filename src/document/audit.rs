@@ -55,8 +55,7 @@ impl Question {
             ));
         }
         for event in self.events {
-            let code = Code::ALL.into_iter().find(|code| code.as_str() == event);
-            filter.events.push(code.ok_or_else(|| {
+            filter.events.push(Code::named(&event).ok_or_else(|| {
                 let hint = format!("Use one of: {}.", Code::ALL.map(Code::as_str).join(", "));
                 wrong("invalid_event", format!("there is no event `{}`", one_line(&event, 60)), &hint)
             })?);

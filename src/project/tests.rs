@@ -3,7 +3,13 @@
 use std::fs;
 use std::path::Path;
 
-use crate::project::{Facts, Health, ProjectError, inspect};
+use super::{Watch, look};
+use crate::project::{Facts, Health, ProjectError};
+
+/// Looks at a directory once.
+pub(super) fn inspect(directory: &Path) -> Result<Facts, ProjectError> {
+    look(directory, &mut Watch::default())
+}
 
 fn write(folder: &Path, files: &[(&str, &str)]) {
     for (name, text) in files {

@@ -23,9 +23,9 @@ struct Project {
 }
 
 /// Returns whether `directory` is trusted: it or a directory above it has been accepted. Nothing when Claude Code has
-/// never asked, or its state cannot be understood. `config_dir` is `CLAUDE_CONFIG_DIR`.
-pub fn is_trusted(directory: &Path, home: &Path, config_dir: Option<&Path>) -> Option<bool> {
-    let head = read_head(&config_dir.unwrap_or(home).join(".claude.json"), STATE_BYTES_MAX).ok()??;
+/// never asked, or its state, the file `state`, cannot be understood.
+pub fn is_trusted(directory: &Path, state: &Path) -> Option<bool> {
+    let head = read_head(state, STATE_BYTES_MAX).ok()??;
     let state: State = serde_json::from_slice(&head.bytes).ok()?;
     let answer = |path: &Path| state.projects.get(path.to_str()?)?.accepted;
     // Sessions are named after the directory with its links followed, so either spelling may have been recorded.

@@ -1,5 +1,6 @@
-//! What git says of a repository: its status, and what a range of commits holds. Short, bounded, and without side effects:
-//! no hook runs, no index is written, and nothing of ours in the environment can point it elsewhere.
+//! What git says of a repository: its status, and what a range of commits holds. Short, bounded, and without side effects of
+//! ours: no hook runs, no index is written, and nothing of ours in the environment can point it elsewhere. What may run all
+//! the same are the clean filters that the repository's own configuration names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -25,7 +26,9 @@ const SET: [(&str, &str); 5] = [
     ("GIT_PAGER", "cat"),
 ];
 
-/// Settings of the repository that would make it run something.
+/// Settings of the repository that would make it run something, set to nothing. Not among them are its filters
+/// (`filter.*.clean`): the status runs one on each file that was touched and has kept its size. Without them, such a file would
+/// be told as changed (with Git LFS, each that was checked out again), and where one is `required`, git would refuse.
 const HARMLESS: [&str; 4] = ["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"];
 
 /// The tree without files, which every repository knows, under either of git's digests.

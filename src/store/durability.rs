@@ -4,20 +4,31 @@
 //! power cut the store may not open. Told that the call does not exist (`ENOSYS`), sled takes its own fallback, a full
 //! `fsync`. The filter does exactly that, for the whole process.
 
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use rustix::fs::Mode;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
+use serde::{Deserialize, Serialize};
 
 /// How a commit reaches the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Durability {
     /// The filter is in force: the engine's flush is an fsync.
     Filtered,
     /// It could not be installed: every flush is followed by an fsync of the engine's file.
     SyncAfterCommit,
+}
+
+impl fmt::Display for Durability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Filtered => "fsync by system-call filter",
+            Self::SyncAfterCommit => "second sync after each commit",
+        })
+    }
 }
 
 /// Installs the filter for every thread of this process and of its children, and tries it on a file in `dir`.

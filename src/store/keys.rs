@@ -49,10 +49,10 @@ pub const AUDIT: &[u8] = b"a/";
 pub const AUDIT_BY_AGENT: &[u8] = b"aa/";
 /// `ad/<id><page>`: audit records by dispatch, 256 to a page.
 pub const AUDIT_BY_DISPATCH: &[u8] = b"ad/";
-/// `m/<name>`: facts about the store itself.
-pub const META: &[u8] = b"m/";
 /// `z/<key>\0<generation><index>`: pieces of large values; written and read only by `chunks`.
 pub const CHUNK: &[u8] = b"z/";
+
+// Facts about the store itself, `m/<name>`.
 
 /// The number of the store's format.
 pub const FORMAT: &[u8] = b"m/format";

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use crate::model::Timestamp;
 use crate::store::database::OpenError;
 
-/// Free space below which a failed open is blamed on the disk, not on the store.
-const FREE_BYTES_MIN: u64 = 16 * 1024 * 1024;
+/// Free space below which a failed open is blamed on the disk, not on the store, in bytes.
+pub const FREE_BYTES_MIN: u64 = 16 * 1024 * 1024;
 
 /// How far the repair of one store has gone.
 #[derive(Debug)]
@@ -205,8 +205,8 @@ pub fn set_aside(dir: &Path) -> Vec<(PathBuf, u64)> {
     found
 }
 
-/// Returns the bytes of all files under `path`, links not followed.
-fn bytes_under(path: &Path) -> u64 {
+/// Returns the bytes of all files under `path`, links not followed; what cannot be read has none.
+pub fn bytes_under(path: &Path) -> u64 {
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => {
             entries(path).unwrap_or_default().iter().map(|(_, path)| bytes_under(path)).sum()
@@ -260,7 +260,8 @@ fn make_private(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, Permissions::from_mode(private))
 }
 
-fn free_bytes(dir: &Path) -> io::Result<u64> {
+/// Returns the free bytes on the disk of `dir`.
+pub fn free_bytes(dir: &Path) -> io::Result<u64> {
     let disk = rustix::fs::statvfs(dir)?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }

@@ -185,6 +185,24 @@ fn a_cursor_takes_what_is_new_and_only_then_moves() {
 }
 
 #[test]
+fn a_cursor_that_cannot_be_moved_is_told_with_what_was_exported_all_the_same() {
+    let world = world();
+    let (cursor, out) = (world.path("none/cursor"), world.path("one"));
+    let arguments = ["audit", "export", "--cursor", cursor.to_str().unwrap(), "--out", out.to_str().unwrap()];
+    let failed = world.run(&arguments).exits(5);
+    let last = world.run(&["audit", "--json"]).ok().json()[0]["seq"].as_u64().unwrap();
+    let told = format!("error: records 1 to {last} were exported, but the cursor `{}`", cursor.display());
+    assert!(failed.stderr.starts_with(&told) && !failed.stderr.contains("Nothing"), "{failed:?}");
+    verify(&[], &out).ok();
+    fs::create_dir_all(world.path("none")).unwrap();
+    assert!(world.run(&arguments).exits(2).stderr.contains("name a new file"));
+    let again = world.path("two");
+    world.run(&[&arguments[..5], &[again.to_str().unwrap()]].concat()).ok();
+    let head = |said: &str| said.lines().find(|line| line.starts_with("head")).unwrap().to_owned();
+    assert_eq!(head(&verify(&[], &out).ok().stdout), head(&verify(&[], &again).ok().stdout));
+}
+
+#[test]
 fn times_cut_a_part_out_that_can_be_checked_by_itself() {
     let world = world();
     let middle = world.run(&["audit", "show", "5", "--json"]).ok().json()["records"][0]["time"].clone();

@@ -20,6 +20,7 @@ mod flight;
 mod gone;
 mod integrity;
 mod leave;
+mod length;
 mod mock_api;
 mod orders;
 #[cfg(feature = "otlp")]

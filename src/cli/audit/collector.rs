@@ -12,9 +12,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use crate::audit::export::Cursor;
 use crate::cli::args::ExportArguments;
-use crate::cli::audit::export::{PAGE_RECORDS, Start, page, write_cursor};
+use crate::cli::audit::export::{PAGE_RECORDS, Start, move_cursor, page};
 use crate::cli::audit::otlp;
 use crate::cli::dispatching::interrupts;
 use crate::cli::render::{harmless, note};
@@ -86,7 +85,7 @@ async fn send_from(
                 let body = body.map_err(|error| refused(endpoint, &error.to_string()))?;
                 deliver(endpoint, &body, asked.follow).await?;
                 if let Some(cursor) = &asked.cursor {
-                    write_cursor(cursor, Cursor::at(last.head()))?;
+                    move_cursor(cursor, next, last.head())?;
                 }
                 sent.set(sent.get() + page.links.len() as u64);
             }

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::audit::chain::{Link, Verifier};
+use crate::audit::chain::{Head, Link, Verifier};
 use crate::audit::export::{Cursor, Writer, csv, follow, time_of};
 use crate::audit::ocsf;
 use crate::cli::args::{ExportArguments, ExportFormat};
@@ -62,6 +62,7 @@ async fn carry_out(frontend: &Frontend, asked: ExportArguments) -> Result<ExitCo
         return Err(Report::new(Kind::Usage, "exists", what, "With --cursor, name a new file each time."));
     }
     let mut output = Output::open(&asked.out, asked.format)?;
+    let first = start.next;
     let count = Cell::new(0);
     let said = || format!("{} records exported", count.get());
     let work = copy(frontend, start, until, &mut output, &count);
@@ -84,7 +85,7 @@ async fn carry_out(frontend: &Frontend, asked: ExportArguments) -> Result<ExitCo
     };
     output.finish()?;
     if let Some(cursor) = &asked.cursor {
-        write_cursor(cursor, Cursor::at(end))?;
+        move_cursor(cursor, first, end)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -140,14 +141,24 @@ impl Start {
     }
 }
 
-/// Moves a cursor.
-pub(super) fn write_cursor(path: &Path, cursor: Cursor) -> Result<(), Report> {
+/// Moves a cursor behind `end`, once the records from number `first` on are exported: they stay so when it cannot be moved.
+pub(super) fn move_cursor(path: &Path, first: u64, end: Head) -> Result<(), Report> {
     let written = new_file(path).and_then(|mut file| {
-        file.write_all(cursor.text().as_bytes())?;
+        file.write_all(Cursor::at(end).text().as_bytes())?;
         file.as_file().sync_all()?;
         file.persist(path).map(drop).map_err(|error| error.error)
     });
-    written.map_err(|error| unwritable(path, &error))
+    written.map_err(|error| {
+        let what = format!(
+            "records {first} to {} were exported, but the cursor `{}` could not be moved: {}",
+            end.seq,
+            path.display(),
+            with_causes(&error)
+        );
+        let hint = "See to it that it can be written, and type the same again, with a new file where there is an --out: \
+                    these records are then exported once more.";
+        Report::new(Kind::Unavailable, "cursor", what, hint)
+    })
 }
 
 /// Writes the records from `start` on up to the end that the trail has now.

@@ -112,14 +112,14 @@ async fn ask_claude(
 
 fn directories(frontend: &Frontend, config: &Config) -> Vec<configuration::Directory> {
     let environment = &frontend.environment;
-    let claude_home = environment.text("CLAUDE_CONFIG_DIR").map(PathBuf::from);
+    let claude_state = environment.claude_state();
     let look = |facts: &ProjectFacts| {
         let files = [
             (facts.has_claude_md, "CLAUDE.md"),
             (facts.has_mcp_config, ".mcp.json"),
             (facts.directory.join(".claude/settings.json").is_file(), ".claude/settings.json"),
         ];
-        let trusted = project::is_trusted(&facts.directory, &environment.home, claude_home.as_deref());
+        let trusted = project::is_trusted(&facts.directory, &claude_state);
         configuration::Directory {
             health: facts.health,
             files: files.into_iter().filter_map(|(there, name)| there.then_some(name)).collect(),
@@ -162,28 +162,13 @@ async fn ask_daemon(frontend: &Frontend, processes: &[Process]) -> state::Facts 
         user: rustix::process::geteuid().as_raw(),
         places,
         socket: paths.socket.clone(),
-        free: free_bytes(&paths.root),
-        store_bytes: bytes_under(&paths.store()),
+        // Of what is above it, as long as it is not there.
+        free: paths.root.ancestors().find_map(|path| daemon::free_bytes(path).ok()),
+        store_bytes: daemon::bytes_under(&paths.store()),
         outside,
         daemon,
         daemon_pid: servers.iter().find(|server| server.daemon).map(|server| server.pid),
     }
-}
-
-/// Returns the free bytes on the disk of `path`, or of what is above it as long as it is not there.
-fn free_bytes(path: &Path) -> Option<u64> {
-    let disk = path.ancestors().find_map(|path| rustix::fs::statvfs(path).ok())?;
-    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
-}
-
-/// Returns the bytes of all files below `folder`, links not followed.
-fn bytes_under(folder: &Path) -> u64 {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let bytes = entries.filter_map(|entry| {
-        let metadata = entry.metadata().ok()?;
-        Some(if metadata.is_dir() { bytes_under(&entry.path()) } else { metadata.len() })
-    });
-    bytes.sum()
 }
 
 /// Returns the dispatches that the daemon says have not ended; none when it does not run.
@@ -249,7 +234,7 @@ fn leftovers(frontend: &Frontend, processes: &[Process], mut living: BTreeSet<Jo
         processes: ours.into_iter().filter_map(run).collect(),
         folders: folders.filter(|(_, path)| is_old(path)).collect(),
         living,
-        set_aside: set_aside(paths),
+        set_aside: daemon::stores_set_aside(&paths.store()),
     }
 }
 
@@ -257,16 +242,4 @@ fn is_old(folder: &Path) -> bool {
     let Ok(metadata) = std::fs::metadata(folder) else { return false };
     let changed = Timestamp::from_millis(u64::try_from(metadata.mtime()).unwrap_or(0).saturating_mul(1000));
     Timestamp::now().millis_since(changed) > FOLDER_AGE_MS
-}
-
-/// Returns the stores that were set aside beside the one in use, and their sizes.
-fn set_aside(paths: &StatePaths) -> Vec<(PathBuf, u64)> {
-    let entries = std::fs::read_dir(&paths.root).into_iter().flatten().flatten();
-    let aside = entries.map(|entry| entry.path()).filter(|path| {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        name.starts_with("store.before-repair-") || name.starts_with("store.corrupt-")
-    });
-    let mut found: Vec<(PathBuf, u64)> = aside.map(|path| (path.clone(), bytes_under(&path))).collect();
-    found.sort();
-    found
 }

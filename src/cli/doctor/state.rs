@@ -5,24 +5,20 @@ use std::path::{Path, PathBuf};
 use crate::audit::chain::Head;
 use crate::cli::doctor::finding::Finding;
 use crate::cli::render::{duration, size};
-use crate::daemon::ClientError;
 use crate::daemon::place::{PlaceError, SOCKET_PATH_BYTES_MAX};
 use crate::daemon::protocol::DaemonStatus;
+use crate::daemon::{ClientError, Durability, FREE_BYTES_MIN};
 use crate::model::shell;
 use crate::model::{Timestamp, with_causes};
 
 const STATE: &str = "state";
 const DAEMON: &str = "daemon";
 
-/// Free space below which the store gives up, and below which it soon may, in bytes.
-const FREE_BYTES_FAIL: u64 = 16 << 20;
+/// Free space below which the store may soon give up, in bytes.
 const FREE_BYTES_WARN: u64 = 200 << 20;
 
 /// Size from which on people ask what can be done about it, in bytes.
 const STORE_BYTES_LARGE: u64 = 2 << 30;
-
-/// How the engine commits when all is well, as the daemon says it.
-const DURABLE: &str = "fsync by system-call filter";
 
 /// A directory or a socket, as it was found.
 #[derive(Debug, Clone)]
@@ -113,8 +109,8 @@ fn socket_path(socket: &Path) -> Option<Finding> {
 fn free(bytes: u64) -> Finding {
     let said = format!("{} free on the disk of the state directory", size(bytes));
     match bytes {
-        0..FREE_BYTES_FAIL => Finding::fail(STATE, said).fix("agent-dispatch gc"),
-        FREE_BYTES_FAIL..FREE_BYTES_WARN => Finding::warn(STATE, said).fix("agent-dispatch gc"),
+        0..FREE_BYTES_MIN => Finding::fail(STATE, said).fix("agent-dispatch gc"),
+        FREE_BYTES_MIN..FREE_BYTES_WARN => Finding::warn(STATE, said).fix("agent-dispatch gc"),
         _ => Finding::ok(STATE, said),
     }
 }
@@ -142,13 +138,13 @@ fn daemon(status: &DaemonStatus, now: Timestamp) -> Vec<Finding> {
             ])
             .fix(STOP)
     };
-    let durability = if status.durability == DURABLE {
-        Finding::ok(DAEMON, format!("every commit reaches the disk: {}", status.durability))
-    } else {
-        // Slower, not less safe: a system that forbids filters cannot be mended from here.
-        Finding::ok(DAEMON, format!("every commit reaches the disk, if slower: {}", status.durability))
+    let slower = match status.durability {
+        Durability::Filtered => "",
+        // Not less safe: a system that forbids filters cannot be mended from here.
+        Durability::SyncAfterCommit => ", if slower",
     };
-    vec![version, durability]
+    let durability = format!("every commit reaches the disk{slower}: {}", status.durability);
+    vec![version, Finding::ok(DAEMON, durability)]
 }
 
 fn unreachable_daemon(error: &ClientError, pid: Option<u32>) -> Finding {

@@ -14,6 +14,9 @@ fn paths_follow_the_variables_in_their_order() {
     assert_eq!(plain.config_file, Path::new("/home/u/.config/agent-dispatch/agents.yaml"));
     assert_eq!(plain.state.root, Path::new("/home/u/.local/state/agent-dispatch"));
     assert_eq!(plain.state.socket.parent(), Some(plain.state.root.as_path()));
+    assert_eq!(plain.claude_state(), Path::new("/home/u/.claude.json"));
+    let elsewhere = environment(&[("HOME", "/home/u"), ("CLAUDE_CONFIG_DIR", "/claude")]).unwrap();
+    assert_eq!(elsewhere.claude_state(), Path::new("/claude/.claude.json"));
     let xdg = [("HOME", "/home/u"), ("XDG_STATE_HOME", "/state"), ("XDG_RUNTIME_DIR", "/run/user/1")];
     let xdg = environment(&xdg).unwrap();
     assert_eq!(xdg.state.root, Path::new("/state/agent-dispatch"));

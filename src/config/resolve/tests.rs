@@ -127,11 +127,13 @@ fn every_field_of_an_agent_is_checked() {
         ("env: [A]", "agents.a.env: expected a mapping of keys and values, found a list".to_owned()),
         ("env: {deny: ['A*B']}", format!("agents.a.env.deny[0]: \"A*B\" {variable}, with or without `*` at its end")),
         ("env: {set: {1A: x}}", format!("agents.a.env.set.1A: {variable}: expected letters, digits and `_`, not beginning with a digit")),
-        ("env: {set: {A: 1}}", "agents.a.env.set.A: expected text, found 1: put it in quotes".to_owned()),
+        ("env: {set: {A: 1}}", "agents.a.env.set.A: expected text, found a number: put it in quotes".to_owned()),
+        ("env: {set: hunter2}", "agents.a.env.set: expected a mapping of keys and values, found text".to_owned()),
+        ("env: DB_PASS=hunter2", "agents.a.env: expected a mapping of keys and values, found text".to_owned()),
         ("env: {set: {A: x, A: y}}", "agents.a.env.set.A: is written twice: keep one of the two".to_owned()),
         ("env: {set: {AGENT_DISPATCH_DEPTH: '0'}}", "agents.a.env.set.AGENT_DISPATCH_DEPTH: keeps dispatches from nesting without end and cannot be set".to_owned()),
         ("callers: web", format!("agents.a.callers: {list} \"web\"")),
-        ("budget: 5", "agents.a.budget: expected a mapping of keys and values, found 5".to_owned()),
+        ("budget: 5", "agents.a.budget: expected a mapping of keys and values, found a number".to_owned()),
         ("budget: {day: -1}", format!("agents.a.budget.day: {dollars} -1")),
     ];
     for (field, expected) in cases {
@@ -328,7 +330,7 @@ fn groups_keep_members_that_do_not_exist() {
 #[test]
 fn groups_are_checked() {
     for (field, expected) in [
-        ("g: 5", "groups.g: expected a mapping of keys and values, found 5"),
+        ("g: 5", "groups.g: expected a mapping of keys and values, found a number"),
         ("g: {description: [x]}", "groups.g.description: expected text, found a list"),
         ("g: {shared_context: 5}", "groups.g.shared_context: expected text, found 5: put it in quotes"),
         (

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::project::inspect;
+use crate::project::tests::inspect;
 
 #[test]
 fn a_directory_is_described_by_the_first_file_that_says_something() {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::model::Timestamp;
+use crate::project::tests::inspect;
 use crate::project::watch::Watch;
-use crate::project::{Health, Memo, inspect};
+use crate::project::{Health, Memo};
 
 #[test]
 fn every_change_shows_at_the_next_look() {

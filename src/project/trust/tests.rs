@@ -24,19 +24,12 @@ fn a_directory_is_trusted_when_it_or_one_above_was_accepted() {
         ("/elsewhere", None),
         ("/yesterday", None),
     ] {
-        assert_eq!(is_trusted(Path::new(directory), home.path(), None), expected, "{directory}");
+        assert_eq!(
+            is_trusted(Path::new(directory), &home.path().join(".claude.json")),
+            expected,
+            "{directory}"
+        );
     }
-}
-
-#[test]
-fn another_configuration_directory_has_its_own_answers() {
-    let home = tempfile::tempdir().expect("a temporary directory");
-    let other = home.path().join("other");
-    fs::create_dir_all(&other).expect("made");
-    let state = r#"{"projects": {"/a": {"hasTrustDialogAccepted": true}}}"#;
-    fs::write(other.join(".claude.json"), state).expect("written");
-    assert_eq!(is_trusted(Path::new("/a"), home.path(), None), None);
-    assert_eq!(is_trusted(Path::new("/a"), home.path(), Some(&other)), Some(true));
 }
 
 #[test]
@@ -49,7 +42,7 @@ fn a_directory_behind_a_link_is_known_by_either_name() {
     let state =
         serde_json::json!({"projects": {real.to_str().expect("text"): {"hasTrustDialogAccepted": true}}});
     fs::write(home.path().join(".claude.json"), state.to_string()).expect("written");
-    assert_eq!(is_trusted(&link, home.path(), None), Some(true));
+    assert_eq!(is_trusted(&link, &home.path().join(".claude.json")), Some(true));
 }
 
 #[test]
@@ -64,6 +57,6 @@ fn a_state_that_makes_no_sense_answers_nothing() {
         r#"{"projects": {"/a": {"hasTrustDialogAccepted": "x"}}}"#,
     ] {
         fs::write(home.path().join(".claude.json"), text).expect("written");
-        assert_eq!(is_trusted(Path::new("/a"), home.path(), None), None, "{text:?}");
+        assert_eq!(is_trusted(Path::new("/a"), &home.path().join(".claude.json")), None, "{text:?}");
     }
 }

@@ -237,7 +237,7 @@ fn over_budget(caps: &[Cap], proposal: &Proposal) -> Option<Refusal> {
         cap.agent.as_ref().map_or_else(|| "all agents".to_owned(), |agent| format!("agent `{agent}`"));
     Some(Refusal {
         class: FailureClass::Budget,
-        message: format!("the {period} budget of {whose} is used up: {over}"),
+        message: format!("the {period} budget of {whose} does not allow this run: {over}"),
         hint: format!("Wait for the next {period}, or raise `budget.{period}` in the configuration."),
     })
 }

@@ -116,7 +116,9 @@ fn what_a_run_that_never_told_its_cost_may_have_spent_counts() {
     assert_eq!(spent_after(&house, &of_cap("has no cap", None), ended(None, session.clone())), "$0.25");
     assert_eq!(spent_after(&house, &of_cap("was killed", Some(5.0)), ended(None, session)), "$5.25");
     let Admission::Refused(refusal) = house.ask(&of_cap("another", Some(5.0))) else { panic!("it ran") };
-    assert_eq!(refusal.class, FailureClass::Budget);
+    let told = "the day budget of all agents does not allow this run: the cap of $6.00 is too small: $5.25 spent, \
+                $0.00 reserved by running dispatches, $5.00 asked for";
+    assert_eq!((refusal.class, refusal.message.as_str()), (FailureClass::Budget, told));
 }
 
 #[test]

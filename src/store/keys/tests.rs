@@ -54,7 +54,7 @@ fn every_key_lies_in_the_range_of_its_own_prefix_only() {
         AUDIT,
         AUDIT_BY_AGENT,
         AUDIT_BY_DISPATCH,
-        META,
+        b"m/",
     ];
     for (at, key) in one_of_each().iter().enumerate() {
         let owners: Vec<usize> =

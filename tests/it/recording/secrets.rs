@@ -178,3 +178,32 @@ fn another_key_is_noticed_and_finds_nothing_from_before() {
     assert!(refused.stderr.contains("audit.key"), "{}", refused.stderr);
     std::fs::remove_file(&key).unwrap();
 }
+
+#[test]
+fn the_value_of_a_variable_that_is_set_for_an_agent_is_told_nowhere_whatever_its_name() {
+    let world = World::with_worker();
+    let set = |value: &str| world.run(&["update", "worker", "--env-set", &format!("DB_PASS={value}")]).ok();
+    let mut told = vec![set("hunter2"), set("hunter3")];
+    let reads: [&[&str]; 7] = [
+        &["audit", "--json"],
+        &["audit", "show", "1"],
+        &["audit", "show", "2"],
+        &["describe", "worker"],
+        &["describe", "worker", "--json"],
+        &["list", "--json"],
+        &["doctor"],
+    ];
+    told.extend(reads.iter().map(|read| world.run(read)));
+    world.run(&["update", "worker", "--env-set", "DB_PASS=hunter2", "--timeout", "5"]).ok();
+    world.run(&["remove", "worker"]).ok();
+    told.push(world.run(&["audit", "export"]).ok());
+    for done in told {
+        assert!(!format!("{}{}", done.stdout, done.stderr).contains("hunter"), "{done:?}");
+    }
+    let records = records_of(&world, "config_changed");
+    let [first, second, ..] = &records[..] else { panic!("{records:?}") };
+    assert_eq!((&first["reason"], &second["reason"]), (&json!("agent updated: env.set"), &first["reason"]));
+    let after = |record: &Value| record["details"]["after"].as_str().unwrap().to_owned();
+    assert!(after(first).ends_with("DB_PASS: <hidden>\n"), "{first:#}");
+    assert!(after(second).ends_with("DB_PASS: <hidden, changed>\n"), "{second:#}");
+}

@@ -174,7 +174,8 @@ fn live(records: &mut Vec<Record>, life: &Life, dice: &mut Dice, depth: u32) {
             let mut record = record_of(life, life.begin, Code::Refused, task);
             record.root = None;
             record.reason = Some(
-                "budget: the day budget of all agents is used up: the cap of $25.00 is used up".to_owned(),
+                "budget: the day budget of all agents does not allow this run: the cap of $25.00 is used up"
+                    .to_owned(),
             );
             records.push(record);
             return;

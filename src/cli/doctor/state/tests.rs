@@ -11,7 +11,7 @@ fn place(what: &'static str, found: Option<(u32, u32)>) -> Place {
     Place { what, path: "/s t".into(), found, writable: true }
 }
 
-fn running(version: &str, durability: &str, audit_seq: u64) -> DaemonStatus {
+fn running(version: &str, durability: Durability, audit_seq: u64) -> DaemonStatus {
     DaemonStatus {
         pid: 7,
         version: version.to_owned(),
@@ -21,7 +21,7 @@ fn running(version: &str, durability: &str, audit_seq: u64) -> DaemonStatus {
         queued: 0,
         store_bytes: 0,
         audit_seq,
-        durability: durability.to_owned(),
+        durability,
     }
 }
 
@@ -71,9 +71,9 @@ fn the_daemon_should_be_of_this_version() {
         let found = daemon(&running(version, durability, 0), Timestamp::from_millis(5000));
         found.iter().map(|found| found.status).collect::<Vec<_>>()
     };
-    assert_eq!(verdicts(ours, DURABLE), [Status::Ok, Status::Ok]);
-    assert_eq!(verdicts(ours, "second sync after each commit"), [Status::Ok, Status::Ok]);
-    assert_eq!(verdicts("0.0.1", DURABLE), [Status::Warn, Status::Ok]);
+    assert_eq!(verdicts(ours, Durability::Filtered), [Status::Ok, Status::Ok]);
+    assert_eq!(verdicts(ours, Durability::SyncAfterCommit), [Status::Ok, Status::Ok]);
+    assert_eq!(verdicts("0.0.1", Durability::Filtered), [Status::Warn, Status::Ok]);
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_daemon_that_cannot_be_asked_is_named() {
 #[test]
 fn a_lost_end_of_the_trail_is_told() {
     let head = |seq| Some(Head { seq, hash: Digest::ZERO });
-    let with = |outside, stored| trail(outside, Some(&running("1", DURABLE, stored)));
+    let with = |outside, stored| trail(outside, Some(&running("1", Durability::Filtered, stored)));
     for (outside, stored, status, fix) in [
         (None, 0, Status::Ok, None),
         (head(5), 5, Status::Ok, None),
