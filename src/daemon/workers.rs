@@ -82,7 +82,7 @@ async fn start(daemon: &Arc<Daemon>, job: JobId) -> bool {
 }
 
 /// Returns whether the job is known to have ended. One that cannot be read is not.
-fn has_ended(daemon: &Daemon, job: JobId) -> bool {
+pub(super) fn has_ended(daemon: &Daemon, job: JobId) -> bool {
     daemon.store.job(job).is_ok_and(|found| found.is_some_and(|record| record.state.is_terminal()))
 }
 
