@@ -24,7 +24,7 @@ use crate::store::{CommitError, ReadError, Txn};
 /// How long `claude` gets to end by itself after the death of its worker interrupted it.
 const LAST_WORDS: Duration = Duration::from_millis(1500);
 
-/// How often, and how often at most, what a dead worker left is looked at when it cannot be read: for a minute.
+/// How often, and how often at most, a job and what its dead worker left are looked at when they cannot be read: for a minute.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const LOOKS_MAX: u32 = 60;
 
@@ -88,7 +88,7 @@ pub(super) fn expect_worker(daemon: &Arc<Daemon>, job: JobId, budget: Duration) 
             () = tokio::time::sleep(budget) => {}
             () = daemon.stopping.cancelled() => return,
         }
-        let waits = daemon.store.job(job).ok().flatten().is_some_and(|record| record.state == State::Pending);
+        let waits = record_of(&daemon, job).await.is_some_and(|record| record.state == State::Pending);
         if waits && daemon.hub.worker(job).is_none() {
             warn!(%job, "no worker came");
             let _ended_meanwhile = lose(&daemon, job, None).await;
@@ -126,15 +126,40 @@ pub(super) fn watch(daemon: &Arc<Daemon>, job: JobId, worker: ProcessId) {
             () = process::wait_gone(worker) => {}
             () = daemon.stopping.cancelled() => return,
         }
+        let record = record_of(&daemon, job).await;
         daemon.hub.watch(job, false);
         // It may have come back and ended its job properly in between; then there is nothing to do.
-        let open = daemon.store.job(job).ok().flatten().filter(|record| !record.state.is_terminal());
+        let open = record.filter(|record| !record.state.is_terminal());
         if let Some(record) = open.filter(|_| daemon.hub.worker(job).is_none()) {
             bury(&daemon, &record).await;
         }
         daemon.hub.release(job);
         pump(&daemon);
     });
+}
+
+/// Returns what is known of a job; nothing when the daemon has to go. Nobody looks again at a job that is passed over here: one
+/// that cannot be read now is looked at again for a while.
+async fn record_of(daemon: &Daemon, job: JobId) -> Option<JobRecord> {
+    let mut looks_left = LOOKS_MAX;
+    loop {
+        match daemon.store.job(job) {
+            Ok(found) => return found,
+            Err(error) => warn!(%job, %error, looks_left, "a job without a worker cannot be read"),
+        }
+        looks_left -= 1;
+        if looks_left == 0 || !rest(daemon).await {
+            return None;
+        }
+    }
+}
+
+/// Waits until it is time to look again, and returns whether to: the daemon may have to go.
+async fn rest(daemon: &Daemon) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(LOOK_EVERY) => true,
+        () = daemon.stopping.cancelled() => false,
+    }
 }
 
 /// Ends the job of a dead worker.
@@ -212,9 +237,8 @@ async fn left_by(daemon: &Arc<Daemon>, record: &JobRecord) -> Option<Result<Opti
         if looked.is_ok() || looks_left == 0 {
             return Some(looked);
         }
-        tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-            () = daemon.stopping.cancelled() => return None,
+        if !rest(daemon).await {
+            return None;
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::daemon::workbench::{Bench, on_runtime};
+use crate::store::keys;
 
 /// What `claude` says at the end of a run.
 const RESULT: &str =
@@ -64,5 +65,36 @@ fn the_folder_of_a_job_that_has_ended_as_it_should_is_cleared_away() {
         clear_all(&bench).await;
         assert!(!folder_of(&bench.daemon, record.id).exists());
         assert!(RunFolder::list_kept(&bench.daemon.paths.runs()).unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_job_that_cannot_be_read_when_its_worker_is_gone_is_looked_at_again() {
+    on_runtime(async {
+        let bench = Bench::new();
+        let job = bench.open().await;
+        let damage = bench.daemon.store.commit(move |txn| {
+            let intact = txn.get(&keys::job(job))?;
+            txn.put(keys::job(job), b"no record");
+            Ok(intact.expect("the job is there"))
+        });
+        let intact = damage.await.unwrap();
+        watch(&bench.daemon, job, ProcessId { pid: u32::MAX, start_ticks: 0 });
+        // Nothing is in the way of the first look.
+        tokio::task::yield_now().await;
+        bench
+            .tamper(move |txn| {
+                txn.put(keys::job(job), intact);
+                Ok(())
+            })
+            .await;
+        let ended = async {
+            while !bench.state(job).is_terminal() {
+                tokio::task::yield_now().await;
+            }
+        };
+        // Before it is given up because no worker came.
+        timeout(LAUNCH_BUDGET / 2, ended).await.expect("the job ends");
+        assert_eq!(bench.state(job), State::Interrupted);
     });
 }
