@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::audit::redact::one_line;
 use crate::config::paths::{self, Environment};
@@ -40,7 +40,7 @@ pub use config_change::ChangeError;
 pub use dialogue::Turn;
 pub use parallel::{OnStanding, Outcome, Standing, items_max};
 pub use prepare::check_names;
-use wait::steps_to;
+use wait::{LEAVE_BUDGET, steps_to};
 
 /// The name under which this program registers itself with Claude Code.
 pub const SERVER_NAME: &str = "agent-dispatch";
@@ -241,9 +241,26 @@ impl Frontend {
     ) -> Result<Dispatched, DispatchError> {
         let (config, began) = (self.config()?, Instant::now());
         let Awaited { patience, portion } = awaited.into();
-        let (open, planned) = self.prepare(&config, request, client, patience).await;
-        let job = open.job;
-        let (mut connection, admission) = self.open(open, portion).await?;
+        let (mut cancelled, mut taken_back) = (std::pin::pin!(cancelled), false);
+        let deciding = async {
+            let (open, planned) = self.prepare(&config, request, client, patience).await;
+            let job = open.job;
+            Ok::<_, ClientError>((job, planned, self.open(open, portion).await?))
+        };
+        let (job, planned, (mut connection, admission)) = tokio::select! {
+            decided = deciding => decided?,
+            // What is decided by then is taken back below; else the daemon hears it from the connection that closes.
+            () = async {
+                cancelled.as_mut().await;
+                taken_back = true;
+                sleep(LEAVE_BUDGET).await;
+            } => return Err(DispatchError::Cancelled),
+        };
+        let cancelled = async {
+            if !taken_back {
+                cancelled.await;
+            }
+        };
         let (waited_for, served) = match admission {
             Admission::Refused(refusal) => return Err(DispatchError::Refused { job, refusal }),
             Admission::Hit(job, answer) => {

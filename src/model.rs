@@ -7,6 +7,7 @@ pub mod changes;
 pub mod clock;
 pub mod ending;
 pub mod id;
+pub mod json;
 pub mod request;
 pub mod result;
 pub mod schema;

@@ -19,7 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("answer", &["model", "audit", "budget", "plan"]),
     ("retention", &["model", "job"]),
     // Edges.
-    ("project", &["model"]),
+    ("project", &["model", "audit"]),
     ("config", &["model", "project"]),
     ("runner", &["model", "audit", "plan", "job", "answer"]),
     ("store", &["model", "budget", "cache", "audit", "plan", "job", "retention"]),

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::answer::line::mend_surrogates;
+use crate::model::json::mend_surrogates;
 
 /// Longest answer in which a value is looked for among words; longer ones must be JSON as they stand or in a fence.
 const PROSE_BYTES_MAX: usize = 1 << 20;

@@ -9,7 +9,8 @@ use crate::plan::Expects;
 /// Longest line that is read; a longer one is skipped. The largest seen were the answers of 3 MB that were asked for.
 const LINE_BYTES_MAX: usize = 64 << 20;
 
-/// Room that is kept from one line for the next.
+/// Room that is kept for the lines to come. What a longer one has taken is kept for the next alone: a long answer comes twice,
+/// as a message and as the result.
 const KEPT_BYTES: usize = 1 << 20;
 
 /// The output of one run, as far as it has come.
@@ -104,8 +105,10 @@ impl Stream {
             self.heard.take(line, at_ms, notes);
         }
         self.skipping = false;
+        if self.line.len() <= KEPT_BYTES {
+            self.line.shrink_to(KEPT_BYTES);
+        }
         self.line.clear();
-        self.line.shrink_to(KEPT_BYTES);
     }
 }
 

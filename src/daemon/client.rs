@@ -122,6 +122,11 @@ impl Client {
         &self.inner.environment.state
     }
 
+    /// Returns that it runs but does not answer.
+    pub fn silent(&self) -> ClientError {
+        ClientError::Silent(self.paths().socket.clone())
+    }
+
     /// Asks one question and returns its answer. Starts the daemon if it is not there.
     pub async fn ask(&self, request: &Request) -> Result<Reply, ClientError> {
         let mut last = None;
@@ -166,7 +171,7 @@ impl Client {
             Attempt::Failed(error) => Err(error),
             Attempt::Connected(mut connection) => {
                 let closed = timeout(START_BUDGET, connection.receive::<Reply>()).await;
-                closed.map(|_| true).map_err(|_| ClientError::Silent(self.paths().socket.clone()))
+                closed.map(|_| true).map_err(|_| self.silent())
             }
         }
     }

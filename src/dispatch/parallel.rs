@@ -173,8 +173,8 @@ impl Room {
     }
 }
 
-/// Waits until then; for ever if that is too far away to be told.
-async fn until(then: Option<Instant>) {
+/// Waits until then; for ever if there is no such time.
+pub(super) async fn until(then: Option<Instant>) {
     match then {
         Some(then) => sleep_until(then).await,
         None => std::future::pending().await,
@@ -187,6 +187,23 @@ impl Patience {
         match self {
             Self::AtMost(most) => Self::AtMost(most.saturating_sub(began.elapsed())),
             Self::ToTheEnd | Self::None => self,
+        }
+    }
+
+    /// Returns so many times as much of it.
+    pub fn times(self, count: usize) -> Self {
+        match self {
+            Self::AtMost(most) => Self::AtMost(most.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))),
+            Self::ToTheEnd | Self::None => self,
+        }
+    }
+
+    /// Returns whether there is nothing left of it.
+    pub const fn is_over(self) -> bool {
+        match self {
+            Self::AtMost(most) => most.is_zero(),
+            Self::ToTheEnd => false,
+            Self::None => true,
         }
     }
 }

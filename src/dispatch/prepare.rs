@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use crate::config::Config;
 use crate::dispatch::{Frontend, Patience, SERVER_NAME};
@@ -33,6 +36,9 @@ struct Place {
     git_head: Option<String>,
 }
 
+/// How long an agent's directory may take to be looked at.
+const LOOK_BUDGET: Duration = Duration::from_secs(10);
+
 impl Frontend {
     /// Looks at an agent's directory: not on the thread that serves everybody else, for it may be slow, or on a network that
     /// is gone.
@@ -45,8 +51,9 @@ impl Frontend {
             let git_head = head.and_then(|head| head.as_ref().clone()?.commit);
             Place { directory, git_head }
         };
-        // A look that fails has seen no directory.
-        tokio::task::spawn_blocking(look).await.unwrap_or_default()
+        // A look that fails, or does not come back, has seen no directory.
+        let looked = timeout(LOOK_BUDGET, tokio::task::spawn_blocking(look)).await;
+        looked.ok().and_then(Result::ok).unwrap_or_default()
     }
 
     /// Plans the request, whatever comes of it: also a refusal goes to the store, to be recorded.

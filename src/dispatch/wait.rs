@@ -7,11 +7,15 @@ use std::time::Duration;
 use crate::daemon::ClientError;
 use crate::daemon::protocol::{JobView, ProgressView, Reply, Request, WaitEnd, WaitRequest};
 use crate::daemon::wire::Connection;
+use crate::dispatch::parallel::until;
 use crate::dispatch::{DispatchError, Frontend, OnProgress, OnStanding, Standing};
 use crate::model::{Answer, JobId};
 
 /// How long a caller that takes its request back stays to see that it is heard.
 pub(super) const LEAVE_BUDGET: Duration = Duration::from_secs(2);
+
+/// How much longer than it was asked to wait a daemon may take to say that the time is over.
+const ANSWER_BUDGET: Duration = Duration::from_secs(10);
 
 /// How long before the next daemon is asked: one that breaks off again and again is not to be asked without a pause.
 const RETRY_EVERY: Duration = Duration::from_millis(20);
@@ -103,6 +107,10 @@ impl Frontend {
                     () = &mut cancelled => {
                         self.take_back(connection, &wait).await;
                         return Err(DispatchError::Cancelled);
+                    }
+                    // Cancel-safe: a deadline is only compared with the clock.
+                    () = until(deadline.map(|deadline| deadline + ANSWER_BUDGET)) => {
+                        return Err(self.client.silent().into());
                     }
                 };
                 match reply {

@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::mcp::listing;
+use crate::model::json::mend_surrogates;
 
 /// Longest message of a client, in bytes: the longest prompt as escaped JSON.
 const LINE_BYTES_MAX: usize = 64 << 20;
@@ -261,7 +262,7 @@ fn understand(line: &[u8]) -> Heard {
     if let Ok(message) = serde_json::from_slice(line) {
         return shaped(message);
     }
-    let text = whole_characters(&String::from_utf8_lossy(line));
+    let text = mend_surrogates(&String::from_utf8_lossy(line));
     let Ok(value) = serde_json::from_str::<Value>(&text) else { return Heard::Noise };
     if value.is_array() {
         let text = "messages come one by one: batches are not part of the protocol";
@@ -317,34 +318,6 @@ fn shaped(message: ClientJsonRpcMessage) -> Heard {
         Some((id, text)) => Heard::Wrong(Some(id), ErrorData::invalid_params(text, None)),
         None => Heard::Message(Box::new(message)),
     }
-}
-
-/// Returns JSON text without halves of surrogate pairs among its escapes.
-fn whole_characters(text: &str) -> String {
-    let mut whole = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, escape)) = rest.find('\\').map(|at| rest.split_at(at)) {
-        whole.push_str(before);
-        let second = escape.get(6..).and_then(unit);
-        let (taken, alone) = match (unit(escape), second) {
-            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => (12, false),
-            (Some(0xD800..=0xDFFF), _) => (6, true),
-            (Some(_), _) => (6, false),
-            (None, _) => (escape.chars().take(2).map(char::len_utf8).sum(), false),
-        };
-        let (escape, after) = escape.split_at_checked(taken).unwrap_or((escape, ""));
-        whole.push_str(if alone { "\\ufffd" } else { escape });
-        rest = after;
-    }
-    whole.push_str(rest);
-    whole
-}
-
-/// Returns the number of a `\uXXXX` escape at the beginning of `text`.
-fn unit(text: &str) -> Option<u16> {
-    let digits = text.strip_prefix("\\u")?.get(..4)?;
-    let all = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if all { u16::from_str_radix(digits, 16).ok() } else { None }
 }
 
 #[cfg(test)]

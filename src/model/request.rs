@@ -162,5 +162,10 @@ fn parse_format(value: serde_json::Value) -> Result<ResponseFormat, String> {
     }
 }
 
+/// Returns a text of somebody else's as a request may hold it: what it holds of NUL characters is told, and does no harm.
+pub fn without_nul(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! A dialogue of two agents, as a value: who is asked what next, and when it is over. Nothing is dispatched here.
 
-use crate::model::request::RawRequest;
+use crate::model::request::{RawRequest, without_nul};
 use crate::model::{AgentName, SessionId};
 
 /// Fewest and most rounds: in each, both sides speak once.
@@ -28,8 +28,7 @@ pub struct Dialogue {
     responder: AgentName,
     topic: String,
     rounds_max: usize,
-    group: String,
-    caller: String,
+    shared: RawRequest,
     said: Vec<Said>,
     sessions: [Option<SessionId>; 2],
 }
@@ -57,12 +56,35 @@ pub struct Ask {
 /// How a dialogue came out.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Ending {
-    /// Whether one side declared it settled.
-    pub resolved: bool,
-    /// The round of the last turn.
-    pub rounds: usize,
+    /// Why nobody was asked any more.
+    pub stop: Stop,
     /// What it came to.
     pub final_answer: String,
+}
+
+/// Why nobody is asked any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// One side declared it settled.
+    Resolved,
+    /// The rounds are over.
+    RoundsOver,
+    /// A turn failed.
+    Failed,
+    /// Nothing of all that: whoever waits for it waits no longer.
+    WaitOver,
+}
+
+impl Stop {
+    /// Returns its name in results.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Resolved => "resolved",
+            Self::RoundsOver => "rounds_over",
+            Self::Failed => "failed",
+            Self::WaitOver => "wait_over",
+        }
+    }
 }
 
 impl Side {
@@ -79,32 +101,31 @@ impl Dialogue {
     /// Returns a dialogue in which nobody has spoken yet.
     pub fn new(requester: AgentName, responder: AgentName, topic: String, rounds_max: i64) -> Self {
         let rounds_max = usize::try_from(rounds_max.clamp(ROUNDS.0, ROUNDS.1)).unwrap_or(1);
-        let (group, caller) = (String::new(), String::new());
         Self {
             requester,
             responder,
             topic,
             rounds_max,
-            group,
-            caller,
+            shared: RawRequest::default(),
             said: Vec::new(),
             sessions: [None, None],
         }
     }
 
-    /// Returns the dialogue within a group of both, on behalf of a caller; either may be empty.
+    /// Returns the dialogue in which every turn has this group and this limit of its time, and is on behalf of this caller;
+    /// this context each side is told once, when it is first asked.
     #[must_use]
-    pub fn within(self, group: String, caller: String) -> Self {
-        Self { group, caller, ..self }
+    pub fn with(self, shared: RawRequest) -> Self {
+        Self { shared, ..self }
     }
 
     /// Returns who is asked next, and what; nothing when the dialogue is over.
     pub fn next(&self) -> Option<Ask> {
-        let last = self.said.last();
-        let (side, round) = turn(self.said.len());
-        if round > self.rounds_max || last.is_some_and(|said| said.failed || is_resolved(&said.text)) {
+        if self.stop().is_some() {
             return None;
         }
+        let last = self.said.last();
+        let (side, round) = turn(self.said.len());
         let (agent, other) = match side {
             Side::Responder => (&self.responder, &self.requester),
             Side::Requester => (&self.requester, &self.responder),
@@ -113,11 +134,13 @@ impl Dialogue {
         let request = RawRequest {
             agent: agent.to_string(),
             task: self.task(other, session.is_none(), last),
-            caller: match self.caller.trim() {
+            context: if session.is_none() { self.shared.context.clone() } else { String::new() },
+            caller: match self.shared.caller.trim() {
                 "" => other.to_string(),
                 caller => format!("{other} for {caller}"),
             },
-            group: self.group.clone(),
+            group: self.shared.group.clone(),
+            timeout_seconds: self.shared.timeout_seconds,
             goal: self.topic.chars().take(GOAL_CHARS).collect(),
             session_id: session.map(ToString::to_string).unwrap_or_default(),
             ..RawRequest::default()
@@ -134,16 +157,28 @@ impl Dialogue {
         }
     }
 
-    /// Returns how it came out.
+    /// Returns how many turns there are at most.
+    pub const fn turns_max(&self) -> usize {
+        2 * self.rounds_max
+    }
+
+    /// Returns how it came out, asked no further.
     pub fn ending(&self) -> Ending {
-        let rounds = self.said.len().div_ceil(2);
-        let Some(last) = self.said.last() else {
-            return Ending { resolved: false, rounds, final_answer: String::new() };
-        };
-        let resolved = !last.failed && is_resolved(&last.text);
-        let without = if resolved { unmarked(&last.text) } else { String::new() };
-        let final_answer = if without.is_empty() { last.text.clone() } else { without };
-        Ending { resolved, rounds, final_answer }
+        let stop = self.stop().unwrap_or(Stop::WaitOver);
+        let last = self.said.last().map_or("", |said| said.text.as_str());
+        let without = if stop == Stop::Resolved { unmarked(last) } else { String::new() };
+        let final_answer = if without.is_empty() { last.to_owned() } else { without };
+        Ending { stop, final_answer }
+    }
+
+    /// Returns why nobody is asked any more; nothing while somebody is.
+    fn stop(&self) -> Option<Stop> {
+        let (_, round) = turn(self.said.len());
+        match self.said.last() {
+            Some(last) if last.failed => Some(Stop::Failed),
+            Some(last) if is_resolved(&last.text) => Some(Stop::Resolved),
+            _ => (round > self.rounds_max).then_some(Stop::RoundsOver),
+        }
     }
 
     fn session(&self, side: Side) -> Option<&SessionId> {
@@ -153,7 +188,7 @@ impl Dialogue {
     fn task(&self, other: &AgentName, is_first: bool, last: Option<&Said>) -> String {
         let topic = self.topic.trim();
         let message = last.map_or("", |said| said.text.trim());
-        let message = if message.is_empty() { "(nothing)" } else { message };
+        let message = if message.is_empty() { "(nothing)".to_owned() } else { without_nul(message) };
         let about = match (is_first, last.is_some()) {
             (true, false) => format!(
                 "The agent `{other}` wants to settle something with you. Answer from what you find here; say what you need \

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::model::request::RawRequest;
+use crate::model::request::{RawRequest, without_nul};
 use crate::model::{DispatchRequest, Outcome};
 
 /// Room for the answers in one prompt, in bytes; what is left is for headings and the agent's own context.
@@ -64,13 +64,15 @@ fn context(parts: &[Part], bytes_max: usize) -> String {
     text
 }
 
+/// Returns what a part says, as a request may hold it.
 fn body(part: &Part) -> String {
-    match (&part.error, part.text.trim().is_empty()) {
+    let body = match (&part.error, part.text.trim().is_empty()) {
         (Some(error), true) => format!("error: {error}"),
         (Some(error), false) => format!("error: {error}\n\n{}", part.text),
         (None, true) => "(no text)".to_owned(),
         (None, false) => part.text.clone(),
-    }
+    };
+    without_nul(&body)
 }
 
 fn cut(text: &str, bytes_max: usize) -> (String, bool) {

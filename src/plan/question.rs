@@ -283,7 +283,8 @@ fn notes(reduced: &schema::Reduced) -> Vec<String> {
     }
 }
 
-/// How long it may take is left out: an answer is as good after a long run as after a short one.
+/// Of the agent only what its answers depend on: they stay good when it is described in other words, or may be asked by others
+/// or for longer.
 fn digest(
     agent: &Agent,
     request: &DispatchRequest,
@@ -292,9 +293,31 @@ fn digest(
     directory: &Path,
 ) -> Digest {
     let profile = ProfileInForce { timeout_seconds: 0, ..profile.clone() };
+    let Agent {
+        name,
+        instructions,
+        env,
+        // In what is in force.
+        directory: _,
+        max_budget: _,
+        model: _,
+        permission_mode: _,
+        allowed_tools: _,
+        disallowed_tools: _,
+        // For whoever asks.
+        description: _,
+        capabilities: _,
+        risky_capabilities: _,
+        timeout: _,
+        max_concurrency: _,
+        callers: _,
+        budget: _,
+    } = agent;
     let as_json = |value: serde_json::Result<String>| value.expect("names and texts always become JSON");
     Fingerprint::new("agent-dispatch 2026 question v1")
-        .field("agent", as_json(serde_json::to_string(agent)))
+        .field("agent", name.as_str())
+        .field("instructions", instructions)
+        .field("environment", as_json(serde_json::to_string(env)))
         .field("profile", as_json(serde_json::to_string(&profile)))
         .field("directory", directory.as_os_str().as_encoded_bytes())
         .field("task", &request.task)

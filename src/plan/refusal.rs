@@ -103,7 +103,10 @@ pub(super) fn no_directory(agent: &Agent) -> Refusal {
     let Agent { name, directory, .. } = agent;
     refusal(
         FailureClass::NotFound,
-        format!("the directory of the agent `{name}` is missing or not a directory: {}", directory.display()),
+        format!(
+            "the directory of the agent `{name}` is missing, is no directory or does not answer: {}",
+            directory.display()
+        ),
         format!("create it, or name its new directory with `agent-dispatch update {name} --directory DIR`"),
     )
 }

@@ -4,6 +4,8 @@
 //! unknown keyword, another draft - or when the value is not an object. So everything outside the subset that was seen to
 //! work is taken out, and what cannot be expressed in it is refused before a run is paid for.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use crate::plan::arguments::ARGUMENT_BYTES_MAX;
@@ -50,7 +52,7 @@ pub fn reduce(schema: &Map<String, Value>) -> Result<Reduced, String> {
         ))
     };
     match root.get("type") {
-        None if !allows_object(&root, &root, 0) => return refused("what this schema allows"),
+        None if !Objects::of(&root).fit(&root) => return refused("what this schema allows"),
         None => {
             root.insert("type".to_owned(), Value::from("object"));
         }
@@ -75,29 +77,50 @@ pub fn reduce(schema: &Map<String, Value>) -> Result<Reduced, String> {
     Ok(Reduced { schema, dropped: work.dropped })
 }
 
-/// Returns whether a value that is an object can fit this part of a schema, as far as its types and values tell.
-fn allows_object(schema: &Map<String, Value>, root: &Map<String, Value>, depth: usize) -> bool {
-    // What leads in a circle says nothing.
-    if depth > DEPTH_MAX {
-        return true;
+/// Which parts of a schema an object can fit, as far as their types and values tell.
+struct Objects<'s> {
+    root: &'s Map<String, Value>,
+    /// What is known of the parts that references lead to. Each is looked at once: a few that lead to each other many
+    /// times over make more ways than anybody can go.
+    known: BTreeMap<&'s str, bool>,
+}
+
+impl<'s> Objects<'s> {
+    const fn of(root: &'s Map<String, Value>) -> Self {
+        Self { root, known: BTreeMap::new() }
     }
-    let part = |part: &Value| part.as_object().is_none_or(|part| allows_object(part, root, depth + 1));
-    schema.iter().all(|(keyword, value)| match (keyword.as_str(), value) {
-        ("type", Value::String(kind)) => kind == "object",
-        ("type" | "enum", Value::Array(items)) => {
-            items.iter().any(|item| item.is_object() || item == "object" && keyword == "type")
+
+    fn fit(&mut self, schema: &'s Map<String, Value>) -> bool {
+        schema.iter().all(|(keyword, value)| match (keyword.as_str(), value) {
+            ("type", Value::String(kind)) => kind == "object",
+            ("type" | "enum", Value::Array(items)) => {
+                items.iter().any(|item| item.is_object() || item == "object" && keyword == "type")
+            }
+            ("const", value) => value.is_object(),
+            ("anyOf" | "oneOf", Value::Array(parts)) => parts.iter().any(|part| self.fit_part(part)),
+            ("allOf", Value::Array(parts)) => parts.iter().all(|part| self.fit_part(part)),
+            ("$ref", Value::String(reference)) => self.fit_reference(reference),
+            _ => true,
+        })
+    }
+
+    fn fit_part(&mut self, part: &'s Value) -> bool {
+        part.as_object().is_none_or(|part| self.fit(part))
+    }
+
+    fn fit_reference(&mut self, reference: &'s str) -> bool {
+        if let Some(known) = self.known.get(reference) {
+            return *known;
         }
-        ("const", value) => value.is_object(),
-        ("anyOf" | "oneOf", Value::Array(parts)) => parts.iter().any(part),
-        ("allOf", Value::Array(parts)) => parts.iter().all(part),
-        ("$ref", Value::String(reference)) => {
-            let mut names =
-                reference.split('/').skip(1).map(|name| name.replace("~1", "/").replace("~0", "~"));
-            let first = names.next().and_then(|name| root.get(&name));
-            first.and_then(|first| names.try_fold(first, |at, name| at.get(&name))).is_none_or(part)
-        }
-        _ => true,
-    })
+        // What leads in a circle says nothing.
+        self.known.insert(reference, true);
+        let mut names = reference.split('/').skip(1).map(|name| name.replace("~1", "/").replace("~0", "~"));
+        let first = names.next().and_then(|name| self.root.get(&name));
+        let part = first.and_then(|first| names.try_fold(first, |at, name| at.get(&name)));
+        let fits = part.is_none_or(|part| self.fit_part(part));
+        self.known.insert(reference, fits);
+        fits
+    }
 }
 
 #[derive(Default)]

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use crate::audit::redact::one_line;
 use crate::project::Facts;
-use crate::project::detect::one_line;
 use crate::project::top::Top;
 
 /// Longest of the parts taken from a text, in characters.

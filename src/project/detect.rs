@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::audit::redact::one_line;
 use crate::project::top::Top;
 
 /// Files that tell a stack, any of them.
@@ -68,20 +69,6 @@ pub(super) fn mcp_servers(top: &mut Top<'_>, settings: &[Value]) -> Vec<String> 
 pub(super) fn has_allow_rules(settings: &[Value]) -> bool {
     let rules = |settings: &Value| Some(!settings.get("permissions")?.get("allow")?.as_array()?.is_empty());
     settings.iter().filter_map(rules).any(|some| some)
-}
-
-/// Returns `text` as a line that can be shown anywhere: no control characters, spaces collapsed, cut.
-pub(super) fn one_line(text: &str, chars_max: usize) -> String {
-    let words: Vec<&str> =
-        text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
-    let line = words.join(" ");
-    match line.char_indices().nth(chars_max) {
-        Some(_) => {
-            let cut: String = line.chars().take(chars_max.saturating_sub(1)).collect();
-            format!("{}…", cut.trim_end())
-        }
-        None => line,
-    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,17 @@
 //! Callers that leave, in every way: what nobody waits for is stopped and cleaned up, unless it was to live on.
 
 use std::fs;
+use std::future::{pending, ready};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use agent_dispatch::audit::query::AuditFilter;
-use agent_dispatch::daemon::protocol::{Reply, Request};
+use agent_dispatch::daemon::ClientError;
+use agent_dispatch::daemon::protocol::{Reply, Request, WaitRequest};
 use agent_dispatch::dispatch::{DispatchError, Dispatched, Frontend, Patience};
 use agent_dispatch::job::{JobFilter, State};
 use agent_dispatch::model::{FailureClass, JobId};
+use rustix::process::Signal;
 use tokio_util::sync::CancellationToken;
 
 use crate::scene::{
@@ -50,6 +53,42 @@ async fn all_gone(scene: &Scene, job: JobId) {
     holds("nothing of its run is left", || scene.run_of(job).is_empty()).await;
     holds("its worker is gone", || scene.worker_of(job).is_none()).await;
     assert!(!scene.environment().state.runs().join(job.to_string()).exists());
+}
+
+#[test]
+fn a_daemon_that_hangs_keeps_nobody() {
+    let scene = Scene::new();
+    on_runtime(async {
+        let frontend = scene.frontend();
+        let job = start(&frontend, &scene.request("worker", "wait @go; say late")).await;
+        let other = scene.frontend();
+        let daemon = &scene.daemons()[0];
+        status(&other).await;
+        daemon.signal(Signal::STOP);
+        holds("the daemon is stopped", || daemon.is_stopped()).await;
+        let request = scene.request("other", "say never");
+        let wait = WaitRequest {
+            jobs: vec![job],
+            any: false,
+            timeout_ms: Some(1),
+            attach: false,
+            detach_at_timeout: false,
+            inside: None,
+            answer: None,
+        };
+        // Each on a connection that was there before: a new one is refused at the handshake.
+        let (taken_back, waited) = tokio::join!(
+            async {
+                frontend.dispatch(&request, "test", Patience::ToTheEnd, &mut |_, _| {}, ready(())).await
+            },
+            async { other.wait(&wait, &mut |_, _| {}, pending()).await },
+        );
+        daemon.signal(Signal::CONT);
+        assert!(matches!(taken_back, Err(DispatchError::Cancelled)), "{taken_back:?}");
+        assert!(matches!(waited, Err(DispatchError::Client(ClientError::Silent(_)))), "{waited:?}");
+        scene.touch("go");
+        assert_eq!(end_of(&frontend, job).await.record.state, State::Done);
+    });
 }
 
 #[test]
@@ -253,8 +292,7 @@ fn a_dispatch_that_takes_too_long_to_wait_for_goes_on_by_itself() {
         let frontend = scene.frontend();
         let request = scene.request("worker", "count-starts @starts; wait @go; say worth it");
         let patience = Patience::AtMost(Duration::from_millis(50));
-        let asked =
-            frontend.dispatch(&request, "test", patience, &mut |_, _| {}, std::future::pending()).await;
+        let asked = frontend.dispatch(&request, "test", patience, &mut |_, _| {}, pending()).await;
         let job = match asked.unwrap() {
             Dispatched::Running(view, _) => view.record,
             Dispatched::Ended(ended) => panic!("{ended:?}"),

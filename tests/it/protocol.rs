@@ -9,6 +9,7 @@ mod auditing;
 mod calls;
 mod changes;
 mod configuration;
+mod dialogue;
 mod editing;
 mod ends;
 mod eras;

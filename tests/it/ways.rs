@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use agent_dispatch::audit::query::AuditFilter;
 use agent_dispatch::daemon::protocol::WaitRequest;
-use agent_dispatch::dispatch::{DispatchError, Dispatched, Frontend, Outcome, Patience, Served, Standing};
+use agent_dispatch::dispatch::{
+    DispatchError, Dispatched, Ended, Frontend, Outcome, Patience, Served, Standing, Turn,
+};
 use agent_dispatch::job::{Considered, State};
 use agent_dispatch::model::request::{RawRequest, Sharing};
 use agent_dispatch::model::{DispatchRequest, FailureClass, SessionId};
-use agent_dispatch::plan::dialogue::{Dialogue, Side};
+use agent_dispatch::plan::dialogue::{Dialogue, Side, Stop};
 use tokio::sync::oneshot;
 
 use crate::scene::{
@@ -374,6 +376,14 @@ fn talking(script: &str) -> Scene {
     Scene::with("", &format!("env: {{set: {{FAKE_CLAUDE_SCRIPT: '{script}'}}}}"))
 }
 
+/// Returns a turn that has come to its end.
+fn ended(turn: Turn) -> Ended {
+    match turn.outcome {
+        Ok(Dispatched::Ended(ended)) => *ended,
+        other => panic!("it was waited for: {other:?}"),
+    }
+}
+
 #[test]
 fn two_agents_talk_in_turns_until_one_says_that_it_is_settled() {
     let scene = talking(r"cost 0.5; say Port 80 it is.\n\n[RESOLVED]; status done");
@@ -383,17 +393,15 @@ fn two_agents_talk_in_turns_until_one_says_that_it_is_settled() {
         let mut step = |round: usize, side: Side, agent: &str, _: &_| {
             steps.lock().unwrap().push(format!("{round} {} {agent}", side.as_str()));
         };
-        let mut dialogue = opened(3);
-        let turns = frontend.dialogue(&mut dialogue, 60, "test", &mut step, pending()).await.unwrap();
+        let mut dialogue = opened(3).with(RawRequest { timeout_seconds: 60, ..RawRequest::default() });
+        let turns =
+            frontend.dialogue(&mut dialogue, "test", Patience::ToTheEnd, &mut step, pending()).await.unwrap();
         let order: Vec<_> = turns.iter().map(|turn| (turn.agent.as_str(), turn.side, turn.round)).collect();
         assert_eq!(order, [("other", Side::Responder, 1), ("worker", Side::Requester, 1)]);
         let ending = dialogue.ending();
-        assert_eq!(
-            (ending.resolved, ending.rounds, ending.final_answer.as_str()),
-            (true, 1, "Port 80 it is.")
-        );
+        assert_eq!((ending.stop, ending.final_answer.as_str()), (Stop::Resolved, "Port 80 it is."));
+        let turns: Vec<_> = turns.into_iter().map(ended).collect();
         let [first, second] = turns.try_into().unwrap();
-        let (first, second) = (first.outcome.unwrap(), second.outcome.unwrap());
         // Told of the rule, it repeats it, and that settles nothing.
         assert!(first.answer.text.starts_with("fake answer to: The agent `worker` wants"), "{first:?}");
         assert_eq!(first.job.caller.declared.as_deref(), Some("worker"));
@@ -414,14 +422,19 @@ fn each_side_keeps_its_conversation_over_the_rounds() {
     on_runtime(async {
         let frontend = scene.frontend();
         let mut dialogue = opened(2);
-        let turns =
-            frontend.dialogue(&mut dialogue, 0, "test", &mut |_, _, _, _| {}, pending()).await.unwrap();
-        let ended: Vec<_> = turns.into_iter().map(|turn| turn.outcome.unwrap()).collect();
+        let turns = frontend
+            .dialogue(&mut dialogue, "test", Patience::ToTheEnd, &mut |_, _, _, _| {}, pending())
+            .await
+            .unwrap();
+        let ended: Vec<_> = turns.into_iter().map(ended).collect();
         let resumed: Vec<_> = ended.iter().map(|ended| ended.job.resumed).collect();
         assert_eq!(resumed, [false, false, true, true]);
         assert_eq!(ended[0].session(), ended[2].session());
         assert_eq!(ended[1].session(), ended[3].session());
-        assert_eq!((dialogue.ending().resolved, dialogue.ending().final_answer.as_str()), (false, "not yet"));
+        assert_eq!(
+            (dialogue.ending().stop, dialogue.ending().final_answer.as_str()),
+            (Stop::RoundsOver, "not yet")
+        );
     });
 }
 
@@ -431,11 +444,13 @@ fn a_turn_that_fails_ends_a_dialogue() {
     on_runtime(async {
         let frontend = scene.frontend();
         let mut dialogue = opened(3);
-        let turns =
-            frontend.dialogue(&mut dialogue, 0, "test", &mut |_, _, _, _| {}, pending()).await.unwrap();
+        let turns = frontend
+            .dialogue(&mut dialogue, "test", Patience::ToTheEnd, &mut |_, _, _, _| {}, pending())
+            .await
+            .unwrap();
         assert_eq!(turns.len(), 2);
         let ending = dialogue.ending();
-        assert_eq!((ending.resolved, ending.final_answer.as_str()), (false, "API Error: 500 broken"));
+        assert_eq!((ending.stop, ending.final_answer.as_str()), (Stop::Failed, "API Error: 500 broken"));
     });
 }
 
@@ -455,7 +470,8 @@ fn taking_a_dialogue_back_stops_the_turn_under_way() {
         };
         let mut dialogue = opened(3);
         let cancelled = async { drop(there.await) };
-        let outcome = frontend.dialogue(&mut dialogue, 0, "test", &mut step, cancelled).await;
+        let outcome =
+            frontend.dialogue(&mut dialogue, "test", Patience::ToTheEnd, &mut step, cancelled).await;
         assert!(matches!(outcome, Err(DispatchError::Cancelled)), "{outcome:?}");
         let all = jobs(&frontend).await;
         assert_eq!(all.len(), 2);

@@ -57,8 +57,7 @@ fn the_sides_take_turns_until_the_rounds_are_over() {
         assert_eq!(played.len(), turns, "{rounds}");
         assert_eq!(played[..2], [("responder", 1), ("requester", 1)]);
         let ending = dialogue.ending();
-        assert_eq!((ending.resolved, ending.rounds), (false, turns / 2));
-        assert_eq!(ending.final_answer, "still open");
+        assert_eq!((ending.stop, ending.final_answer.as_str()), (Stop::RoundsOver, "still open"));
     }
 }
 
@@ -74,8 +73,7 @@ fn it_is_over_when_one_side_says_so() {
         let mut dialogue = dialogue(3);
         assert_eq!(play(&mut dialogue, texts).len(), turns);
         assert!(dialogue.next().is_none(), "{texts:?}");
-        let want =
-            Ending { resolved: true, rounds: usize::div_ceil(turns, 2), final_answer: answer.to_owned() };
+        let want = Ending { stop: Stop::Resolved, final_answer: answer.to_owned() };
         assert_eq!(dialogue.ending(), want, "{texts:?}");
     }
 }
@@ -87,7 +85,7 @@ fn a_turn_that_failed_ends_it_and_settles_nothing() {
     dialogue.heard(Said { text: "stopped after 300 s\n[RESOLVED]".to_owned(), failed: true }, None);
     assert!(dialogue.next().is_none());
     let ending = dialogue.ending();
-    assert_eq!((ending.resolved, ending.rounds), (false, 1));
+    assert_eq!(ending.stop, Stop::Failed);
     assert_eq!(ending.final_answer, "stopped after 300 s\n[RESOLVED]");
 }
 
@@ -119,6 +117,15 @@ fn each_side_goes_on_with_its_own_conversation_and_hears_the_other() {
 }
 
 #[test]
+fn what_no_request_can_hold_does_not_end_the_dialogue() {
+    let mut dialogue = dialogue(1);
+    dialogue.heard(said("a\0b"), None);
+    let ask = dialogue.next().unwrap().request;
+    assert!(ask.task.contains("a\u{fffd}b"), "{}", ask.task);
+    crate::model::DispatchRequest::new(ask, crate::model::request::Sharing::Never).unwrap();
+}
+
+#[test]
 fn an_agent_can_talk_with_itself() {
     let name: AgentName = "web".parse().unwrap();
     let mut dialogue = Dialogue::new(name.clone(), name, "x".to_owned(), 2);
@@ -127,4 +134,31 @@ fn an_agent_can_talk_with_itself() {
     assert_eq!(dialogue.next().unwrap().request.session_id, "", "the sides are two conversations");
     dialogue.heard(said("b"), Some(SessionId::generate()));
     assert_eq!(dialogue.next().unwrap().request.session_id, first.as_str());
+}
+
+#[test]
+fn a_dialogue_that_is_not_waited_for_comes_to_what_was_said_last() {
+    let mut dialogue = dialogue(2);
+    let stands = |dialogue: &Dialogue| (dialogue.ending().stop, dialogue.ending().final_answer);
+    assert_eq!(stands(&dialogue), (Stop::WaitOver, String::new()));
+    for text in ["Port 80?", "81.", "80 it is.", "Why?"] {
+        assert!(dialogue.next().is_some(), "{text}");
+        assert_eq!(dialogue.ending().stop, Stop::WaitOver, "{text}");
+        dialogue.heard(said(text), None);
+    }
+    assert_eq!(stands(&dialogue), (Stop::RoundsOver, "Why?".to_owned()));
+}
+
+#[test]
+fn each_side_is_told_the_background_when_it_is_first_asked() {
+    let shared =
+        RawRequest { context: "we moved in May".to_owned(), timeout_seconds: 60, ..RawRequest::default() };
+    let mut dialogue = dialogue(2).with(shared);
+    for context in ["we moved in May", "we moved in May", "", ""] {
+        let request = dialogue.next().unwrap().request;
+        assert_eq!((request.context.as_str(), request.timeout_seconds), (context, 60), "{}", request.task);
+        assert!(!request.task.contains("we moved"), "{}", request.task);
+        dialogue.heard(said("still open"), Some(SessionId::generate()));
+    }
+    assert!(dialogue.next().is_none());
 }

@@ -24,6 +24,8 @@ fn every_part_is_labelled_with_how_it_went() {
         (failed(""), "## Agent: db [FAILED]\n\nerror: out of time"),
         (failed("so far"), "## Agent: db [FAILED]\n\nerror: out of time\n\nso far"),
         (part("web", " "), "## Agent: web [OK]\n\n(no text)"),
+        // No request holds that character: none of the answers would be merged.
+        (part("web", "a\0b"), "## Agent: web [OK]\n\na\u{fffd}b"),
     ] {
         assert_eq!(context(&[part], 1000), want);
     }

@@ -127,3 +127,17 @@ fn what_may_be_an_object_is_not_refused() {
         assert_eq!(kept["type"], "object", "{schema}");
     }
 }
+
+/// A few parts that lead to each other over and over: gone through one way after the other, it would never end.
+#[test]
+fn references_that_lead_to_each_other_many_times_are_looked_at_once() {
+    let four = |name: &str| json!(vec![json!({"$ref": format!("#/$defs/{name}")}); 4]);
+    let circle = json!({"$ref": "#/$defs/a", "$defs": {"a": {"allOf": four("a")}}});
+    assert_eq!(reduced(&circle).unwrap().0["type"], "object");
+    let mut ladder = json!({"$ref": "#/$defs/n0", "$defs": {"n40": {"type": "array"}}});
+    for step in 0..40 {
+        ladder["$defs"][format!("n{step}")] = json!({"anyOf": four(&format!("n{}", step + 1))});
+    }
+    let refused = reduced(&ladder).unwrap_err();
+    assert!(refused.starts_with("the answer must be an object"), "{refused}");
+}

@@ -6,7 +6,7 @@ use crate::project::inspect;
 
 #[test]
 fn a_directory_is_described_by_the_first_file_that_says_something() {
-    let cases: [(&[(&str, &str)], &str); 15] = [
+    let cases: [(&[(&str, &str)], &str); 16] = [
         (
             &[
                 ("CLAUDE.md", "# T\n-- x\n\none\n  two\nthree\n"),
@@ -48,6 +48,8 @@ fn a_directory_is_described_by_the_first_file_that_says_something() {
             "MCP: a, b | DB: Alembic",
         ),
         (&[("CLAUDE.md", "é\r\nbell \u{7}\r\n")], "é bell"),
+        // What nobody sees would still be read by the model that is shown the list.
+        (&[("CLAUDE.md", "one\u{202e}\u{200b} two\u{e0041}\u{e007f}")], "one two"),
         (&[("README.md", "twenty characters ok")], "Agent in shop"),
         (&[("README.md", "twenty-one characters")], "twenty-one characters"),
     ];
@@ -80,7 +82,7 @@ fn texts_are_read_only_so_far_and_cut() {
     assert_eq!(inspect(folder.path()).expect("healthy").description, "é".repeat(100));
     fs::write(folder.path().join("CLAUDE.md"), format!("{}\n{}", "é".repeat(500), "x\n".repeat(60_000)))
         .expect("written");
-    assert_eq!(inspect(folder.path()).expect("healthy").description, format!("{}…", "é".repeat(299)));
+    assert_eq!(inspect(folder.path()).expect("healthy").description, format!("{}…", "é".repeat(300)));
 }
 
 #[test]

@@ -3,9 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use proptest::prelude::*;
-
-use crate::project::detect::{databases, has_allow_rules, mcp_servers, one_line, settings, stacks};
+use crate::project::detect::{databases, has_allow_rules, mcp_servers, settings, stacks};
 use crate::project::top::{JSON_BYTES_MAX, Top};
 use crate::project::watch::Watch;
 
@@ -87,28 +85,6 @@ fn files_that_make_no_sense_name_no_servers() {
     ] {
         fs::write(folder.path().join(".mcp.json"), text).expect("written");
         assert_eq!(servers(folder.path()), Vec::<String>::new());
-    }
-}
-
-#[test]
-fn a_text_becomes_one_short_line() {
-    for (text, most, expected) in [
-        ("  a\n\tb\u{1b}[31m  c ", 20, "a b [31m c"),
-        ("abcdef", 6, "abcdef"),
-        ("abcdefg", 6, "abcde…"),
-        ("abcd efg", 6, "abcd…"),
-        ("\n", 6, ""),
-    ] {
-        assert_eq!(one_line(text, most), expected, "{text:?}");
-    }
-}
-
-proptest! {
-    #[test]
-    fn a_line_never_exceeds_its_bound_nor_holds_control_characters(text in "\\PC*|[\\x00-\\x40]*", most in 1_usize..50) {
-        let line = one_line(&text, most);
-        prop_assert!(line.chars().count() <= most);
-        prop_assert!(!line.chars().any(char::is_control));
     }
 }
 
