@@ -8,6 +8,7 @@ pub mod client;
 mod consider;
 pub mod handshake;
 pub mod hub;
+mod pending;
 pub mod permits;
 pub mod place;
 pub mod protocol;

@@ -178,7 +178,7 @@ impl One {
         };
         let before = used()?;
         for _ in 0..20 {
-            self.durable.add(self.log.append()?);
+            self.durable.add(self.log.append(200)?);
             self.hit.add(self.server.call_for("dispatch", &question(CACHED), "\"cached\":true")?);
         }
         let after = memory::processor_time(self.server.pid())? + memory::processor_time(daemon)?;

@@ -5,16 +5,15 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
-use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, warn};
 
 use crate::daemon::consider::around;
 use crate::daemon::handshake::{self, HELLO_BYTES, Intent};
-use crate::daemon::hub::{Abandoned, ConnectionId, Signal};
+use crate::daemon::hub::{Abandoned, ConnectionId};
+use crate::daemon::pending::Pending;
 use crate::daemon::protocol::{
-    CancelEffect, DaemonStatus, JobView, Order, ProgressView, Reply, Request, Traces, WaitEnd, WaitRequest,
-    WireFault,
+    CancelEffect, DaemonStatus, JobView, Order, Reply, Request, Traces, WaitEnd, WaitRequest, WireFault,
 };
 use crate::daemon::review::apart;
 use crate::daemon::serve::Daemon;
@@ -29,6 +28,9 @@ use crate::store::{CommitError, Fault, ReadError, admit};
 /// How long the other side may take to say hello, and to take an answer.
 const HELLO_BUDGET: Duration = Duration::from_secs(2);
 const SEND_BUDGET: Duration = Duration::from_secs(30);
+
+/// Longest part of an answer that is read on the thread that serves everybody, in bytes: it takes as long as to hand it over.
+const READ_HERE_MAX: u64 = 64 * 1024;
 
 /// How long a job may be open without a worker: a front end starts it within milliseconds.
 pub(super) const LAUNCH_BUDGET: Duration = Duration::from_secs(15);
@@ -279,14 +281,21 @@ impl Talk<'_> {
                 let _leaves_nobody_alone = self.daemon.hub.leave(*job, self.number);
             }
         }
-        Ok(Some(self.collected(&wait).unwrap_or_else(|| self.waited(&wait, WaitEnd::Ended))))
+        let collected = self.collected(&wait).await;
+        Ok(Some(collected.unwrap_or_else(|| self.waited(&wait, WaitEnd::Ended))))
     }
 
     /// Returns the one job that was waited for, with as much of its answer as the caller would ask for next.
-    fn collected(&self, wait: &WaitRequest) -> Option<Reply> {
-        let ([job], Some(portion)) = (wait.jobs.as_slice(), wait.answer) else { return None };
-        let view = view(self.daemon, *job).ok().flatten()?;
-        let answer = self.daemon.store.answer(*job, portion).ok()?;
+    async fn collected(&self, wait: &WaitRequest) -> Option<Reply> {
+        let (&[job], Some(portion)) = (wait.jobs.as_slice(), wait.answer) else { return None };
+        let view = view(self.daemon, job).ok().flatten()?;
+        let store = &self.daemon.store;
+        let bytes = view.record.answer_size.map_or(0, |(bytes, _)| bytes);
+        let answer = if bytes.min(portion.chars) > READ_HERE_MAX {
+            apart(store.clone(), move |store| store.answer(job, portion)).await.ok()?
+        } else {
+            store.answer(job, portion).ok()?
+        };
         Some(Reply::Collected(Box::new(view), answer.unwrap_or_default()))
     }
 
@@ -331,9 +340,15 @@ impl Talk<'_> {
                 let records = apart(store.clone(), move |store| store.jobs(&filter)).await?;
                 Reply::Jobs(records.into_iter().map(|record| with_progress(self.daemon, record)).collect())
             }
-            Request::Answer(job, portion) => Reply::Answer(self.answer_of(job, store.answer(job, portion))?),
-            Request::Calls(job) => Reply::Calls(store.calls(job).map_err(read)?.unwrap_or_default()),
-            Request::Texts(job) => Reply::Texts(store.texts(job).map_err(read)?),
+            Request::Answer(job, portion) => {
+                let found = apart(store.clone(), move |store| store.answer(job, portion)).await;
+                Reply::Answer(self.answer_of(job, found)?)
+            }
+            Request::Calls(job) => {
+                let calls = apart(store.clone(), move |store| store.calls(job)).await?;
+                Reply::Calls(calls.unwrap_or_default())
+            }
+            Request::Texts(job) => Reply::Texts(apart(store.clone(), move |store| store.texts(job)).await?),
             Request::Session(id) => Reply::Session(store.session(&id).map_err(read)?),
             Request::Audit(filter) => {
                 Reply::Audit(apart(store.clone(), move |store| store.audit(&filter)).await?)
@@ -390,12 +405,12 @@ impl Talk<'_> {
     fn answer_of(
         &self,
         job: JobId,
-        read: Result<Option<Answer>, ReadError>,
+        read: Result<Option<Answer>, WireFault>,
     ) -> Result<Option<Answer>, WireFault> {
         if !matches!(read, Ok(Some(_))) && matches!(self.daemon.store.job(job), Ok(None)) {
             return Err(gone(job));
         }
-        read.map_err(|error| WireFault::Store(error.to_string()))
+        read
     }
 
     async fn cancel(&mut self, job: JobId, by: String, caller: Caller) -> Result<Reply, WireFault> {
@@ -416,35 +431,6 @@ impl Talk<'_> {
         let stopping = effect == CancelEffect::AlreadyTerminal && !found.record.state.is_terminal();
         let effect = if stopping { CancelEffect::Stopping } else { effect };
         Ok(Reply::Cancelled(Box::new(found), effect))
-    }
-}
-
-/// A job for which a caller waits.
-struct Pending {
-    job: JobId,
-    signal: watch::Receiver<Signal>,
-    /// The last step that was told.
-    told: u64,
-}
-
-impl Pending {
-    /// What the job did before is told at once.
-    fn new(job: JobId, mut signal: watch::Receiver<Signal>) -> Self {
-        if signal.borrow().has_steps() {
-            signal.mark_changed();
-        }
-        Self { job, signal, told: 0 }
-    }
-
-    /// Returns the steps that were not told yet, and whether the job has ended.
-    fn news(&mut self) -> (Vec<ProgressView>, bool) {
-        let (steps, ended) = {
-            let now = self.signal.borrow_and_update();
-            (now.after(self.told), now.ended)
-        };
-        self.told = steps.last().map_or(self.told, |step| step.number);
-        // The sender of a job that has ended is gone, and its last word said so.
-        (steps, ended || self.signal.has_changed().is_err())
     }
 }
 

@@ -40,14 +40,36 @@ pub(crate) fn question(
 
 /// Runs the stand-in as a worker runs it, its streams regular files.
 pub(crate) fn bare_fake(room: &Room, script: &str) -> io::Result<Duration> {
-    let prompt = room.path().join("prompt");
+    fake_in(room, room.path(), script)
+}
+
+/// Runs so many stand-ins one after the other in each of so many lanes side by side, and nothing else.
+pub(crate) fn bare_fakes(room: &Room, script: &str, lanes: usize, each: usize) -> io::Result<Duration> {
+    let started = Instant::now();
+    thread::scope(|scope| {
+        let lane = |number: usize| {
+            scope.spawn(move || {
+                let folder = room.path().join(format!("lane{number}"));
+                std::fs::create_dir_all(&folder)?;
+                (0..each).try_for_each(|_| fake_in(room, &folder, script).map(drop))
+            })
+        };
+        let begun: Vec<_> = (0..lanes).map(lane).collect();
+        let panicked = |_| io::Error::other("a lane panicked");
+        begun.into_iter().try_for_each(|lane| lane.join().map_err(panicked)?)
+    })?;
+    Ok(started.elapsed())
+}
+
+fn fake_in(room: &Room, folder: &Path, script: &str) -> io::Result<Duration> {
+    let prompt = folder.join("prompt");
     std::fs::write(&prompt, format!("fake: {script}\n"))?;
     let mut command = room.command(&room.fake);
     command
         .args(["-p", "--output-format", "stream-json", "--verbose"])
         .stdin(File::open(&prompt)?)
-        .stdout(File::create(room.path().join("out"))?)
-        .stderr(File::create(room.path().join("err"))?);
+        .stdout(File::create(folder.join("out"))?)
+        .stderr(File::create(folder.join("err"))?);
     let started = Instant::now();
     let status = command.status()?;
     let took = started.elapsed();
@@ -79,7 +101,7 @@ impl Echo {
     }
 }
 
-/// A file that grows by 200 bytes at a time, each of them on disk before the next.
+/// A file that grows, each part of it on disk before the next.
 pub(crate) struct Log(File);
 
 impl Log {
@@ -87,9 +109,10 @@ impl Log {
         OpenOptions::new().create(true).append(true).open(room.path().join("log")).map(Self)
     }
 
-    pub(crate) fn append(&mut self) -> io::Result<Duration> {
+    pub(crate) fn append(&mut self, bytes: usize) -> io::Result<Duration> {
+        let bytes = vec![b'.'; bytes];
         let started = Instant::now();
-        self.0.write_all(&[b'.'; 200])?;
+        self.0.write_all(&bytes)?;
         self.0.sync_data()?;
         Ok(started.elapsed())
     }

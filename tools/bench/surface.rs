@@ -39,8 +39,9 @@ fn dispatches(room: &Room, daemon: &Daemon, rounds: usize, table: &mut Table) ->
     let ten = memory::of_ten(room, daemon)?;
     table.heading("every way to dispatch", ["median", "p99", "target (median)"]);
     let mut server = Client::open(room)?;
-    let mut samples: [Samples; 5] = Default::default();
-    let [streamed, lines, long, bare, first] = &mut samples;
+    let mut samples: [Samples; 6] = Default::default();
+    let [streamed, lines, long, bare, grown, first] = &mut samples;
+    let mut log = floors::Log::open(room)?;
     for round in 0..rounds {
         for number in 0..4 {
             let task = format!("fake: say ok\nstream {round}.{number}");
@@ -52,6 +53,7 @@ fn dispatches(room: &Room, daemon: &Daemon, rounds: usize, table: &mut Table) ->
         let (took, answer) = server.call("dispatch", &question(&task))?;
         long.add(took);
         bare.add(floors::bare_fake(room, &format!("flood {LONG}"))?);
+        grown.add(log.append(LONG)?);
         let id = text_at(&answer, "/result/structuredContent/ref")?;
         let part = json!({"ref": id, "max_chars": 1000});
         first.add(server.call_for("fetch_result", &part, "\"full_size\":10000000")?);
@@ -63,6 +65,7 @@ fn dispatches(room: &Room, daemon: &Daemon, rounds: usize, table: &mut Table) ->
     table.judged("dispatch_stream of 10,000 lines", lines, none, millis(60));
     table.judged("dispatch with an answer of 10 MB", long, none, millis(60));
     table.measured("  the bare stand-in of it", bare);
+    table.measured("  as much appended to a file + fdatasync", grown);
     table.judged("fetch_result of its first 1,000 characters", first, none, millis(3));
     let rate = format!("{jobs:.0}");
     table.told("dispatch_async jobs a second, to the last one's end", rate, Some((">= 200", jobs >= 200.0)));
@@ -92,17 +95,19 @@ fn asynchronous(server: &mut Client) -> io::Result<f64> {
 
 fn parallel(room: &Room, rounds: usize, table: &mut Table) -> io::Result<()> {
     let mut server = Client::open(room)?;
-    let (mut took, mut bare) = (Samples::default(), Samples::default());
+    let (mut took, mut bare, mut lanes) = (Samples::default(), Samples::default(), Samples::default());
     for round in 0..rounds {
         let items: Vec<Value> =
             (0..50).map(|number| question(&format!("fake: delay 20; say ok\n{round}.{number}"))).collect();
         took.add(server.call_for("dispatch_parallel", &json!({"dispatches": items}), "\"success\":true")?);
         bare.add(floors::bare_fake(room, "say ok")?);
+        lanes.add(floors::bare_fakes(room, "delay 20; say ok", 5, 10)?);
     }
     server.end()?;
     let what = "dispatch_parallel, 50 of 20 ms at cap 5 (ideal: 200 ms)";
     table.judged(what, &took, Duration::ZERO, Duration::from_millis(220));
     table.measured("  the bare stand-in of 0 ms, ten of which are in it", &bare);
+    table.measured("  the 50 bare stand-ins, 5 side by side", &lanes);
     Ok(())
 }
 
