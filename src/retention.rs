@@ -115,6 +115,11 @@ impl Rule {
         };
         self.now.millis_since(over) > FOLDER_KEPT_MS
     }
+
+    /// Returns whether the folder goes that is kept because what is in it could not be taken in: with its job.
+    pub fn kept_goes(&self, id: JobId, job: Option<&JobRecord>) -> bool {
+        job.map_or_else(|| self.folder_goes(id, None), |job| self.job_goes(job))
+    }
 }
 
 /// How much was removed, or would be.

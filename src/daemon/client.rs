@@ -305,6 +305,7 @@ impl Client {
         // Beside the daemon's own socket, with a shorter name: where that one fits, this one does.
         let ready = self.paths().socket.with_file_name(format!("r-{}.sock", std::process::id()));
         let _absent = std::fs::remove_file(&ready);
+        let _removed = RemovedAtEnd(&ready);
         let listener = StdUnixDatagram::bind(&ready)?;
         listener.set_nonblocking(true)?;
         let hearing = UnixDatagram::from_std(listener.try_clone()?)?;
@@ -322,10 +323,18 @@ impl Client {
             // Its last word may be there without the runtime having noticed: the socket itself is asked.
             () = gone(pid) => listener.recv(&mut word).ok(),
         };
-        let _gone = std::fs::remove_file(&ready);
         let said = length.map(|length| String::from_utf8_lossy(word.get(..length).unwrap_or_default()));
         let said = said.unwrap_or_else(|| "it died without a word; see its log".into()).into_owned();
         Ok((said != READY).then_some(said))
+    }
+}
+
+/// A file that goes whatever ends the wait for what comes through it: a word, an error, or that nobody waits any longer.
+struct RemovedAtEnd<'a>(&'a Path);
+
+impl Drop for RemovedAtEnd<'_> {
+    fn drop(&mut self) {
+        let _absent = std::fs::remove_file(self.0);
     }
 }
 
@@ -384,3 +393,6 @@ async fn gone(pid: u32) {
         process::wait_gone(process).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -245,13 +245,15 @@ impl Hub {
         }
     }
 
-    /// The worker's connection is gone, and with it its place. Returns whether the job still needs somebody.
+    /// The worker's connection is gone, and with it its turn in the queue; its place is when the job has ended. Before that
+    /// the run may go on without us, and keeps the place until its process is gone: returns whether somebody has to wait for
+    /// that. (A start that does not come about gives its place back by itself.)
     pub fn disconnect_worker(&self, job: JobId, connection: ConnectionId) -> bool {
         let mut state = self.state();
         match state.live.get_mut(&job) {
             Some(live) if live.worker.as_ref().is_some_and(|worker| worker.connection == connection) => {
                 live.worker = None;
-                state.permits.release(job);
+                state.permits.withdraw(job);
                 true
             }
             Some(_) => false,

@@ -64,7 +64,7 @@ impl Permits {
 
     /// Gives a place to a run that exists already (its daemon died, it did not), whatever the bounds.
     pub fn resume(&mut self, ticket: Ticket) {
-        self.waiting.retain(|it| it.job != ticket.job);
+        self.withdraw(ticket.job);
         self.holding.insert(ticket.job, ticket);
     }
 
@@ -86,9 +86,14 @@ impl Permits {
         self.starting.remove(&job);
     }
 
+    /// The job no longer waits. If it has a place, it keeps it.
+    pub fn withdraw(&mut self, job: JobId) {
+        self.waiting.retain(|ticket| ticket.job != job);
+    }
+
     /// The job neither waits nor runs any more.
     pub fn release(&mut self, job: JobId) {
-        self.waiting.retain(|ticket| ticket.job != job);
+        self.withdraw(job);
         self.holding.remove(&job);
         self.starting.remove(&job);
     }

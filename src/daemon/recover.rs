@@ -1,5 +1,6 @@
 //! What becomes of jobs whose worker is dead or never came. What was paid for is never lost: a result line in the run
-//! folder is a finished job; without one the job is interrupted, with its conversation, so that it can be gone on with.
+//! folder is a finished job; without one the job is interrupted, with its conversation, so that it can be gone on with. What
+//! cannot be taken in is kept for a person to read.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -12,7 +13,7 @@ use tracing::{info, warn};
 
 use crate::daemon::serve::Daemon;
 use crate::daemon::session::LAUNCH_BUDGET;
-use crate::daemon::workers::{self, pump};
+use crate::daemon::workers::{self, has_ended, pump};
 use crate::job::{JobRecord, ProcessId, State};
 use crate::model::changes::may_write;
 use crate::model::{Answer, Changes, FailureClass, Findings, JobId, RunResult, with_causes};
@@ -23,7 +24,7 @@ use crate::store::{CommitError, ReadError, Txn};
 /// How long `claude` gets to end by itself after the death of its worker interrupted it.
 const LAST_WORDS: Duration = Duration::from_millis(1500);
 
-/// How often, and how often at most, what a dead worker left is looked at when it cannot be read: for a minute.
+/// How often, and how often at most, a job and what its dead worker left are looked at when they cannot be read: for a minute.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 const LOOKS_MAX: u32 = 60;
 
@@ -59,8 +60,9 @@ pub(super) fn take_in(daemon: &Arc<Daemon>) -> Result<(), ReadError> {
     Ok(())
 }
 
-/// Clears away the scratch of jobs that have ended: whatever mattered of it is in the store. Where the store does not know a
-/// job, or cannot read it, the folder may be all that there is of an answer, and whoever writes there may still live.
+/// Clears away the scratch of jobs that have ended: whatever mattered of it is in the store, or kept elsewhere. Where the store
+/// does not know a job, or cannot read it, the folder may be all that there is of an answer, and whoever writes there may
+/// still live.
 fn clear(daemon: &Arc<Daemon>) {
     let mut over = Vec::new();
     for job in RunFolder::list(&daemon.paths.runs()).unwrap_or_default() {
@@ -87,7 +89,7 @@ pub(super) fn expect_worker(daemon: &Arc<Daemon>, job: JobId, budget: Duration) 
             () = tokio::time::sleep(budget) => {}
             () = daemon.stopping.cancelled() => return,
         }
-        let waits = daemon.store.job(job).ok().flatten().is_some_and(|record| record.state == State::Pending);
+        let waits = record_of(&daemon, job).await.is_some_and(|record| record.state == State::Pending);
         if waits && daemon.hub.worker(job).is_none() {
             warn!(%job, "no worker came");
             let _ended_meanwhile = lose(&daemon, job, None).await;
@@ -125,15 +127,40 @@ pub(super) fn watch(daemon: &Arc<Daemon>, job: JobId, worker: ProcessId) {
             () = process::wait_gone(worker) => {}
             () = daemon.stopping.cancelled() => return,
         }
+        let record = record_of(&daemon, job).await;
         daemon.hub.watch(job, false);
         // It may have come back and ended its job properly in between; then there is nothing to do.
-        let open = daemon.store.job(job).ok().flatten().filter(|record| !record.state.is_terminal());
+        let open = record.filter(|record| !record.state.is_terminal());
         if let Some(record) = open.filter(|_| daemon.hub.worker(job).is_none()) {
             bury(&daemon, &record).await;
         }
         daemon.hub.release(job);
         pump(&daemon);
     });
+}
+
+/// Returns what is known of a job; nothing when the daemon has to go. Nobody looks again at a job that is passed over here: one
+/// that cannot be read now is looked at again for a while.
+async fn record_of(daemon: &Daemon, job: JobId) -> Option<JobRecord> {
+    let mut looks_left = LOOKS_MAX;
+    loop {
+        match daemon.store.job(job) {
+            Ok(found) => return found,
+            Err(error) => warn!(%job, %error, looks_left, "a job without a worker cannot be read"),
+        }
+        looks_left -= 1;
+        if looks_left == 0 || !rest(daemon).await {
+            return None;
+        }
+    }
+}
+
+/// Waits until it is time to look again, and returns whether to: the daemon may have to go.
+async fn rest(daemon: &Daemon) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(LOOK_EVERY) => true,
+        () = daemon.stopping.cancelled() => false,
+    }
 }
 
 /// Ends the job of a dead worker.
@@ -143,11 +170,12 @@ async fn bury(daemon: &Arc<Daemon>, record: &JobRecord) {
     let _killed_next = timeout(LAST_WORDS, sweep::wait_gone(job)).await;
     let swept = sweep::sweep(job).await;
     let Some(left) = left_by(daemon, record).await else { return };
-    let (found, mut taken) = match left {
-        Ok(found) => (found, true),
+    let (found, mut kept) = match left {
+        Ok(found) => (found, false),
         Err(error) => {
-            warn!(%job, error = with_causes(&error), "what a dead worker left cannot be read; it stays in its run folder");
-            (None, false)
+            warn!(%job, error = with_causes(&error), "what a dead worker left cannot be read");
+            keep(daemon, job);
+            (None, true)
         }
     };
     // An error that it reports is its end as an answer is, unless the death of the worker has brought it.
@@ -163,10 +191,11 @@ async fn bury(daemon: &Arc<Daemon>, record: &JobRecord) {
         found => lose(daemon, job, found).await,
     };
     let ended = match ended {
-        Err(CommitError::Refused(fault)) => {
-            // It would be refused again: better an end without an answer than none, and the answer stays where it is.
-            warn!(%job, %fault, "what a dead worker left cannot be recorded; it stays in its run folder");
-            taken = false;
+        Err(CommitError::Refused(fault)) if !kept && !has_ended(daemon, job) => {
+            // It would be refused again: better an end without an answer than none.
+            warn!(%job, %fault, "what a dead worker left cannot be recorded");
+            keep(daemon, job);
+            kept = true;
             lose(daemon, job, None).await
         }
         ended => ended,
@@ -174,11 +203,20 @@ async fn bury(daemon: &Arc<Daemon>, record: &JobRecord) {
     match ended {
         Ok(()) => {
             daemon.hub.end(job);
-            if taken {
+            if !kept {
                 remove(daemon, job).await;
             }
         }
         Err(error) => warn!(%job, %error, "the end of a job could not be recorded"),
+    }
+}
+
+/// Keeps the run folder of a job for a person to read. Before the end of the job is on disk: from then on, whoever clears
+/// away removes the folder if it bears the job's name.
+fn keep(daemon: &Daemon, job: JobId) {
+    match RunFolder::keep(&daemon.paths.runs(), job) {
+        Ok(kept) => warn!(%job, folder = %kept.path().display(), "the run folder is kept"),
+        Err(error) => warn!(%job, error = with_causes(&error), "the run folder is not kept"),
     }
 }
 
@@ -200,9 +238,8 @@ async fn left_by(daemon: &Arc<Daemon>, record: &JobRecord) -> Option<Result<Opti
         if looked.is_ok() || looks_left == 0 {
             return Some(looked);
         }
-        tokio::select! {
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-            () = daemon.stopping.cancelled() => return None,
+        if !rest(daemon).await {
+            return None;
         }
     }
 }
@@ -220,6 +257,7 @@ async fn remove(daemon: &Daemon, job: JobId) {
 
 /// Notes that the job is interrupted, with what its run had found out.
 async fn lose(daemon: &Arc<Daemon>, job: JobId, found: Option<Findings>) -> Result<(), CommitError> {
+    let kept = RunFolder::kept(&daemon.paths.runs(), job);
     let lost = daemon.store.commit(move |txn| {
         let record = ledger::job(txn, job)?;
         let source = if found.is_some() { Source::RunFolder } else { Source::Daemon };
@@ -231,18 +269,15 @@ async fn lose(daemon: &Arc<Daemon>, job: JobId, found: Option<Findings>) -> Resu
         let result = &mut findings.result;
         result.class = Some(FailureClass::Interrupted);
         // Claude itself does not know what interrupted it.
-        result.error = Some("the process that watched over the run died before an answer came".to_owned());
+        let left =
+            if kept.is_some() { "and what it left could not be taken in" } else { "before an answer came" };
+        result.error = Some(format!("the process that watched over the run died {left}"));
         result.changes = changes;
         result.denied_unknown |= unheard;
         if record.started.is_some() {
             result.session.get_or_insert_with(|| record.session.clone());
-            result.hint = Some(format!(
-                "Go on with what it had begun: dispatch_session(agent=\"{}\", session_id=\"{}\", task=\"continue\").",
-                record.agent, record.session
-            ));
-        } else {
-            result.hint = Some("Nothing had run: dispatch it again.".to_owned());
         }
+        result.hint = Some(way_on(&record, kept.as_ref()));
         ledger::lose(txn, job, findings, source).map(|_| ())
     });
     lost.await?;
@@ -250,6 +285,25 @@ async fn lose(daemon: &Arc<Daemon>, job: JobId, found: Option<Findings>) -> Resu
     daemon.hub.release(job);
     pump(daemon);
     Ok(())
+}
+
+/// Returns what can be done about a job whose worker died.
+fn way_on(record: &JobRecord, kept: Option<&RunFolder>) -> String {
+    let read = kept.map(|kept| {
+        format!(
+            "All that `claude` said is in `{}`, for as long as this job is kept: if it came to an answer, that is in the \
+             line of the type `result`.",
+            kept.stdout().display()
+        )
+    });
+    let go_on = record.started.map(|_| {
+        format!(
+            "Go on with what it had begun: dispatch_session(agent=\"{}\", session_id=\"{}\", task=\"continue\").",
+            record.agent, record.session
+        )
+    });
+    let hints: Vec<String> = read.into_iter().chain(go_on).collect();
+    if hints.is_empty() { "Nothing had run: dispatch it again.".to_owned() } else { hints.join(" ") }
 }
 
 /// Returns what is known of the changes of a run whose worker died, and with it what it had seen: in a repository there may
@@ -273,3 +327,6 @@ pub(super) async fn launch_failed(daemon: &Arc<Daemon>, job: JobId, error: &str)
     pump(daemon);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

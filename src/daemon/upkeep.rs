@@ -1,7 +1,7 @@
 //! Keeping and cleaning: removes what is old in steps between which everybody else is served, and tells what is kept.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tracing::{info, warn};
@@ -13,6 +13,7 @@ use crate::daemon::protocol::WireFault;
 use crate::daemon::protocol::upkeep::{Asked, GcReport, GcRequest, Manner, RetireRequest, SessionView, Told};
 use crate::daemon::serve::Daemon;
 use crate::daemon::session::fault;
+use crate::job::JobRecord;
 use crate::model::{Caller, JobId, Session, SessionId, Timestamp};
 use crate::retention::{Retention, Rule, Tally};
 use crate::runner::RunFolder;
@@ -66,8 +67,7 @@ async fn clean_up(daemon: &Arc<Daemon>, request: GcRequest) -> Result<GcReport, 
         tally.pieces = daemon.store.commit(move |txn| count_orphans(txn, &pieces)).await.map_err(fault)?;
         return Ok(GcReport { tally, jobs, kept, not_yet: false });
     }
-    let runs = daemon.paths.runs();
-    let run_folders = aside(move || Ok(remove_folders(&runs, &folders))).await?;
+    let run_folders = aside(move || Ok(remove_folders(&folders))).await?;
     let done = Tally { run_folders, ..Tally::default() };
     let (done, failed) = remove(daemon, garbage.parts(), rule, done, &request).await;
     info!(?done, "cleaned up");
@@ -203,23 +203,28 @@ fn count_orphans(txn: &Txn<'_>, pieces: &[Vec<u8>]) -> Result<u64, ReadError> {
     Ok(count)
 }
 
-/// Returns the jobs whose run folders nobody needs any more.
-fn old_folders(reader: &Reader, runs: &Path, rule: &Rule) -> Vec<JobId> {
-    let mut folders = RunFolder::list(runs).unwrap_or_default();
+/// Returns the run folders that nobody needs any more.
+fn old_folders(reader: &Reader, runs: &Path, rule: &Rule) -> Vec<PathBuf> {
     // What became of a job that cannot be read is not known: then its folder may be all that is left of it.
-    folders.retain(|id| reader.job(*id).is_ok_and(|job| rule.folder_goes(*id, job.as_ref())));
-    folders
+    let goes = |id: &JobId, goes: fn(&Rule, JobId, Option<&JobRecord>) -> bool| {
+        reader.job(*id).is_ok_and(|job| goes(rule, *id, job.as_ref()))
+    };
+    let scratch = RunFolder::list(runs).unwrap_or_default().into_iter();
+    let scratch = scratch.filter(|id| goes(id, Rule::folder_goes)).map(|id| runs.join(id.to_string()));
+    let kept = RunFolder::list_kept(runs).unwrap_or_default().into_iter();
+    let kept = kept.filter(|id| goes(id, Rule::kept_goes)).filter_map(|id| RunFolder::kept(runs, id));
+    scratch.chain(kept.map(|kept| kept.path().to_owned())).collect()
 }
 
-fn remove_folders(runs: &Path, jobs: &[JobId]) -> u64 {
-    let remove = |job: &&JobId| match RunFolder::open(&runs.join(job.to_string())).map(RunFolder::remove) {
+fn remove_folders(folders: &[PathBuf]) -> u64 {
+    let remove = |path: &&PathBuf| match RunFolder::open(path).map(RunFolder::remove) {
         Ok(Ok(())) => true,
         Ok(Err(error)) | Err(error) => {
-            warn!(%job, %error, "a run folder was not removed");
+            warn!(folder = %path.display(), %error, "a run folder was not removed");
             false
         }
     };
-    jobs.iter().filter(remove).count() as u64
+    folders.iter().filter(remove).count() as u64
 }
 
 async fn cache_stats(daemon: &Arc<Daemon>, ttl_ms: u64) -> Result<Counters, WireFault> {

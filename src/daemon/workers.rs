@@ -25,8 +25,7 @@ const START_SLOT: Duration = Duration::from_secs(2);
 /// Orders to one worker: run, stop, and the receipt of its report; a few more than it ever gets.
 const ORDERS: usize = 8;
 
-/// Lets run who may run now. A daemon that goes starts nothing: places that seem free are those of workers that have been
-/// disconnected and run on.
+/// Lets run who may run now. A daemon that goes starts nothing: nobody would hear of it.
 pub(super) fn pump(daemon: &Arc<Daemon>) {
     if daemon.stopping.is_cancelled() {
         return;
@@ -82,7 +81,7 @@ async fn start(daemon: &Arc<Daemon>, job: JobId) -> bool {
 }
 
 /// Returns whether the job is known to have ended. One that cannot be read is not.
-fn has_ended(daemon: &Daemon, job: JobId) -> bool {
+pub(super) fn has_ended(daemon: &Daemon, job: JobId) -> bool {
     daemon.store.job(job).is_ok_and(|found| found.is_some_and(|record| record.state.is_terminal()))
 }
 

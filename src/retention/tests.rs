@@ -157,6 +157,19 @@ fn a_run_folder_whose_job_is_not_known_stays_as_long_as_a_job_would() {
 }
 
 #[test]
+fn a_folder_that_is_kept_goes_with_its_job() {
+    let week = rule(Retention::Last(7 * DAY));
+    for (age, goes) in [(7 * DAY, false), (7 * DAY + 1, true)] {
+        let at = NOW.minus_millis(age);
+        assert_eq!(week.kept_goes(id(at), None), goes);
+        for state in State::ALL {
+            let job = job(state, NOW.minus_millis(30 * DAY), Some(at));
+            assert_eq!(week.kept_goes(id(at), Some(&job)), goes && state.is_terminal(), "{state:?}");
+        }
+    }
+}
+
+#[test]
 fn counts_add_up_under_their_names() {
     let one = Tally { jobs: 1, cache_entries: 2, sessions: 3, decisions: 4, pieces: 5, run_folders: 6 };
     let mut sum = one;

@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use crate::model::JobId;
 use crate::plan::RunPlan;
 
+/// End of the names of folders that are kept: none of those who clear away takes such a name for a job's.
+const KEPT: &str = ".kept";
+
 /// The folder of one run; 0700, its files 0600.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunFolder {
@@ -58,6 +61,14 @@ pub enum FolderError {
         /// Why.
         source: serde_json::Error,
     },
+    /// It cannot be given another name.
+    #[error("could not rename the run folder `{}`", path.display())]
+    Rename {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// It cannot be removed.
     #[error("could not remove the run folder `{}`", path.display())]
     Remove {
@@ -98,6 +109,15 @@ impl RunFolder {
 
     /// Returns the jobs that have a folder in `runs`, in order of their creation; none when `runs` does not exist.
     pub fn list(runs: &Path) -> Result<Vec<JobId>, FolderError> {
+        Self::list_as(runs, "")
+    }
+
+    /// Returns the jobs of which a folder is kept in `runs`, in the same order.
+    pub fn list_kept(runs: &Path) -> Result<Vec<JobId>, FolderError> {
+        Self::list_as(runs, KEPT)
+    }
+
+    fn list_as(runs: &Path, ending: &str) -> Result<Vec<JobId>, FolderError> {
         let failed = |source| FolderError::Open { path: runs.to_owned(), source };
         let entries = match fs::read_dir(runs) {
             Ok(entries) => entries,
@@ -107,10 +127,29 @@ impl RunFolder {
         let mut jobs = Vec::new();
         for entry in entries {
             let name = entry.map_err(failed)?.file_name();
-            jobs.extend(name.to_str().and_then(|name| name.parse::<JobId>().ok()));
+            jobs.extend(name.to_str().and_then(|name| name.strip_suffix(ending)?.parse::<JobId>().ok()));
         }
         jobs.sort_unstable();
         Ok(jobs)
+    }
+
+    /// Keeps the folder of `job` although the job ends: what is in it could not be taken in. It takes neither space nor a
+    /// file descriptor, of which there may be none.
+    pub fn keep(runs: &Path, job: JobId) -> Result<Self, FolderError> {
+        let (from, kept) = (runs.join(job.to_string()), Self::kept_of(runs, job));
+        match fs::rename(&from, &kept.path) {
+            Ok(()) => Ok(kept),
+            Err(source) => Err(FolderError::Rename { path: from, source }),
+        }
+    }
+
+    /// Returns the folder that is kept of `job`, if one is.
+    pub fn kept(runs: &Path, job: JobId) -> Option<Self> {
+        Some(Self::kept_of(runs, job)).filter(|kept| kept.path.exists())
+    }
+
+    fn kept_of(runs: &Path, job: JobId) -> Self {
+        Self { path: runs.join(format!("{job}{KEPT}")) }
     }
 
     /// Writes the plan, which may not exist yet.

@@ -20,7 +20,7 @@ const REAPER_STACK_BYTES: usize = 64 * 1024;
 /// Priority of what nobody waits for ("nice"): behind others, and yet not starved, for it holds its place meanwhile.
 const BEHIND_OTHERS: i32 = 5;
 
-/// Length above which a log file is set aside, in bytes.
+/// Length above which what is in a log file is set aside, in bytes.
 const LOG_BYTES_MAX: u64 = 1 << 20;
 
 /// Starts `program` in a session of its own with this standard input (`None`: null), its standard output null, its standard
@@ -68,13 +68,22 @@ pub fn own_input() -> io::Result<File> {
     Ok(rustix::stdio::stdin().as_fd().try_clone_to_owned()?.into())
 }
 
-/// Opens the log file that detached programs write to, making it if need be. One that has grown too long is set aside first,
-/// in place of the one that was set aside before.
+/// Opens the log file that detached programs write to, making it if need be. What is in one that has grown too long is set
+/// aside first, in place of what was set aside before.
 pub fn open_log(path: &Path) -> io::Result<File> {
-    if fs::metadata(path).is_ok_and(|found| found.len() > LOG_BYTES_MAX) {
-        fs::rename(path, path.with_extension("log.1"))?;
+    let log = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    let is_long = || log.metadata().is_ok_and(|found| found.len() > LOG_BYTES_MAX);
+    // One of those who start something at the same time; the others write behind it.
+    if is_long() && log.try_lock().is_ok() {
+        // Copied and emptied, not renamed: the daemon and workers that run have it open, and would write on where nobody
+        // looks. All append, so they go on at the beginning. A line that comes between the two is lost. One that cannot be
+        // copied grows on.
+        if is_long() && fs::copy(path, path.with_extension("log.1")).is_ok() {
+            log.set_len(0)?;
+        }
+        log.unlock()?;
     }
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+    Ok(log)
 }
 
 /// Makes this process wait for a processor behind others.

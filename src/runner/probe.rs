@@ -19,6 +19,9 @@ use crate::runner::process::{self, Tie};
 /// Most bytes of either output that are returned: the longest help is a tenth of it.
 const OUTPUT_BYTES_MAX: u64 = 256 << 10;
 
+/// How long a killed program is given to disappear.
+const DEATH_MAX: Duration = Duration::from_millis(500);
+
 /// From where programs are asked.
 #[derive(Debug, Clone, Copy)]
 pub struct Probe<'a> {
@@ -52,7 +55,7 @@ pub enum ProbeError {
         /// Why.
         source: io::Error,
     },
-    /// It did not end in time, and was killed.
+    /// It did not end in time, and was killed; it may be about to die still.
     #[error("`{}` did not end within {seconds} s", program.display())]
     Late {
         /// The program.
@@ -119,8 +122,9 @@ impl Probe<'_> {
         let ended = tokio::time::timeout(self.limit, leader.exited()).await;
         leader.signal_group(Signal::KILL);
         if ended.is_err() {
-            // It has been killed this moment, and is reaped when it is gone.
-            let _gone = leader.exited().await;
+            // It has been killed this moment, and is reaped when it is gone. One that waits for a dead mount does not go
+            // before that answers: it is left, and nobody waits with it.
+            let _gone = tokio::time::timeout(DEATH_MAX, leader.exited()).await;
         }
         leader.reap();
         let late = |_| ProbeError::Late { program: program.to_owned(), seconds: self.limit.as_secs() };

@@ -8,6 +8,7 @@ use crate::cli::doctor::finding::Finding;
 use crate::cli::render::size;
 use crate::model::JobId;
 use crate::model::shell;
+use crate::runner::RunFolder;
 
 const SESSIONS: &str = "sessions";
 const LEFTOVERS: &str = "leftovers";
@@ -45,6 +46,8 @@ pub(super) struct Facts {
     pub(super) folders: Vec<(JobId, PathBuf)>,
     /// Dispatches that have not ended.
     pub(super) living: BTreeSet<JobId>,
+    /// Run folders that are kept, for what is in them could not be taken in.
+    pub(super) kept: Vec<RunFolder>,
     /// Stores that were set aside, and their sizes.
     pub(super) set_aside: Vec<(PathBuf, u64)>,
 }
@@ -54,6 +57,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     let mut left = Vec::new();
     left.extend(processes(facts));
     left.extend(folders(facts));
+    left.extend(kept(&facts.kept));
     left.extend(facts.set_aside.iter().map(|(path, bytes)| set_aside(path, *bytes)));
     if left.is_empty() {
         left.push(Finding::ok(LEFTOVERS, "none"));
@@ -114,12 +118,27 @@ fn folders(facts: &Facts) -> Option<Finding> {
         .collect();
     let details = left.iter().map(|path| path.display().to_string()).take(DETAILS_MAX);
     (!left.is_empty()).then(|| {
-        // A daemon that starts takes in what they hold, and removes them; others go when jobs of their age do.
+        // A daemon that starts removes those of jobs that have ended, whose answers it has; others go when jobs of their
+        // age do.
         let kept = "The folder of a dispatch that the store does not know may hold its only answer (`stdout`): \
                     it stays for as long as finished dispatches do.";
         Finding::warn(LEFTOVERS, format!("run folders of dispatches that are over: {}", left.len()))
             .details(details.chain([kept.to_owned()]).collect::<Vec<_>>())
             .fix("agent-dispatch daemon stop && agent-dispatch gc")
+    })
+}
+
+fn kept(folders: &[RunFolder]) -> Option<Finding> {
+    let named = || folders.iter().take(DETAILS_MAX);
+    let details = named().map(|folder| folder.stdout().display().to_string());
+    let remove = named().map(|folder| shell::path(folder.path()));
+    (!folders.is_empty()).then(|| {
+        let message = format!("what dead workers left and could not be taken in: {}", folders.len());
+        let told = "If there was an answer, it is in the line of the type `result`. `gc` removes these with their \
+                    dispatches; remove them when nothing is missed.";
+        Finding::warn(LEFTOVERS, message)
+            .details(details.chain([told.to_owned()]).collect::<Vec<_>>())
+            .fix(format!("rm -r {}", remove.collect::<Vec<_>>().join(" ")))
     })
 }
 

@@ -229,11 +229,13 @@ fn leftovers(frontend: &Frontend, processes: &[Process], mut living: BTreeSet<Jo
     };
     let folders = RunFolder::list(&paths.runs()).unwrap_or_default();
     let folders = folders.into_iter().map(|job| (job, paths.runs().join(job.to_string())));
+    let kept = RunFolder::list_kept(&paths.runs()).unwrap_or_default();
     leftovers::Facts {
         servers: servers(processes, paths),
         processes: ours.into_iter().filter_map(run).collect(),
         folders: folders.filter(|(_, path)| is_old(path)).collect(),
         living,
+        kept: kept.into_iter().filter_map(|job| RunFolder::kept(&paths.runs(), job)).collect(),
         set_aside: daemon::stores_set_aside(&paths.store()),
     }
 }

@@ -161,25 +161,25 @@ fn progress_is_bounded_and_kept_once_a_second() {
 }
 
 #[test]
-fn the_place_of_a_worker_is_free_when_its_connection_goes() {
-    let hub = hub(&[job(1, false)]);
-    let (orders, _kept) = mpsc::channel(1);
+fn a_worker_whose_connection_goes_keeps_its_place_and_loses_its_turn_in_the_queue() {
+    let hub = hub(&[job(1, false), job(2, false), job(3, false)]);
     let process = ProcessId { pid: 1, start_ticks: 1 };
-    hub.connect_worker(&job(1, false), 20, process, orders);
     let places = Places { everyone: 1, agent: None };
-    let ticket = |number| Ticket {
-        job: id(number),
-        depth: 0,
-        places,
-        agent: "infra".into(),
-        session: SessionId::generate(),
-    };
-    hub.ask(ticket(1));
-    hub.ask(ticket(2));
+    for number in [1, 2, 3] {
+        let session = SessionId::generate();
+        hub.connect_worker(&job(number, false), u64::from(number), process, mpsc::channel(1).0);
+        hub.ask(Ticket { job: id(number), depth: 0, places, agent: "infra".into(), session });
+    }
     assert_eq!((hub.grant(), hub.grant()), (Some(id(1)), None));
     assert!(!hub.disconnect_worker(id(1), 99), "another connection's end is no reason");
-    assert!(hub.disconnect_worker(id(1), 20));
-    assert_eq!(hub.grant(), Some(id(2)));
+    assert!(hub.disconnect_worker(id(1), 1) && hub.disconnect_worker(id(2), 2));
+    assert_eq!((hub.grant(), hub.counts().1), (None, 1), "its process may still run");
+    hub.release(id(1));
+    assert_eq!(hub.grant(), Some(id(3)));
+    // Of a job that has ended nothing is left but the worker that cleans up.
+    hub.end(id(3));
+    assert!(!hub.disconnect_worker(id(3), 3));
+    assert_eq!(hub.crowd(0, "infra"), Crowd::default());
 }
 
 #[test]

@@ -97,9 +97,9 @@ fn a_run_keeps_its_place_when_its_worker_comes_back_while_it_starts() {
         let first = bench.worker(job, false).await;
         until(&running(1)).await;
         drop(first);
-        until(&running(0)).await;
+        until(&|| hub.worker(job).is_none()).await;
         let mut second = bench.worker(job, false).await;
-        until(&running(1)).await;
+        until(&|| hub.worker(job).is_some()).await;
         drop(go);
         assert_eq!(order(&mut second).await, Order::Run);
         // Behind whatever was under way.
@@ -113,6 +113,27 @@ fn a_run_keeps_its_place_when_its_worker_comes_back_while_it_starts() {
         assert_eq!(order(&mut second).await, Order::Recorded);
         drop(second);
         until(&running(0)).await;
+    });
+}
+
+#[test]
+fn a_run_keeps_its_place_when_the_connection_of_its_worker_breaks() {
+    on_runtime(async {
+        let bench = Bench::new();
+        let hub = &bench.daemon.hub;
+        let (job, worker) = bench.run().await;
+        drop(worker);
+        while hub.worker(job).is_some() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(hub.crowd(0, "docs").running, 1, "its process runs on");
+        let mut again = bench.worker(job, true).await;
+        again.send(&answer("paid for")).await.unwrap();
+        assert_eq!(order(&mut again).await, Order::Recorded);
+        drop(again);
+        while hub.crowd(0, "docs").running > 0 {
+            tokio::task::yield_now().await;
+        }
     });
 }
 

@@ -85,6 +85,20 @@ fn folders_are_listed_in_order_and_strangers_are_passed_over() {
 }
 
 #[test]
+fn a_folder_that_is_kept_is_listed_as_that_and_not_as_a_run() {
+    let runs = tempfile::tempdir().unwrap();
+    let [one, other] = [1, 2].map(|byte| JobId::from_bytes([byte; 16]));
+    fs::write(RunFolder::create(runs.path(), one).unwrap().stdout(), "said").unwrap();
+    RunFolder::create(runs.path(), other).unwrap();
+    let kept = RunFolder::keep(runs.path(), one).unwrap();
+    assert_eq!(fs::read_to_string(kept.stdout()).unwrap(), "said");
+    assert_eq!([RunFolder::kept(runs.path(), one), RunFolder::kept(runs.path(), other)], [Some(kept), None]);
+    assert_eq!(RunFolder::list(runs.path()).unwrap(), [other]);
+    assert_eq!(RunFolder::list_kept(runs.path()).unwrap(), [one]);
+    assert!(matches!(RunFolder::keep(runs.path(), one), Err(FolderError::Rename { .. })));
+}
+
+#[test]
 fn what_is_not_there_or_not_a_plan_is_named() {
     let runs = tempfile::tempdir().unwrap();
     let missing = runs.path().join("missing");

@@ -114,13 +114,19 @@ fn a_detached_program_that_does_not_exist_is_an_error() {
 }
 
 #[test]
-fn a_log_that_has_grown_too_long_is_set_aside() {
+fn a_log_that_has_grown_too_long_is_set_aside_and_all_who_have_it_open_write_on_in_the_new_one() {
     let scratch = tempfile::tempdir().unwrap();
     let log = scratch.path().join("daemon.log");
-    let write = |text: &[u8]| std::io::Write::write_all(&mut launch::open_log(&log).unwrap(), text).unwrap();
-    write(b"first\n");
-    write(&vec![b'x'; 2 << 20]);
-    write(b"next\n");
-    assert_eq!(fs::read_to_string(&log).unwrap(), "next\n");
-    assert!(fs::read_to_string(scratch.path().join("daemon.log.1")).unwrap().starts_with("first\n"));
+    let write = |mut file: &File, text: &[u8]| std::io::Write::write_all(&mut file, text).unwrap();
+    let aside = || fs::read_to_string(scratch.path().join("daemon.log.1")).unwrap();
+    let daemon = launch::open_log(&log).unwrap();
+    for round in ["first\n", "second\n"] {
+        write(&daemon, round.as_bytes());
+        write(&daemon, &vec![b'x'; 2 << 20]);
+        let worker = launch::open_log(&log).unwrap();
+        write(&worker, b"worker\n");
+        write(&daemon, b"daemon\n");
+        assert_eq!(fs::read_to_string(&log).unwrap(), "worker\ndaemon\n");
+        assert!(aside().contains(round) && aside().len() > 2 << 20);
+    }
 }

@@ -35,6 +35,17 @@ fn other_builds_are_told_with_their_processes() {
 }
 
 #[test]
+fn what_could_not_be_taken_in_is_told_with_the_file_that_holds_it() {
+    let (runs, job) = (tempfile::tempdir().unwrap(), JobId::generate());
+    RunFolder::create(runs.path(), job).unwrap();
+    let kept = RunFolder::keep(runs.path(), job).unwrap();
+    let facts = Facts { kept: vec![kept.clone()], ..Facts::default() };
+    assert_eq!(bad(&facts), [(LEFTOVERS, format!("rm -r {}", shell::path(kept.path())))]);
+    let told: Vec<String> = check(&facts).into_iter().flat_map(|found| found.details).collect();
+    assert!(told.contains(&kept.stdout().display().to_string()), "{told:?}");
+}
+
+#[test]
 fn only_what_belongs_to_no_living_dispatch_is_left_over() {
     let (alive, over) = (JobId::generate(), JobId::generate());
     let process = |pid, run| RunProcess { pid, command: "claude".to_owned(), run };
