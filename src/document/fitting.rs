@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::model::absent::nearest;
+
 /// Arguments that may come as a text or as a value; their tools look at them. Their schemas name the one form that clients
 /// should use, because clients stumble over unions.
 pub(crate) const SEVERAL_FORMS: [&str; 17] = [
@@ -91,13 +93,9 @@ pub(crate) fn shown(value: &Value) -> String {
 
 fn unknown(path: &str, name: &str, known: &Map<String, Value>) -> String {
     let shown: String = name.chars().take(60).flat_map(char::escape_debug).collect();
-    let nearest = known
-        .keys()
-        .map(|it| (strsim::damerau_levenshtein(it, name), it))
-        .filter(|(distance, it)| *distance <= 3.max(it.len() / 3))
-        .min();
-    match nearest {
-        Some((_, nearest)) => format!("there is no argument `{path}{shown}`; did you mean `{nearest}`?"),
+    let known: Vec<&String> = known.keys().collect();
+    match nearest(name, &known) {
+        Some(nearest) => format!("there is no argument `{path}{shown}`; did you mean `{nearest}`?"),
         None => format!("there is no argument `{path}{shown}`"),
     }
 }
