@@ -60,7 +60,8 @@ fn a_daemon_that_hangs_keeps_nobody() {
     let scene = Scene::new();
     on_runtime(async {
         let frontend = scene.frontend();
-        let job = start(&frontend, &scene.request("worker", "wait @go; say late")).await;
+        let job = start(&frontend, &scene.request("worker", "touch @runs; wait @go; say late")).await;
+        holds("it runs", || scene.file("runs").exists()).await;
         let other = scene.frontend();
         let daemon = &scene.daemons()[0];
         status(&other).await;
