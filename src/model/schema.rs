@@ -5,6 +5,10 @@ use boon::{
 };
 use serde_json::{Map, Value};
 
+mod ways;
+
+pub use ways::target;
+
 /// Most places that are named: the first ones say what is wrong, the rest mostly follows from them.
 const PLACES_MAX: usize = 5;
 
@@ -13,6 +17,9 @@ const NAME: &str = "schema:/";
 
 /// Returns why `schema` is not one, if it is not.
 pub fn check(schema: &Map<String, Value>) -> Result<(), String> {
+    if !ways::can_be_gone(schema) {
+        return Err("its parts refer to each other so often that no value could be checked".to_owned());
+    }
     compile(schema).map(drop)
 }
 

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use crate::model::schema::target;
 use crate::plan::arguments::ARGUMENT_BYTES_MAX;
 
 /// A schema that the CLI honours.
@@ -114,10 +115,7 @@ impl<'s> Objects<'s> {
         }
         // What leads in a circle says nothing.
         self.known.insert(reference, true);
-        let mut names = reference.split('/').skip(1).map(|name| name.replace("~1", "/").replace("~0", "~"));
-        let first = names.next().and_then(|name| self.root.get(&name));
-        let part = first.and_then(|first| names.try_fold(first, |at, name| at.get(&name)));
-        let fits = part.is_none_or(|part| self.fit_part(part));
+        let fits = target(self.root, reference).is_none_or(|part| self.fit_part(part));
         self.known.insert(reference, fits);
         fits
     }
