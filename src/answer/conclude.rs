@@ -89,10 +89,14 @@ fn succeeded(
             text.clone_from(&parsed);
         }
         let mut result = RunResult::succeeded(0);
-        if let Some(places) = misfits(schema, value) {
-            (result, _) = failed(wrong_structured_output(&places), String::new());
-        } else {
-            result.hint = joined(&hints(&result, line, facts, around));
+        match misfits(schema, value) {
+            Ok(None) => result.hint = joined(&hints(&result, line, facts, around)),
+            Ok(Some(places)) => (result, _) = failed(wrong_structured_output(&places), String::new()),
+            Err(problem) => {
+                let mut told = hints(&result, line, facts, around);
+                told.push(format!("whether the value fits the JSON Schema was not checked: {problem}"));
+                result.hint = joined(&told);
+            }
         }
         return (result, Answer { text, parsed: Some(parsed) });
     }
@@ -122,12 +126,12 @@ fn succeeded(
     (result, Answer { text, parsed })
 }
 
-/// Returns where a value does not fit the schema that was asked for: `claude` was given less than all of it.
-fn misfits(schema: &str, value: &Value) -> Option<String> {
-    // It was checked before anything ran.
-    let schema: Map<String, Value> = serde_json::from_str(schema).ok()?;
-    let places = crate::model::schema::misfits(&schema, value).ok()?;
-    (!places.is_empty()).then(|| unsplit(&places.join("; "), MISFITS_CHARS))
+/// Returns where a value does not fit the schema that was asked for, or why that cannot be told: `claude` was given less than
+/// all of it.
+fn misfits(schema: &str, value: &Value) -> Result<Option<String>, String> {
+    let schema: Map<String, Value> = serde_json::from_str(schema).map_err(|error| error.to_string())?;
+    let places = crate::model::schema::misfits(&schema, value)?;
+    Ok((!places.is_empty()).then(|| unsplit(&places.join("; "), MISFITS_CHARS)))
 }
 
 /// Longest text about places that do not fit, in characters.

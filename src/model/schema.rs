@@ -5,6 +5,7 @@ use boon::{
 };
 use serde_json::{Map, Value};
 
+mod effort;
 mod ways;
 
 pub use ways::target;
@@ -17,14 +18,17 @@ const NAME: &str = "schema:/";
 
 /// Returns why `schema` is not one, if it is not.
 pub fn check(schema: &Map<String, Value>) -> Result<(), String> {
-    if !ways::can_be_gone(schema) {
-        return Err("its parts refer to each other so often that no value could be checked".to_owned());
+    match ways::problem(schema) {
+        Some(problem) => Err(problem.to_owned()),
+        None => compile(schema).map(drop),
     }
-    compile(schema).map(drop)
 }
 
-/// Returns the first places at which `value` does not fit `schema`, or why that is no schema.
+/// Returns the first places at which `value` does not fit `schema`, or why that cannot be told.
 pub fn misfits(schema: &Map<String, Value>, value: &Value) -> Result<Vec<String>, String> {
+    if !effort::is_bounded(schema, value) {
+        return Err("to check a value of this shape would take too long".to_owned());
+    }
     let (schemas, index) = compile(schema)?;
     let mut places = Vec::new();
     if let Err(error) = schemas.validate(value, index) {

@@ -358,6 +358,19 @@ fn a_value_that_the_cli_took_is_checked_against_the_whole_schema() {
 }
 
 #[test]
+fn a_value_that_cannot_be_checked_in_time_is_an_answer_all_the_same() {
+    // The work doubles with each level of the value.
+    let again = json!({"properties": {"a": {"$ref": "#"}}});
+    let expects = Expects::Schema(json!({"allOf": [again, again]}).to_string());
+    let mut line = answered("");
+    line["structured_output"] = (0..60).fold(json!({}), |inner, _| json!({"a": inner}));
+    let (result, answer) = conclude(expects, &[line], &ended());
+    let hint = result.hint.unwrap();
+    assert!(result.success && hint.contains("fits the JSON Schema was not checked"), "{hint}");
+    assert!(answer.parsed.is_some_and(|parsed| parsed.starts_with(r#"{"a":{"a":"#)));
+}
+
+#[test]
 fn servers_that_did_not_connect_are_told_with_every_end() {
     let server = |name: &str, status: &str| json!({"name": name, "status": status});
     let servers = json!([server("a", "connected"), server("b", "failed"), {"name": 1}, 5, server("c", "pending"),

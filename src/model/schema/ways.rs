@@ -11,29 +11,37 @@ const WAYS_MAX: u64 = 10_000;
 /// Longest way, in parts: each of them takes some of the stack.
 const LENGTH_MAX: u64 = 500;
 
-/// Returns whether each part of a schema can be checked in bounded time and space.
-pub(super) fn can_be_gone(schema: &Map<String, Value>) -> bool {
-    let mut ways = Ways { root: schema, known: BTreeMap::new(), length: 0 };
+/// Returns why a part of a schema cannot be checked in bounded time and space, if that is so.
+pub(super) fn problem(schema: &Map<String, Value>) -> Option<&'static str> {
+    let mut ways = Ways { root: schema, known: BTreeMap::new(), length: 0, circle: false };
     let mut parts: Vec<&Value> = schema.values().collect();
-    let mut fits = ways.through(schema).are_few();
-    while let Some(part) = parts.pop().filter(|_| fits) {
+    let mut few = ways.through(schema).are_few();
+    while let Some(part) = parts.pop().filter(|_| few && !ways.circle) {
         match part {
             Value::Object(part) => {
-                fits = ways.through(part).are_few();
+                few = ways.through(part).are_few();
                 parts.extend(part.values());
             }
             Value::Array(items) => parts.extend(items),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
-    fits
+    if ways.circle {
+        return Some("a part of it refers back to itself, and says nothing of any value");
+    }
+    (!few).then_some("its parts refer to each other so often that no value could be checked")
 }
 
-/// Returns the part of a schema that a reference leads to, if it is a place in the schema.
+/// Returns the part of a schema that a reference leads to, if it is a place in the schema but its root.
 pub fn target<'s>(root: &'s Map<String, Value>, reference: &str) -> Option<&'s Value> {
     let mut names = reference.split('/').skip(1).map(|name| name.replace("~1", "/").replace("~0", "~"));
     let first = root.get(&names.next()?)?;
     names.try_fold(first, |at, name| at.get(&name))
+}
+
+/// Returns the part of a schema that a reference leads to, be it its root, if it is one that can say something.
+pub(super) fn part_at<'s>(root: &'s Map<String, Value>, reference: &str) -> Option<&'s Map<String, Value>> {
+    if reference == "#" { Some(root) } else { target(root, reference)?.as_object() }
 }
 
 /// How many ways there are, and how long the longest is.
@@ -59,9 +67,18 @@ impl Count {
 struct Ways<'s> {
     root: &'s Map<String, Value>,
     /// What there is behind references.
-    known: BTreeMap<&'s str, Count>,
+    known: BTreeMap<&'s str, Known>,
     /// How far it is from where the count began.
     length: u64,
+    /// Whether a way leads back to where it came from.
+    circle: bool,
+}
+
+/// What is known of what is behind a reference.
+#[derive(Clone, Copy)]
+enum Known {
+    Looking,
+    Found(Count),
 }
 
 impl<'s> Ways<'s> {
@@ -91,16 +108,17 @@ impl<'s> Ways<'s> {
     }
 
     fn behind(&mut self, reference: &'s str) -> Count {
-        if let Some(known) = self.known.get(reference) {
-            return *known;
+        match self.known.get(reference) {
+            Some(Known::Found(count)) => return *count,
+            Some(Known::Looking) => {
+                self.circle = true;
+                return Count::ONE;
+            }
+            None => {}
         }
-        // What leads in a circle is noticed by whoever checks a value.
-        self.known.insert(reference, Count::ONE);
-        let count = match target(self.root, reference) {
-            Some(Value::Object(part)) => self.through(part),
-            Some(_) | None => Count::ONE,
-        };
-        self.known.insert(reference, count);
+        self.known.insert(reference, Known::Looking);
+        let count = part_at(self.root, reference).map_or(Count::ONE, |part| self.through(part));
+        self.known.insert(reference, Known::Found(count));
         count
     }
 }

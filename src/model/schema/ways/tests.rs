@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 
 fn fits(schema: &Value) -> bool {
-    can_be_gone(schema.as_object().unwrap())
+    problem(schema.as_object().unwrap()).is_none()
 }
 
 /// A schema whose parts each name the next so many times over.
@@ -50,8 +50,16 @@ fn what_leads_too_far_cannot_wherever_the_count_begins() {
 }
 
 #[test]
-fn what_leads_in_a_circle_is_counted_once() {
+fn what_leads_back_to_itself_cannot_unless_a_value_lies_between() {
     let four = vec![json!({"$ref": "#/$defs/a"}); 4];
-    assert!(fits(&json!({"$ref": "#/$defs/a", "$defs": {"a": {"allOf": four}}})));
-    assert!(fits(&json!({"$ref": "#"})));
+    let pair =
+        json!({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}});
+    let inside =
+        json!({"properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"not": {"$ref": "#/$defs/a"}}}});
+    for schema in [json!({"$ref": "#"}), json!({"$defs": {"a": {"allOf": four}}}), pair, inside] {
+        let told = problem(schema.as_object().unwrap()).unwrap();
+        assert!(told.contains("back to itself"), "{schema}: {told}");
+    }
+    assert!(fits(&json!({"properties": {"a": {"$ref": "#"}}})));
+    assert!(fits(&json!({"$defs": {"a": {"items": {"$ref": "#/$defs/a"}}}, "$ref": "#/$defs/a"})));
 }
