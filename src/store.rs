@@ -128,11 +128,11 @@ impl Store {
         let on_fatal = Box::new(move |what: String| drop(failed.send(what)));
         let committer = Committer::start(opened.database, head_file, start, Arc::clone(&key), on_fatal);
         if let Some(gap) = gap {
-            // First in the queue: everything that is acknowledged later comes after it.
-            committer.note(move |txn| ledger::note(txn, gap.code, gap.reason, gap.details));
+            // Everything that is acknowledged later comes after it.
+            committer.begin_with(move |txn| ledger::note(txn, gap.code, gap.reason, gap.details));
         }
         if reader.key_fingerprint().map_err(unreadable)?.is_none_or(|known| known != key.fingerprint()) {
-            committer.note(ledger::remember_key);
+            committer.begin_with(ledger::remember_key);
         }
         let failure = Mutex::new(Some(failure));
         let facts = Arc::new(Facts { durability, notes, heads: heads.to_owned(), key, failure });

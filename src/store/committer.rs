@@ -158,6 +158,23 @@ impl Committer {
         }
     }
 
+    /// Makes a change before anybody is served, who could read past it. Blocks until it is on disk or cannot be: then the store
+    /// cannot write any more, and whoever writes next is told so.
+    pub fn begin_with(&self, change: impl FnOnce(&mut Txn<'_>) -> Result<(), Fault> + Send + 'static) {
+        let (answer, answered) = std::sync::mpsc::channel();
+        let run = Box::new(move |group: &mut Group| -> Answer {
+            if let Err(fault) = group.run(change) {
+                tracing::warn!(%fault, "what was found at the start is not recorded");
+            }
+            Box::new(move |_| {
+                let _is_awaited = answer.send(());
+            })
+        });
+        if self.queue.try_send(Request::Change { run, durable: true }).is_ok() {
+            let _dropped_unmade = answered.recv();
+        }
+    }
+
     /// Returns what changes whenever audit records have reached the disk.
     pub fn appended(&self) -> watch::Receiver<u64> {
         self.fate.appended.subscribe()
