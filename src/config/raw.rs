@@ -55,7 +55,9 @@ impl Node {
         match self {
             Self::Text(_) => "text".to_owned(),
             Self::Int(_) | Self::Float(_) => "a number".to_owned(),
-            Self::Null | Self::Bool(_) | Self::List(_) | Self::Map(_) | Self::Tagged(_) => self.shown(),
+            // What begins with `!` may be a secret that lacks its quotes.
+            Self::Tagged(_) => "a value with a tag".to_owned(),
+            Self::Null | Self::Bool(_) | Self::List(_) | Self::Map(_) => self.shown(),
         }
     }
 
@@ -76,7 +78,7 @@ const SHOWN_CHARS_MAX: usize = 60;
 impl SyntaxProblem {
     /// Returns what the reader's error says, its own place cut out of the sentence.
     pub(super) fn new(error: &serde_yaml::Error, text: &str) -> Self {
-        let said = error.to_string();
+        let said = unquoted(&error.to_string());
         let Some(at) = error.location() else {
             let several = said.contains("more than one document");
             let place = several.then(|| second_document(text)).flatten();
@@ -97,6 +99,17 @@ impl SyntaxProblem {
             message.push_str(" (the line begins with a tab: YAML indents with spaces)");
         }
         Self { place: Some((line, column)), message }
+    }
+}
+
+/// Returns a sentence of the reader without what it quotes: that may be a secret. It quotes one value at most, and a key in
+/// front may hold a quote, too: so all from the first to the last goes.
+fn unquoted(said: &str) -> String {
+    match (said.split_once('"'), said.rsplit_once('"')) {
+        (Some((before, _)), Some((quoting, after))) if quoting.len() > before.len() => {
+            format!("{before}\"…\"{after}")
+        }
+        _ => said.to_owned(),
     }
 }
 

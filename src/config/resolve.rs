@@ -216,14 +216,14 @@ fn environment(section: &Section<'_>, out: &mut Findings) -> EnvProfile {
     EnvProfile { inherit, deny, set }
 }
 
-/// Reads a list of names of variables, each with or without a `*` at its end.
+/// Reads a list of names of variables, each with or without a `*` at its end. What is none may be `NAME=secret`: it is not
+/// repeated.
 fn patterns(section: &Section<'_>, key: &str, out: &mut Findings) -> Option<Vec<String>> {
-    let patterns = section.words(key, out)?;
+    let patterns = section.words_told(key, Node::kind, out)?;
     for (index, pattern) in patterns.iter().enumerate() {
         let stem = pattern.strip_suffix('*').unwrap_or(pattern);
         if !(is_variable(stem) || pattern == "*") {
-            let message =
-                format!("{pattern:?} is not the name of a variable, with or without `*` at its end");
+            let message = "is not the name of a variable, with or without `*` at its end";
             out.problem(section.trail_of(key).item(index), Spot::Value, message);
         }
     }

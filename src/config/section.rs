@@ -128,7 +128,7 @@ impl<'a> Section<'a> {
         for (index, (key, value)) in entries.iter().enumerate() {
             let Some(text) = key.key_text() else {
                 let trail = self.trail.entry(Some(index), "?");
-                out.problem(trail, Spot::Key, format!("a key must be plain text, found {}", key.shown()));
+                out.problem(trail, Spot::Key, format!("a key must be plain text, found {}", key.kind()));
                 continue;
             };
             if text == MERGE_KEY && !matches!(value, Node::Null) {
@@ -146,7 +146,7 @@ impl<'a> Section<'a> {
                 out.problem(
                     trail,
                     Spot::Value,
-                    format!("only mappings can be merged, found {}", value.shown()),
+                    format!("only mappings can be merged, found {}", value.kind()),
                 );
             }
         }
@@ -255,6 +255,16 @@ impl<'a> Section<'a> {
 
     /// Reads a list of words.
     pub(super) fn words(&self, key: &str, out: &mut Findings) -> Option<Vec<String>> {
+        self.words_told(key, Node::shown, out)
+    }
+
+    /// Reads a list of words; messages tell of a wrong value what `told` makes of it.
+    pub(super) fn words_told(
+        &self,
+        key: &str,
+        told: fn(&Node) -> String,
+        out: &mut Findings,
+    ) -> Option<Vec<String>> {
         if let Some(field) = self.field(key).filter(|field| matches!(field.value, Node::Null)) {
             let message = "has no value, which is as if it were not there: write [] for an empty list";
             out.warning(self.at(field), Spot::Value, message);
@@ -266,14 +276,18 @@ impl<'a> Section<'a> {
                 return None;
             }
             other => {
-                let message = format!("expected a list such as [Read, Grep], found {}", other.shown());
+                let message = format!("expected a list such as [Read, Grep], found {}", told(other));
                 self.wrong(key, message, out);
                 return None;
             }
         };
         let mut words = Vec::new();
         for (index, item) in items.iter().enumerate() {
-            let word = checked_text(item, TextBound(ITEM_CHARS_MAX)).and_then(|text| argument(text.trim()));
+            let text = match item {
+                Node::Text(_) => checked_text(item, TextBound(ITEM_CHARS_MAX)),
+                other => Err(no_text(other, &told(other))),
+            };
+            let word = text.and_then(|text| argument(text.trim()));
             match word {
                 Ok(Some(word)) => words.push(word),
                 Ok(None) => out.problem(self.trail_of(key).item(index), Spot::Value, "is blank: remove it"),
@@ -379,8 +393,8 @@ pub(super) fn checked_text(value: &Node, bound: TextBound) -> Result<&str, Strin
 /// Says that a value is not text, and what it is instead.
 pub(super) fn no_text(value: &Node, shown: &str) -> String {
     let quote = match value {
-        Node::Bool(_) | Node::Int(_) | Node::Float(_) => ": put it in quotes",
-        Node::Null | Node::Text(_) | Node::List(_) | Node::Map(_) | Node::Tagged(_) => "",
+        Node::Bool(_) | Node::Int(_) | Node::Float(_) | Node::Tagged(_) => ": put it in quotes",
+        Node::Null | Node::Text(_) | Node::List(_) | Node::Map(_) => "",
     };
     format!("expected text, found {shown}{quote}")
 }
@@ -388,7 +402,7 @@ pub(super) fn no_text(value: &Node, shown: &str) -> String {
 /// Returns a trimmed text as an argument of `claude`, nothing when it is blank.
 fn argument(text: &str) -> Result<Option<String>, String> {
     if text.starts_with('-') {
-        return Err(format!("{text:?} begins with `-`: `claude` would take it for an option"));
+        return Err("begins with `-`: `claude` would take it for an option".to_owned());
     }
     if text.chars().any(char::is_control) {
         return Err("must be a single line".to_owned());

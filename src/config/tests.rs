@@ -233,7 +233,10 @@ fn anchors_and_merge_keys_are_followed() {
     assert_eq!(seen("b"), Some((Some("/base"), Some(50), None)));
     assert_eq!(seen("c"), Some((Some("/base"), Some(40), Some("opus"))));
     assert_eq!(seen("e"), Some((Some("/base"), None, None)));
-    assert_eq!(listed(&config.broken["d"]), ["13:9: agents.d.\"<<\": only mappings can be merged, found 5"]);
+    assert_eq!(
+        listed(&config.broken["d"]),
+        ["13:9: agents.d.\"<<\": only mappings can be merged, found a number"]
+    );
 }
 
 #[test]
@@ -321,7 +324,7 @@ fn the_shape_of_the_file_is_checked() {
         ("? [a]\n: 1\n", "1:3: \"?\": a key must be plain text, found a list"),
         (
             "settings: !secret x\n",
-            "1:11: settings: expected a mapping of keys and values, found a value with the tag `!secret`",
+            "1:11: settings: expected a mapping of keys and values, found a value with a tag",
         ),
     ] {
         assert_eq!(said(&read(text)), format!("/etc/ad/agents.yaml:{expected}"), "{text:?}");

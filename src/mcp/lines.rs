@@ -15,6 +15,8 @@ use rmcp::model::{
 };
 use rmcp::service::RoleServer;
 use rmcp::transport::Transport;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::sync::Mutex;
@@ -263,7 +265,10 @@ fn understand(line: &[u8]) -> Heard {
         return shaped(message);
     }
     let text = mend_surrogates(&String::from_utf8_lossy(line));
-    let Ok(value) = serde_json::from_str::<Value>(&text) else { return Heard::Noise };
+    let value = match serde_json::from_str::<Value>(&text) {
+        Ok(value) => value,
+        Err(error) => return unread(&text, &error),
+    };
     if value.is_array() {
         let text = "messages come one by one: batches are not part of the protocol";
         return Heard::Wrong(None, ErrorData::invalid_request(text, None));
@@ -278,6 +283,28 @@ fn understand(line: &[u8]) -> Heard {
             Heard::Wrong(serde_json::from_value(id).ok(), ErrorData::invalid_request(text, None))
         }
         (Err(_), ..) => Heard::Noise,
+    }
+}
+
+/// What tells a request from all else. The rest is passed over however deep it nests and however large its numbers are.
+#[derive(Deserialize)]
+struct Envelope {
+    id: Option<Value>,
+    method: Option<IgnoredAny>,
+}
+
+/// Says why a line cannot be read, to the request that it holds if it is JSON.
+fn unread(line: &str, why: &serde_json::Error) -> Heard {
+    if !line.starts_with(['{', '[']) {
+        return Heard::Noise;
+    }
+    match serde_json::from_str(line) {
+        Ok(Envelope { id: Some(id), method: Some(_) }) => {
+            let text = format!("the message cannot be read: {why}");
+            Heard::Wrong(serde_json::from_value(id).ok(), ErrorData::invalid_request(text, None))
+        }
+        Ok(_) => Heard::Noise,
+        Err(_) => Heard::Wrong(None, ErrorData::parse_error(format!("a line is not JSON: {why}"), None)),
     }
 }
 

@@ -215,7 +215,7 @@ fn what_is_wrong_with_a_new_agent_is_said_and_nothing_is_written() {
         ("web", "~/web", fields(|f| f.timeout = Change::Set(86_401)), "agents.web.timeout: expected a whole number of seconds from 0 to 86400, found 86401".to_owned()),
         ("web", "~/web", fields(|f| f.max_budget = Change::Set(BudgetLimit::Usd(-1.0))), "agents.web.max_budget_usd: expected US dollars from 0 to 1000000, found -1".to_owned()),
         ("web", "~/web", fields(|f| f.max_budget = Change::Set(BudgetLimit::Usd(f64::INFINITY))), "agents.web.max_budget_usd: expected US dollars from 0 to 1000000, found inf".to_owned()),
-        ("web", "~/web", fields(|f| f.model = Change::Set("--x".to_owned())), "agents.web.model: \"--x\" begins with `-`: `claude` would take it for an option".to_owned()),
+        ("web", "~/web", fields(|f| f.model = Change::Set("--x".to_owned())), "agents.web.model: begins with `-`: `claude` would take it for an option".to_owned()),
     ];
     for (name, directory, fields, expected) in cases {
         let error = room.add(name, directory, fields).expect_err(&expected);

@@ -1,6 +1,6 @@
 //! Tests of reading YAML as it is written.
 
-use crate::config::raw::{Node, SyntaxProblem};
+use crate::config::raw::{Node, SyntaxProblem, unquoted};
 
 fn text(text: &str) -> Node {
     Node::Text(text.to_owned())
@@ -43,6 +43,39 @@ fn a_value_is_shown_short_and_on_one_line() {
         (Node::Tagged("t\n".to_owned()), "a value with the tag `!t\\n`"),
     ] {
         assert_eq!(node.shown(), expected);
+    }
+}
+
+#[test]
+fn what_a_value_is_can_be_told_without_what_it_says() {
+    for (node, expected) in [
+        (Node::Null, "nothing"),
+        (Node::Int(5), "a number"),
+        (text("S3CRET"), "text"),
+        (Node::Tagged("S3CRET".to_owned()), "a value with a tag"),
+    ] {
+        assert_eq!(node.kind(), expected);
+    }
+}
+
+#[test]
+fn what_the_reader_quotes_is_left_out() {
+    for (said, expected) in [
+        (
+            "invalid value: string \"S3CRET\", expected an integer",
+            "invalid value: string \"…\", expected an integer",
+        ),
+        (r#"a: string "S3\"CRET\\", expected null"#, "a: string \"…\", expected null"),
+        ("a\"b: string \"S3CRET\", expected a float", "a\"…\", expected a float"),
+        ("string \"\"", "string \"…\""),
+        ("a\"b: unknown anchor", "a\"b: unknown anchor"),
+        ("did not find expected key", "did not find expected key"),
+    ] {
+        assert_eq!(unquoted(said), expected);
+    }
+    for yaml in ["a: {b: !!int S3CRET}", "a: !!bool S3CRET", "- !!float 'S3\"CRET'", "!!null S3CRET"] {
+        let problem = Node::parse(yaml).expect_err("no such value");
+        assert!(problem.message.contains("string \"…\", expected "), "{yaml:?}: {}", problem.message);
     }
 }
 

@@ -16,7 +16,11 @@ fn as_json(heard: Heard) -> Value {
 
 #[test]
 fn every_line_that_can_be_answered_is() {
-    let table: [(&[u8], Value); 12] = [
+    let deep = "[".repeat(1_000_000) + &"]".repeat(1_000_000);
+    let nested = |head: &str| format!("{{{head},\"params\":{deep}}}").into_bytes();
+    let (request, response) = (nested(r#""id":"d","method":"x""#), nested(r#""id":1,"result":{}"#));
+    let (notification, oddly_named) = (nested(r#""method":"x""#), nested(r#""id":{},"method":5"#));
+    let table: [(&[u8], Value); 20] = [
         (
             br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#,
             json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}),
@@ -35,12 +39,33 @@ fn every_line_that_can_be_answered_is() {
         (br#"{"jsonrpc":"2.0","id":3,"method":5}"#, json!({"wrong": 3, "code": -32600})),
         (br#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#, json!({"wrong": null, "code": -32600})),
         (br#"{"jsonrpc":"1.0","method":"notifications/odd"}"#, json!("noise")),
-        (br#"{"jsonrpc":"2.0","id":1,"#, json!("noise")),
+        (br#"{"jsonrpc":"2.0","id":1,"#, json!({"wrong": null, "code": -32700})),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"ping",}"#, json!({"wrong": null, "code": -32700})),
+        (br#"{"jsonrpc":"2.0","id":1,"method":"ping"}{}"#, json!({"wrong": null, "code": -32700})),
+        (b"[info] hello", json!({"wrong": null, "code": -32700})),
+        (br#"{"id":4,"method":"x","params":{"a":1e999}}"#, json!({"wrong": 4, "code": -32600})),
+        (&request, json!({"wrong": "d", "code": -32600})),
+        (&oddly_named, json!({"wrong": null, "code": -32600})),
+        (&response, json!("noise")),
+        (&notification, json!("noise")),
         (b"hello", json!("noise")),
         (b" \r\n", json!("noise")),
     ];
     for (line, want) in table {
-        assert_eq!(as_json(understand(line)), want, "{}", String::from_utf8_lossy(line));
+        let shown = line.get(..80).unwrap_or(line);
+        assert_eq!(as_json(understand(line)), want, "{}", String::from_utf8_lossy(shown));
+    }
+}
+
+#[test]
+fn a_request_that_cannot_be_read_is_told_why() {
+    let deep = "[".repeat(200) + &"]".repeat(200);
+    for (line, want) in [
+        (format!(r#"{{"id":1,"method":"x","params":{deep}}}"#), "recursion limit exceeded"),
+        (r#"{"id":1,"method":"x",}"#.to_owned(), "trailing comma"),
+    ] {
+        let Heard::Wrong(_, error) = understand(line.as_bytes()) else { panic!("no answer to {line}") };
+        assert!(error.message.contains(want), "{}", error.message);
     }
 }
 

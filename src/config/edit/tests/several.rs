@@ -13,7 +13,7 @@ fn wrong(fields: Fields) -> Fields {
 fn told(name: &str) -> [String; 2] {
     [
         format!("agents.{name}.timeout: expected a whole number of seconds from 0 to 86400, found 90000"),
-        format!("agents.{name}.model: \"--x\" begins with `-`: `claude` would take it for an option"),
+        format!("agents.{name}.model: begins with `-`: `claude` would take it for an option"),
     ]
 }
 
