@@ -284,8 +284,9 @@ impl From<&ClientError> for Report {
                 "Restart the older side: close this session and open it again, or run: agent-dispatch daemon stop"
                     .to_owned(),
             ),
+            // What `daemon status` and `daemon stop` end with, too: only the doctor tells the process to end.
             ClientError::Silent(_) | ClientError::Broken(_) | ClientError::Confused => {
-                (Kind::Unavailable, "store_unavailable", "See how it is with: agent-dispatch daemon status".to_owned())
+                (Kind::Unavailable, "store_unavailable", "See what is wrong with it: agent-dispatch doctor".to_owned())
             }
             ClientError::TooLong(_) => (
                 Kind::Usage,

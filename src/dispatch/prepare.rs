@@ -15,8 +15,7 @@ use crate::plan::{self, Planned, Question, Refusal, Surroundings, UnknownAgent};
 
 /// Returns whether there are the agent and the group that a request names, as far as the configuration tells.
 pub fn check_names(config: &Config, request: &DispatchRequest) -> Result<(), Refusal> {
-    let group = request.group.as_ref().and_then(|group| config.group(group.as_str()));
-    plan::addressed(request, &agent_of(config, request), group).map(drop)
+    plan::addressed(request, &agent_of(config, request), &config.groups).map(drop)
 }
 
 fn agent_of<'a>(config: &'a Config, request: &DispatchRequest) -> Result<&'a Agent, UnknownAgent> {
@@ -78,7 +77,7 @@ impl Frontend {
             request,
             agent: agent_of(config, request),
             settings,
-            group: request.group.as_ref().and_then(|group| config.group(group.as_str())),
+            groups: &config.groups,
             caller: &caller,
             surroundings: &surroundings,
         });

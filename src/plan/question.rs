@@ -28,8 +28,8 @@ pub struct Question<'a> {
     pub agent: Result<&'a Agent, UnknownAgent>,
     /// The settings.
     pub settings: &'a Settings,
-    /// The group that the request names, if there is one of that name.
-    pub group: Option<&'a Group>,
+    /// The groups that there are.
+    pub groups: &'a [Group],
     /// Who asks.
     pub caller: &'a Caller,
     /// What was found on this machine.
@@ -74,7 +74,7 @@ pub struct Planned {
 /// Returns the plan for what is asked, or why it may not run.
 pub fn plan(question: &Question<'_>) -> Result<Planned, Refusal> {
     let Question { request, settings, caller, surroundings, .. } = question;
-    let (agent, group) = addressed(request, &question.agent, question.group)?;
+    let (agent, group) = addressed(request, &question.agent, question.groups)?;
     admit(question, agent)?;
     let Some(program) = surroundings.claude.clone() else {
         return Err(refusal::no_claude(settings.claude_path.as_deref()));
@@ -136,16 +136,16 @@ pub fn plan(question: &Question<'_>) -> Result<Planned, Refusal> {
 pub fn addressed<'a>(
     request: &DispatchRequest,
     agent: &Result<&'a Agent, UnknownAgent>,
-    group: Option<&'a Group>,
+    groups: &'a [Group],
 ) -> Result<(&'a Agent, Option<&'a Group>), Refusal> {
     let agent = agent.as_ref().map_err(|unknown| refusal::unknown_agent(&request.agent, unknown))?;
-    match (&request.group, group) {
-        (None, _) => Ok((agent, None)),
-        (Some(name), None) => Err(refusal::unknown_group(name)),
-        (Some(_), Some(group)) if group.members.iter().any(|member| member.agent == agent.name) => {
+    let Some(name) = &request.group else { return Ok((agent, None)) };
+    match groups.iter().find(|group| group.name == *name) {
+        None => Err(refusal::unknown_group(name, groups)),
+        Some(group) if group.members.iter().any(|member| member.agent == agent.name) => {
             Ok((agent, Some(group)))
         }
-        (Some(_), Some(group)) => Err(refusal::not_a_member(&agent.name, group)),
+        Some(group) => Err(refusal::not_a_member(&agent.name, group)),
     }
 }
 

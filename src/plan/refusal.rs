@@ -28,10 +28,11 @@ pub(super) fn unknown_agent(name: &AgentName, unknown: &UnknownAgent) -> Refusal
     refusal(FailureClass::NotFound, there_is_no("agent", name.as_str(), known), hints.join("; "))
 }
 
-pub(super) fn unknown_group(name: &AgentName) -> Refusal {
+pub(super) fn unknown_group(name: &AgentName, groups: &[Group]) -> Refusal {
+    let known: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
     refusal(
         FailureClass::NotFound,
-        format!("there is no group `{name}`"),
+        there_is_no("group", name.as_str(), &known),
         "see what there is with `agent-dispatch group list` or list_groups; or leave `group` out to dispatch without one",
     )
 }

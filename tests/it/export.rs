@@ -187,19 +187,49 @@ fn a_cursor_takes_what_is_new_and_only_then_moves() {
 #[test]
 fn a_cursor_that_cannot_be_moved_is_told_with_what_was_exported_all_the_same() {
     let world = world();
-    let (cursor, out) = (world.path("none/cursor"), world.path("one"));
-    let arguments = ["audit", "export", "--cursor", cursor.to_str().unwrap(), "--out", out.to_str().unwrap()];
-    let failed = world.run(&arguments).exits(5);
+    // A folder that is there, and takes no file from anybody.
+    let (cursor, out) = (Path::new("/proc/cursor"), world.path("one"));
+    let export = |cursor: &Path, out: &Path| {
+        let (cursor, out) = (cursor.to_str().unwrap(), out.to_str().unwrap());
+        world.run(&["audit", "export", "--cursor", cursor, "--out", out])
+    };
+    let failed = export(cursor, &out).exits(5);
     let last = world.run(&["audit", "--json"]).ok().json()[0]["seq"].as_u64().unwrap();
     let told = format!("error: records 1 to {last} were exported, but the cursor `{}`", cursor.display());
     assert!(failed.stderr.starts_with(&told) && !failed.stderr.contains("Nothing"), "{failed:?}");
     verify(&[], &out).ok();
-    fs::create_dir_all(world.path("none")).unwrap();
-    assert!(world.run(&arguments).exits(2).stderr.contains("name a new file"));
+    assert!(export(cursor, &out).exits(2).stderr.contains("name a new file"));
     let again = world.path("two");
-    world.run(&[&arguments[..5], &[again.to_str().unwrap()]].concat()).ok();
+    export(&world.path("cursor"), &again).ok();
     let head = |said: &str| said.lines().find(|line| line.starts_with("head")).unwrap().to_owned();
     assert_eq!(head(&verify(&[], &out).ok().stdout), head(&verify(&[], &again).ok().stdout));
+}
+
+#[test]
+fn a_cursor_that_cannot_be_used_is_refused_for_what_it_is_before_anything_is_exported() {
+    let world = world();
+    let large = world.path("large");
+    fs::write(&large, " ".repeat(100_000)).unwrap();
+    let out = world.path("out");
+    for (cursor, code, told, hint) in [
+        (world.path("none/cursor"), 2, "error: there is no folder `", "mkdir -p "),
+        (large.join("cursor"), 2, "error: there is no folder `", "mkdir -p "),
+        (world.home(), 10, "cannot be read: not a regular file", "Name the cursor of an earlier export"),
+        (large, 10, "is not a cursor", "Put it back from a copy"),
+        // Not opened for anybody, whatever may be read.
+        (
+            world.path(&"x".repeat(300)),
+            10,
+            "cannot be read: File name too long",
+            "See to it that you may read it",
+        ),
+    ] {
+        let arguments =
+            ["audit", "export", "--cursor", cursor.to_str().unwrap(), "--out", out.to_str().unwrap()];
+        let said = world.run(&arguments).exits(code).stderr;
+        assert!(said.contains(told) && said.contains(hint), "{said}");
+        assert!(!out.exists());
+    }
 }
 
 #[test]

@@ -19,10 +19,14 @@ use crate::daemon::protocol::trail::{Asked, Page, Told};
 use crate::daemon::protocol::{Reply, Request};
 use crate::dispatch::Frontend;
 use crate::error::{Kind, Report};
-use crate::model::{Timestamp, with_causes};
+use crate::model::{Timestamp, shell, with_causes};
+use crate::project::regular::read_head;
 
 /// Records asked for at once: some hundred KB in memory, and few enough that the daemon serves others in between.
 pub(super) const PAGE_RECORDS: u32 = 500;
+
+/// Most bytes of a cursor file: some hundred, and room to spare.
+const CURSOR_BYTES_MAX: usize = 4 * 1024;
 
 /// Exit codes of their own, those that `ausearch` has.
 const NOTHING: u8 = 1;
@@ -111,21 +115,18 @@ impl Start {
             };
         }
         let Some(path) = &asked.cursor else { return Ok(Ok(Self { next: 1, chain: None })) };
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => Some(text),
+        let head = match read_cursor(path) {
+            Ok(Some(cursor)) => cursor.head(),
             // The first export of this kind.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(None) => {
+                check_folder(path)?;
                 return Ok(Ok(Self { next: 1, chain: None }));
             }
-            Err(_) => None,
+            Err(report) => {
+                note(&harmless(&report.text()));
+                return Ok(Err(BAD_CURSOR));
+            }
         };
-        let Some(cursor) = text.as_deref().and_then(Cursor::read) else {
-            let what = format!("`{}` is not a cursor that can be read", path.display());
-            let hint = "Put it back from a copy; or remove it, and everything is exported again.";
-            note(&harmless(&Report::new(Kind::Usage, "bad_cursor", what, hint).text()));
-            return Ok(Err(BAD_CURSOR));
-        };
-        let head = cursor.head();
         let known = page(frontend, head.seq, 1).await?.links.first().map(Link::head);
         if known != Some(head) {
             let what = match known.filter(|known| known.seq == head.seq) {
@@ -139,6 +140,37 @@ impl Start {
         }
         Ok(Ok(Self { next: head.seq + 1, chain: Some(Verifier::from(head)) }))
     }
+}
+
+/// Returns the cursor in a file, nothing when there is no file.
+fn read_cursor(path: &Path) -> Result<Option<Cursor>, Report> {
+    let bad = |what: String, hint| {
+        Report::new(Kind::Usage, "bad_cursor", format!("`{}` {what}", path.display()), hint)
+    };
+    let head = read_head(path, CURSOR_BYTES_MAX).map_err(|error| {
+        let hint = match error.kind() {
+            io::ErrorKind::InvalidInput => "Name the cursor of an earlier export, or a file that is not there yet.",
+            _ => "See to it that you may read it, and type the same again: it tells where the last export ended.",
+        };
+        bad(format!("cannot be read: {}", with_causes(&error)), hint)
+    })?;
+    let Some(head) = head else { return Ok(None) };
+    let text = std::str::from_utf8(&head.bytes).ok().filter(|_| !head.truncated);
+    let hint = "Put it back from a copy; or remove it, and everything is exported again.";
+    text.and_then(Cursor::read).map(Some).ok_or_else(|| bad("is not a cursor".to_owned(), hint))
+}
+
+/// Checks that a new cursor has a folder, before anything is exported that could not be gone on from.
+fn check_folder(cursor: &Path) -> Result<(), Report> {
+    let Some(folder) = folder(cursor).filter(|folder| !folder.is_dir()) else { return Ok(()) };
+    let what = format!("there is no folder `{}` for the cursor; nothing was exported", folder.display());
+    let hint = format!("Name another place for it, or make the folder: mkdir -p {}", shell::path(folder));
+    Err(Report::new(Kind::Usage, "no_folder", what, hint))
+}
+
+/// Returns the folder that a path names, nothing where it is the current one.
+fn folder(path: &Path) -> Option<&Path> {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty())
 }
 
 /// Moves a cursor behind `end`, once the records from number `first` on are exported: they stay so when it cannot be moved.
@@ -289,10 +321,9 @@ impl Output {
 /// Makes a file beside the one that it is going to be, readable for its owner only. An error does not name it: what it is
 /// called in between tells nobody anything.
 pub(in crate::cli) fn new_file(path: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let make =
         |path: &Path| OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path);
-    tempfile::Builder::new().make_in(parent.unwrap_or_else(|| Path::new(".")), make)
+    tempfile::Builder::new().make_in(folder(path).unwrap_or_else(|| Path::new(".")), make)
 }
 
 fn unwritable(path: &Path, error: &io::Error) -> Report {

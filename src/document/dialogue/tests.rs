@@ -31,10 +31,14 @@ fn what_to_do_names_a_turn_only_if_it_goes_on() {
     let between = next_step(None);
     assert!(between.contains("nothing runs") && !between.contains("dispatch_wait"), "{between}");
     for message in [running, between] {
-        assert!(
-            message.contains("dispatch_session") && message.contains("`inline_wait_seconds`"),
-            "{message}"
-        );
+        for told in [
+            "dispatch_session",
+            "gets the topic, the context and the group, too, and no `session_id`",
+            "`[RESOLVED]` on a line of its own ends it",
+            "`inline_wait_seconds`",
+        ] {
+            assert!(message.contains(told), "{told}: {message}");
+        }
     }
 }
 

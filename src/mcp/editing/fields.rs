@@ -178,13 +178,13 @@ pub(super) fn budget(value: &Value, asks: Asks) -> Result<Change<BudgetLimit>, R
     match dollars(value) {
         Some(0.0) => Ok(Change::Keep),
         Some(usd) if usd > 0.0 => Ok(Change::Set(BudgetLimit::Usd(usd))),
-        Some(_) if asks == Asks::ForChange => Ok(Change::Clear),
+        Some(-1.0) if asks == Asks::ForChange => Ok(Change::Clear),
         Some(_) | None => Err(wrong("max_budget_usd", value, expected)),
     }
 }
 
 /// Returns what a cap of days or months changes: without one there is none.
-fn spending(name: &str, value: &Value) -> Result<Change<f64>, Report> {
+pub(super) fn spending(name: &str, value: &Value) -> Result<Change<f64>, Report> {
     match word(value).as_deref() {
         Some("") => return Ok(Change::Keep),
         Some("none" | "default") => return Ok(Change::Clear),
@@ -193,8 +193,9 @@ fn spending(name: &str, value: &Value) -> Result<Change<f64>, Report> {
     match dollars(value) {
         Some(0.0) => Ok(Change::Keep),
         Some(usd) if usd > 0.0 => Ok(Change::Set(usd)),
-        Some(_) => Ok(Change::Clear),
-        None => Err(wrong(name, value, "an amount such as 5, or `none` for no cap")),
+        Some(-1.0) => Ok(Change::Clear),
+        // A slip of the sign lifts no cap.
+        Some(_) | None => Err(wrong(name, value, "an amount such as 5, or `none` for no cap")),
     }
 }
 

@@ -58,7 +58,7 @@ impl World {
             request: &self.request,
             agent: self.agent.as_ref().map_err(Clone::clone),
             settings: &self.settings,
-            group: self.group.as_ref(),
+            groups: self.group.as_slice(),
             caller: &self.caller,
             surroundings: &self.surroundings,
         })
@@ -229,7 +229,16 @@ fn an_agent_or_a_group_that_is_not_there_is_refused_with_those_that_are() {
     refused(
         |world| world.request.group = Some("shop".parse().unwrap()),
         missing,
-        "there is no group `shop`",
+        "there is no group `shop`: there are none yet",
+        "agent-dispatch group list",
+    );
+    refused(
+        |world| {
+            grouped(world, &["web"]);
+            world.request.group = Some("shpo".parse().unwrap());
+        },
+        missing,
+        "there is no group `shpo` (did you mean `shop`?): there is only `shop`",
         "agent-dispatch group list",
     );
     refused(

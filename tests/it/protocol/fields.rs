@@ -76,6 +76,8 @@ fn what_they_cannot_be_is_named_and_values_of_variables_are_not_repeated() {
         ("max_concurrency", json!("many"), "not a whole number"),
         ("callers", json!(5), "`callers` is 5"),
         ("budget_day", json!("much"), "`budget_day` is \"much\""),
+        ("budget_day", json!(-5), "`budget_day` is -5"),
+        ("max_budget_usd", json!(-5), "`max_budget_usd` is -5"),
         ("budget_month", json!([1]), "`budget_month` is [1]"),
         ("env_inherit", json!([5]), "`env_inherit` is [5]"),
         ("env_set", json!({"TOKEN": 77}), "`env_set` is not an object of texts"),
