@@ -159,7 +159,8 @@ fn next_step(running: Option<(&str, String)>) -> String {
     format!(
         "The wait was over {now}. No further turn begins by itself. To go on, give each agent what the other said, with \
          dispatch_session and the `session_id` of its own turns; one that has had no turn gets the topic, the context and \
-         the group, too, and no `session_id`. An answer with `[RESOLVED]` on a line of its own ends it. The setting `inline_wait_seconds` says how long a call waits."
+         the group, too, and no `session_id`. An answer with `[RESOLVED]` on a line of its own ends it. The setting \
+         `inline_wait_seconds` says how long a call waits."
     )
 }
 
